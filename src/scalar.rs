@@ -8,7 +8,7 @@ pub trait Scalar: NdFloat + Default + std::iter::Sum {
     fn of(value: f64) -> Self;
 
     /// This number as an `f64`, exactly.
-    fn to_f64(self) -> f64;
+    fn as_f64(self) -> f64;
 }
 
 impl Scalar for f32 {
@@ -16,7 +16,7 @@ impl Scalar for f32 {
         value as f32
     }
 
-    fn to_f64(self) -> f64 {
+    fn as_f64(self) -> f64 {
         f64::from(self)
     }
 }
@@ -26,7 +26,7 @@ impl Scalar for f64 {
         value
     }
 
-    fn to_f64(self) -> f64 {
+    fn as_f64(self) -> f64 {
         self
     }
 }

@@ -1,0 +1,63 @@
+//! What one pass writes: buffers that grow once and are reused by every pass after it.
+
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+use crate::Scalar;
+
+/// A matrix whose memory is kept between passes: it only ever grows.
+#[derive(Debug, Clone, Default)]
+pub struct Buffer<F> {
+    data: Vec<F>,
+    shape: (usize, usize),
+}
+
+impl<F: Scalar> Buffer<F> {
+    /// Makes this a `rows × columns` matrix and lends it. Its entries are left over from earlier passes: write them all.
+    pub fn resize(&mut self, rows: usize, columns: usize) -> ArrayViewMut2<'_, F> {
+        self.shape = (rows, columns);
+        if self.data.len() < rows * columns {
+            self.data.resize(rows * columns, F::zero());
+        }
+        self.view_mut()
+    }
+
+    /// The matrix as it was last resized and written.
+    pub fn view(&self) -> ArrayView2<'_, F> {
+        let (rows, columns) = self.shape;
+        ArrayView2::from_shape(self.shape, &self.data[..rows * columns]).expect("resize made room")
+    }
+
+    /// The same matrix, to be written.
+    pub fn view_mut(&mut self) -> ArrayViewMut2<'_, F> {
+        let (rows, columns) = self.shape;
+        ArrayViewMut2::from_shape(self.shape, &mut self.data[..rows * columns]).expect("resize made room")
+    }
+}
+
+/// Everything that a layer keeps from its forward pass for its backward pass, beyond its own input and output.
+///
+/// A cache starts empty and takes the form that its layer asks for in [`parts`](Cache::parts): some buffers, and a
+/// cache for each layer inside. One cache serves one pass at a time; a second thread has a second cache.
+#[derive(Debug, Clone, Default)]
+pub struct Cache<F> {
+    buffers: Vec<Buffer<F>>,
+    children: Vec<Cache<F>>,
+}
+
+impl<F: Scalar> Cache<F> {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Cache { buffers: Vec::new(), children: Vec::new() }
+    }
+
+    /// The first `buffers` buffers and the caches of the first `children` layers inside; new ones are empty.
+    pub fn parts(&mut self, buffers: usize, children: usize) -> (&mut [Buffer<F>], &mut [Cache<F>]) {
+        if self.buffers.len() < buffers {
+            self.buffers.resize_with(buffers, || Buffer { data: Vec::new(), shape: (0, 0) });
+        }
+        if self.children.len() < children {
+            self.children.resize_with(children, Cache::new);
+        }
+        (&mut self.buffers[..buffers], &mut self.children[..children])
+    }
+}

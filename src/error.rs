@@ -1,0 +1,215 @@
+//! Every way in which a public call can fail, saying what, where, what was expected and what was got.
+
+use std::fmt;
+
+/// What went wrong in a call of this crate. No error changes the network it happened to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A layer does not fit where it stands, or was made with sizes that cannot be.
+    #[error("layer {path} ({layer}): {problem}", path = if path.is_empty() { "at the root" } else { path })]
+    Layer {
+        /// Where the layer is, as in `3.body.0`; empty for the outermost layer.
+        path: String,
+        /// The layer as its [`name`](crate::Layer::name) tells it.
+        layer: String,
+        /// What is wrong with it.
+        problem: LayerProblem,
+    },
+
+    /// Two parameters of one network have the same name.
+    #[error("two parameters are called `{name}`")]
+    DuplicateParameter {
+        /// The name.
+        name: String,
+    },
+
+    /// The network would need more memory than [`MAX_PARAMETER_BYTES`](crate::params::MAX_PARAMETER_BYTES).
+    #[error("the parameters up to `{name}` need {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// The first parameter that does not fit.
+        name: String,
+        /// Bytes needed up to and with that parameter; `u128::MAX` stands for "more than can be counted".
+        bytes: u128,
+        /// The limit in bytes.
+        limit: u128,
+    },
+
+    /// No parameter has this name.
+    #[error("there is no parameter `{name}`; there are: {}", known.join(", "))]
+    UnknownParameter {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+
+    /// Two shapes that must agree do not. Nothing is ever broadcast.
+    #[error("{what}: expected shape {expected}, got {got}")]
+    Shape {
+        /// Which array it is.
+        what: String,
+        /// The shape it must have.
+        expected: Shape,
+        /// The shape it has.
+        got: Shape,
+    },
+
+    /// An argument is outside its domain.
+    #[error("{argument} must be {expected}, got {got}")]
+    Argument {
+        /// The argument's name, as in the documentation.
+        argument: &'static str,
+        /// Its domain, in words.
+        expected: &'static str,
+        /// The value that was given.
+        got: String,
+    },
+
+    /// A parameter or gradient is NaN or infinite.
+    #[error("{what} of `{name}` at {index:?} is {value}: not a finite number")]
+    NonFinite {
+        /// `weight`, `gradient` or `updated weight`.
+        what: &'static str,
+        /// The parameter's name.
+        name: String,
+        /// The entry's index in the parameter's shape.
+        index: Vec<usize>,
+        /// The value found there.
+        value: f64,
+    },
+
+    /// The loss of a batch is NaN or infinite.
+    #[error("the loss is {value}: not a finite number")]
+    NonFiniteLoss {
+        /// The loss.
+        value: f64,
+    },
+
+    /// Training was stopped before an update that would have left a weight that is not finite.
+    /// The network keeps its last finite weights.
+    #[error(
+        "training diverged in epoch {epoch}, batch {batch} (both from 1): {cause}; try a smaller learning rate"
+    )]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch in that epoch, from 1.
+        batch: usize,
+        /// What was not finite: [`Error::NonFiniteLoss`] or [`Error::NonFinite`].
+        #[source]
+        cause: Box<Error>,
+    },
+
+    /// `backward` or `tangent` was called without a forward pass of this network to go back through.
+    #[error("run `forward` of this network before `{call}`")]
+    NoForwardPass {
+        /// The call that came too early.
+        call: &'static str,
+    },
+
+    /// Something is wrong with a file or an array of data.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+}
+
+impl Error {
+    /// An error about `layer`, to be returned by its [`output_features`](crate::Layer::output_features).
+    /// The containers around the layer add its path with [`inside`](Error::inside).
+    pub fn layer(layer: impl Into<String>, problem: LayerProblem) -> Self {
+        Error::Layer { path: String::new(), layer: layer.into(), problem }
+    }
+
+    /// The same error seen from the container that calls the layer `child`.
+    pub fn inside(self, child: &str) -> Self {
+        match self {
+            Error::Layer { path, layer, problem } => {
+                let path = if path.is_empty() { child.to_string() } else { format!("{child}.{path}") };
+                Error::Layer { path, layer, problem }
+            }
+            other => other,
+        }
+    }
+}
+
+/// What can be wrong with one layer.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayerProblem {
+    /// The layer before it, or the data, has another number of features.
+    #[error("expects {expected} input features, got {got}")]
+    Features {
+        /// Features per row that the layer reads.
+        expected: usize,
+        /// Features per row that it would be given.
+        got: usize,
+    },
+
+    /// The body of a `Residual` must give as many features as it reads, because the two are added.
+    #[error(
+        "x + body(x) needs as many outputs as inputs, but the body makes {outputs} features from {inputs}"
+    )]
+    Residual {
+        /// Features per row that go into the body.
+        inputs: usize,
+        /// Features per row that come out of it.
+        outputs: usize,
+    },
+
+    /// The layer was made with an argument outside its domain.
+    #[error("{argument} must be {expected}, got {got}")]
+    Argument {
+        /// The argument's name.
+        argument: &'static str,
+        /// Its domain, in words.
+        expected: &'static str,
+        /// The value that was given.
+        got: String,
+    },
+
+    /// The layer has no forward mode ([`tangent`](crate::Layer::tangent)).
+    #[error("has no forward mode: it does not implement `tangent`")]
+    NoTangent,
+
+    /// What a layer of the user's own wants to say.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// The shape of an array, printed as `(32, 7)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape(pub Vec<usize>);
+
+impl From<&[usize]> for Shape {
+    fn from(shape: &[usize]) -> Self {
+        Shape(shape.to_vec())
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        write!(f, "({})", sizes.join(", "))
+    }
+}
+
+/// An [`Error::Shape`] if `got` is not `expected`.
+pub(crate) fn same_shape(what: &str, expected: &[usize], got: &[usize]) -> Result<(), Error> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Shape { what: what.to_string(), expected: expected.into(), got: got.into() })
+}
+
+/// An [`Error::Argument`] unless `holds`.
+pub(crate) fn require(
+    holds: bool,
+    argument: &'static str,
+    expected: &'static str,
+    got: impl fmt::Display,
+) -> Result<(), Error> {
+    if holds {
+        return Ok(());
+    }
+    Err(Error::Argument { argument, expected, got: got.to_string() })
+}

@@ -1,0 +1,259 @@
+//! The contract of a layer, property by property.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, s};
+use ndarray_rand::RandomExt;
+use ndarray_rand::rand_distr::{Distribution, StandardNormal};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::{Case, Check, Gradcheck, Report, central_differences, columns, matrix, with_input};
+use crate::cache::Cache;
+use crate::error::LayerProblem;
+use crate::layers::{Linear, Residual, Sequential};
+use crate::params::Layout;
+use crate::{Error, Layer, Mode, Network, Saved};
+
+/// Rows of the batch; not a power of two, so that a mean by shift would show.
+const ROWS: usize = 5;
+
+/// Runs every property of the contract.
+pub(super) fn check(
+    settings: &Gradcheck,
+    layer: Arc<dyn Layer<f64>>,
+    inputs: usize,
+) -> Result<Report, Error> {
+    let alone = Subject::new(settings, layer.clone(), inputs)?;
+    let keeps_width = alone.outputs == inputs;
+    let around = Sequential::new().then(Linear::new(inputs, inputs));
+    let inside = Sequential::new().then_shared(layer);
+    let composed =
+        if keeps_width { around.then(Residual::new(inside).scale(0.5)) } else { around.then(inside) };
+    let composed = Subject::new(settings, Arc::new(composed), inputs)?;
+
+    let mut checks = vec![alone.central_differences(settings)];
+    checks.push(Check { name: "inside other layers", ..composed.central_differences(settings) });
+    checks.extend([
+        alone.backward_twice(),
+        alone.linear_in_dy(),
+        alone.without_dx(),
+        alone.small_after_large(),
+        alone.strided_input(),
+    ]);
+    if !settings.mixes_rows {
+        checks.push(alone.row_by_row());
+    }
+    checks.push(alone.inner_product()?);
+    Ok(Report { checks })
+}
+
+/// A layer with random parameters, a random batch and a random cotangent.
+struct Subject {
+    layer: Arc<dyn Layer<f64>>,
+    layout: Layout,
+    params: Vec<f64>,
+    outputs: usize,
+    x: Array2<f64>,
+    dy: Array2<f64>,
+    /// A direction in parameter space, for forward mode.
+    dparams: Vec<f64>,
+    /// A direction in input space.
+    dx: Array2<f64>,
+}
+
+impl Subject {
+    fn new(settings: &Gradcheck, layer: Arc<dyn Layer<f64>>, inputs: usize) -> Result<Self, Error> {
+        let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+        let network = Network::from_shared(layer.clone(), inputs)?.with_seed(settings.seed);
+        let outputs = network.outputs();
+        let mut normals = |count: usize, scale: f64| -> Vec<f64> {
+            (0..count).map(|_| scale * Distribution::<f64>::sample(&StandardNormal, &mut rng)).collect()
+        };
+        // A constant initialisation (a scale of 1, a bias of 0) would hide mistakes, so every parameter is moved.
+        let noise = normals(network.params().len(), 0.1);
+        let params: Vec<f64> =
+            network.params().iter().zip(noise).map(|(param, noise)| param + noise).collect();
+        let dparams = normals(params.len(), 1.0);
+        let mut batch = |columns| Array2::random_using((ROWS, columns), StandardNormal, &mut rng);
+        let (x, dx, dy) = (batch(inputs), batch(inputs), batch(outputs));
+        let layout = with_input(layer.params(), x.dim())?;
+        Ok(Subject { layer, layout, params, outputs, x, dy, dparams, dx })
+    }
+
+    fn forward(&self, params: &[f64], x: ArrayView2<f64>, cache: &mut Cache<f64>) -> Array2<f64> {
+        // What is not written stays NaN and is then equal to nothing.
+        let mut y = Array2::from_elem((x.nrows(), self.outputs), f64::NAN);
+        self.layer.forward(params, x, y.view_mut(), cache, Mode::Train);
+        y
+    }
+
+    /// The gradients in the parameters and the input, the latter column by column behind the former.
+    fn backward(
+        &self,
+        params: &[f64],
+        x: ArrayView2<f64>,
+        y: &Array2<f64>,
+        dy: ArrayView2<f64>,
+        cache: &mut Cache<f64>,
+    ) -> Vec<f64> {
+        let mut grads = vec![f64::NAN; params.len()];
+        let mut dx = Array2::from_elem(x.dim(), f64::NAN);
+        self.layer.backward(params, Saved { x, y: y.view(), cache }, dy, &mut grads, Some(dx.view_mut()));
+        grads.extend(columns(&dx.view()));
+        grads
+    }
+
+    /// Forward and backward with a cache of its own.
+    fn run(&self, x: ArrayView2<f64>, dy: ArrayView2<f64>) -> (Array2<f64>, Vec<f64>) {
+        let mut cache = Cache::new();
+        let y = self.forward(&self.params, x, &mut cache);
+        let gradients = self.backward(&self.params, x, &y, dy, &mut cache);
+        (y, gradients)
+    }
+
+    fn central_differences(&self, settings: &Gradcheck) -> Check {
+        let at = self.params.iter().chain(columns(&self.x.view())).copied().collect();
+        let split = |at: &[f64]| {
+            let (params, x) = at.split_at(self.params.len());
+            (params.to_vec(), matrix(self.x.dim(), x))
+        };
+        central_differences(
+            settings,
+            Case {
+                layout: &self.layout,
+                at,
+                cotangent: &self.dy.iter().copied().collect::<Vec<_>>(),
+                outputs: &mut |at| {
+                    let (params, x) = split(at);
+                    self.forward(&params, x.view(), &mut Cache::new()).into_iter().collect()
+                },
+                gradient: &mut |at| {
+                    let ((params, x), mut cache) = (split(at), Cache::new());
+                    let y = self.forward(&params, x.view(), &mut cache);
+                    self.backward(&params, x.view(), &y, self.dy.view(), &mut cache)
+                },
+            },
+        )
+    }
+
+    fn backward_twice(&self) -> Check {
+        let mut cache = Cache::new();
+        let y = self.forward(&self.params, self.x.view(), &mut cache);
+        let mut again = || self.backward(&self.params, self.x.view(), &y, self.dy.view(), &mut cache);
+        let (first, second) = (again(), again());
+        equal("backward twice gives the same", &first, &second)
+    }
+
+    fn linear_in_dy(&self) -> Check {
+        let name = "backward is linear in dy";
+        let (_, gradients) = self.run(self.x.view(), self.dy.view());
+        // Doubling is exact in floating point, so nothing but equality will do.
+        let (_, doubled) = self.run(self.x.view(), (&self.dy * 2.0).view());
+        let check = equal(name, &doubled, &gradients.iter().map(|g| 2.0 * g).collect::<Vec<_>>());
+        if !check.passed {
+            return check;
+        }
+        let (_, zero) = self.run(self.x.view(), Array2::zeros(self.dy.dim()).view());
+        equal(name, &zero, &vec![0.0; zero.len()])
+    }
+
+    fn without_dx(&self) -> Check {
+        let mut cache = Cache::new();
+        let y = self.forward(&self.params, self.x.view(), &mut cache);
+        let mut grads = vec![f64::NAN; self.params.len()];
+        let saved = Saved { x: self.x.view(), y: y.view(), cache: &mut cache };
+        self.layer.backward(&self.params, saved, self.dy.view(), &mut grads, None);
+        let (_, gradients) = self.run(self.x.view(), self.dy.view());
+        equal("the same gradients without dx", &grads, &gradients[..grads.len()])
+    }
+
+    fn small_after_large(&self) -> Check {
+        let mut cache = Cache::new();
+        let y = self.forward(&self.params, self.x.view(), &mut cache);
+        self.backward(&self.params, self.x.view(), &y, self.dy.view(), &mut cache);
+        let (x, dy) = (self.x.slice(s![..2, ..]), self.dy.slice(s![..2, ..]));
+        let y = self.forward(&self.params, x, &mut cache);
+        let gradients = self.backward(&self.params, x, &y, dy, &mut cache);
+        equal("a small batch after a large one", &gradients, &self.run(x, dy).1)
+    }
+
+    fn strided_input(&self) -> Check {
+        let mut spread = Array2::from_elem((2 * ROWS, 3 * self.x.ncols()), f64::NAN);
+        spread.slice_mut(s![..;2, ..;3]).assign(&self.x);
+        let transposed = matrix(self.x.dim(), &columns(&self.x.view()).copied().collect::<Vec<_>>());
+        let (y, gradients) = self.run(self.x.view(), self.dy.view());
+        let expected: Vec<f64> = y.into_iter().chain(gradients).collect();
+        for x in [spread.slice(s![..;2, ..;3]), transposed.view()] {
+            let (y, gradients) = self.run(x, self.dy.view());
+            let got: Vec<f64> = y.into_iter().chain(gradients).collect();
+            let check = close("strided and transposed inputs", &got, &expected);
+            if !check.passed {
+                return check;
+            }
+        }
+        equal("strided and transposed inputs", &[], &[])
+    }
+
+    fn row_by_row(&self) -> Check {
+        let (y, gradients) = self.run(self.x.view(), self.dy.view());
+        let expected: Vec<f64> = y.iter().copied().chain(gradients).collect();
+        let mut rows = Array2::zeros(y.dim());
+        let mut grads = vec![0.0; self.params.len()];
+        let mut dx = Array2::zeros(self.x.dim());
+        for row in 0..ROWS {
+            let here = s![row..=row, ..];
+            let (y, gradients) = self.run(self.x.slice(here), self.dy.slice(here));
+            rows.slice_mut(here).assign(&y);
+            grads.iter_mut().zip(&gradients).for_each(|(sum, g)| *sum += g);
+            dx.slice_mut(here).assign(&matrix((1, self.x.ncols()), &gradients[grads.len()..]));
+        }
+        let got: Vec<f64> = rows.into_iter().chain(grads).chain(columns(&dx.view()).copied()).collect();
+        close("a batch equals its rows one by one", &got, &expected)
+    }
+
+    /// ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ for one random u (in parameters and input) and one random v: two passes, whatever the size.
+    fn inner_product(&self) -> Result<Check, Error> {
+        let name = "⟨v, Ju⟩ = ⟨Jᵀv, u⟩";
+        let mut cache = Cache::new();
+        let y = self.forward(&self.params, self.x.view(), &mut cache);
+        let mut tangent = Array2::from_elem(y.dim(), f64::NAN);
+        let saved = Saved { x: self.x.view(), y: y.view(), cache: &mut cache };
+        match self.layer.tangent(&self.params, &self.dparams, saved, self.dx.view(), tangent.view_mut()) {
+            Err(Error::Layer { problem: LayerProblem::NoTangent, .. }) => {
+                return Ok(Check::new(name, true, "not checked: the layer has no forward mode"));
+            }
+            result => result?,
+        }
+        let (_, gradients) = self.run(self.x.view(), self.dy.view());
+        let terms: Vec<f64> =
+            self.dparams.iter().chain(columns(&self.dx.view())).zip(&gradients).map(|(u, g)| u * g).collect();
+        let reverse: f64 = terms.iter().sum();
+        let forward = (&self.dy * &tangent).sum();
+        let scale: f64 = terms.iter().map(|t| t.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
+        let detail = format!("{forward:.12e} by forward mode, {reverse:.12e} by reverse mode");
+        Ok(Check::new(name, (forward - reverse).abs() <= 1e-12 * scale, detail))
+    }
+}
+
+/// The two are the same, bit for bit.
+fn equal(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
+    differ(name, got, expected, 0.0)
+}
+
+/// The two are the same up to the order in which sums were added.
+fn close(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
+    let largest = expected.iter().fold(0.0, |max: f64, e| max.max(e.abs()));
+    differ(name, got, expected, 1e-13 * largest)
+}
+
+fn differ(name: &'static str, got: &[f64], expected: &[f64], tolerance: f64) -> Check {
+    // An entry that was never written is NaN and fails.
+    let wrong = got.iter().zip(expected).position(|(g, e)| (g - e).is_nan() || (g - e).abs() > tolerance);
+    match wrong {
+        None => Check::new(name, true, if tolerance == 0.0 { "bit for bit" } else { "up to rounding" }),
+        Some(i) => {
+            Check::new(name, false, format!("number {i}: expected {:e}, got {:e}", expected[i], got[i]))
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Gradient checks for everything that has a derivative, and the whole contract of a layer.
+//!
+//! An analytic gradient is compared, entry by entry, with the central difference
+//! (f(x + h) − f(x − h)) / 2h in `f64`. Step and tolerances are those of `torch.autograd.gradcheck`: h = 1e-6, and an
+//! entry passes if |analytic − numeric| ≤ 1e-5 + 1e-3 · |numeric|. The report also tells the largest *relative* error,
+//! which is far smaller (1e-9 or so) when the derivation is right.
+//!
+//! Where a function has a kink, as ReLU at 0, no difference quotient is right. A kink between x − h and x + h shows
+//! itself, because quotients with h and h/2 then disagree; the check moves to another point rather than to a wider
+//! tolerance.
+//!
+//! ```
+//! use geartrain::{gradcheck, prelude::*};
+//! let layer = Sequential::new().then(Linear::new(3, 4)).then(Tanh).then(Linear::new(4, 2));
+//! let report = gradcheck::layer(&layer, 3)?;
+//! assert!(report.passed(), "{report}");
+//! assert!(report.worst().unwrap().relative_error < 1e-7);
+//! # Ok::<(), geartrain::Error>(())
+//! ```
+
+mod contract;
+mod difference;
+mod report;
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, ShapeBuilder};
+
+use self::difference::{Case, central_differences};
+use crate::error::same_shape;
+use crate::params::{Layout, ParamSpec};
+use crate::{Error, Init, Layer, Loss, Network};
+
+pub use report::{Check, Entry, Report};
+
+/// The settings of a check. [`Gradcheck::default`] has those of `torch.autograd.gradcheck`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gradcheck {
+    /// h of the central difference. Default: 1e-6.
+    pub step: f64,
+    /// Absolute tolerance. Default: 1e-5.
+    pub atol: f64,
+    /// Relative tolerance. Default: 1e-3.
+    pub rtol: f64,
+    /// Seed of the random inputs, weights and directions. Default: 0.
+    pub seed: u64,
+    /// Whether the layer mixes the rows of a batch, as batch normalisation does, so that a batch cannot equal its rows
+    /// one by one. Default: false.
+    pub mixes_rows: bool,
+}
+
+impl Default for Gradcheck {
+    fn default() -> Self {
+        Gradcheck { step: 1e-6, atol: 1e-5, rtol: 1e-3, seed: 0, mixes_rows: false }
+    }
+}
+
+/// Puts `layer`, reading `inputs` features, through its whole contract with the default settings; see [`Gradcheck::layer`].
+///
+/// # Errors
+/// Whatever [`Network::new`] says of the layer.
+pub fn layer(layer: impl Layer<f64> + 'static, inputs: usize) -> Result<Report, Error> {
+    Gradcheck::default().layer(layer, inputs)
+}
+
+/// Checks the gradient of a whole network with its loss with the default settings; see [`Gradcheck::network`].
+///
+/// # Errors
+/// Those of [`Network::loss_and_gradients`].
+pub fn network(
+    network: &Network<f64>,
+    loss: &dyn Loss<f64>,
+    x: ArrayView2<f64>,
+    target: ArrayView2<f64>,
+) -> Result<Report, Error> {
+    Gradcheck::default().network(network, loss, x, target)
+}
+
+impl Gradcheck {
+    /// Puts `layer`, reading `inputs` features, through the whole contract of [`Layer`] at random weights and inputs:
+    /// central differences in every parameter and input, alone and between other layers (inside a `Residual` where the
+    /// width is kept); the same gradients from a second backward pass; twice `dy` gives twice the gradients and zero
+    /// gives zero; every entry of `y`, `grads` and `dx` is written; `dx` can be left out; a batch equals its rows one by
+    /// one; strided and transposed inputs equal their copies; a small batch after a large one with the same cache; and
+    /// ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ between forward and reverse mode.
+    ///
+    /// # Errors
+    /// Whatever [`Network::new`] says of the layer.
+    pub fn layer(&self, layer: impl Layer<f64> + 'static, inputs: usize) -> Result<Report, Error> {
+        contract::check(self, Arc::new(layer), inputs)
+    }
+
+    /// Checks `∂loss/∂(every parameter and input)` of `network` on `x` and `target`.
+    ///
+    /// # Errors
+    /// Those of [`Network::loss_and_gradients`].
+    pub fn network(
+        &self,
+        network: &Network<f64>,
+        loss: &dyn Loss<f64>,
+        x: ArrayView2<f64>,
+        target: ArrayView2<f64>,
+    ) -> Result<Report, Error> {
+        network.loss(loss, x, target)?;
+        let layout = with_input(network.layer().params(), x.dim())?;
+        let run = |at: &[f64]| {
+            let (params, input) = at.split_at(network.params().len());
+            let mut moved = network.clone();
+            moved.params_mut().copy_from_slice(params);
+            moved.loss_and_gradients(loss, matrix(x.dim(), input).view(), target).expect("tried above")
+        };
+        let check = central_differences(
+            self,
+            Case {
+                layout: &layout,
+                at: network.params().iter().chain(columns(&x)).copied().collect(),
+                cotangent: &[1.0],
+                outputs: &mut |at| vec![run(at).loss],
+                gradient: &mut |at| {
+                    let pass = run(at);
+                    pass.grads.iter().chain(columns(&pass.grad_input.view())).copied().collect()
+                },
+            },
+        );
+        Ok(Report { checks: vec![check] })
+    }
+
+    /// Checks `∂loss/∂output` of `loss` at `output` and `target`.
+    ///
+    /// # Errors
+    /// Whatever [`Loss::check`] refuses.
+    pub fn loss(
+        &self,
+        loss: &dyn Loss<f64>,
+        output: ArrayView2<f64>,
+        target: ArrayView2<f64>,
+    ) -> Result<Report, Error> {
+        loss.check(output, target)?;
+        let dim = output.dim();
+        let check = central_differences(
+            self,
+            Case {
+                layout: &with_input(Vec::new(), dim)?,
+                at: columns(&output).copied().collect(),
+                cotangent: &[1.0],
+                outputs: &mut |at| vec![loss.value(matrix(dim, at).view(), target)],
+                gradient: &mut |at| {
+                    let mut doutput = Array2::zeros(dim);
+                    loss.gradient(matrix(dim, at).view(), target, doutput.view_mut());
+                    columns(&doutput.view()).copied().collect()
+                },
+            },
+        );
+        Ok(Report { checks: vec![check] })
+    }
+
+    /// Checks `gradient`, which somebody says is that of the scalar function `f` at `at`.
+    ///
+    /// ```
+    /// use geartrain::gradcheck::Gradcheck;
+    /// // f = (w x + b)² at w = 2, x = 3, b = 1
+    /// let f = |at: &[f64]| (at[0] * at[1] + at[2]).powi(2);
+    /// let report = Gradcheck::default().function(f, &[2.0, 3.0, 1.0], &[42.0, 28.0, 14.0])?;
+    /// assert!(report.passed());
+    /// # Ok::<(), geartrain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are not as many derivatives as variables.
+    pub fn function(&self, f: impl Fn(&[f64]) -> f64, at: &[f64], gradient: &[f64]) -> Result<Report, Error> {
+        same_shape("gradient", &[at.len()], &[gradient.len()])?;
+        let check = central_differences(
+            self,
+            Case {
+                layout: &with_input(Vec::new(), (at.len(), 1))?,
+                at: at.to_vec(),
+                cotangent: &[1.0],
+                outputs: &mut |at| vec![f(at)],
+                gradient: &mut |_| gradient.to_vec(),
+            },
+        );
+        Ok(Report { checks: vec![check] })
+    }
+}
+
+/// The layout of some parameters with an input matrix behind them.
+fn with_input(mut specs: Vec<ParamSpec>, (rows, columns): (usize, usize)) -> Result<Layout, Error> {
+    specs.push(ParamSpec::new("input", &[rows, columns], Init::constant(0.0)));
+    Layout::new::<f64>(specs)
+}
+
+/// The entries of `x` column by column, as tensors lie in flat vectors.
+fn columns<'a>(x: &ArrayView2<'a, f64>) -> impl Iterator<Item = &'a f64> {
+    x.reversed_axes().into_iter()
+}
+
+/// The matrix that [`columns`] took apart.
+fn matrix(shape: (usize, usize), columns: &[f64]) -> Array2<f64> {
+    Array2::from_shape_vec(shape.f(), columns.to_vec()).expect("as many entries as the layout says")
+}

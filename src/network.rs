@@ -1,0 +1,277 @@
+//! Layers with their parameters: checked once, then run.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::cache::{Buffer, Cache};
+use crate::error::same_shape;
+use crate::params::{self, Layout, ParamsMut};
+use crate::summary::Summary;
+use crate::{Error, Layer, Loss, Mode, Saved, Scalar};
+
+/// A layer (most often a [`Sequential`](crate::layers::Sequential)) together with the one flat vector of its parameters.
+///
+/// `F` is `f32` or `f64`. A clone has parameters of its own and shares the layers, which never change.
+///
+/// ```
+/// use geartrain::prelude::*;
+/// use ndarray::array;
+///
+/// let layers = Sequential::new().then(Linear::new(2, 8)).then(Tanh).then(Linear::new(8, 1));
+/// let network = Network::<f32>::new(layers, 2)?.with_seed(7);
+/// let y = network.predict(array![[0.5, -1.0], [2.0, 0.0]].view())?;
+/// assert_eq!(y.dim(), (2, 1));
+///
+/// let pass = network.loss_and_gradients(&MeanSquaredError, array![[0.5, -1.0]].view(), array![[1.0]].view())?;
+/// assert_eq!(pass.grads.len(), network.params().len());
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Network<F> {
+    layer: Arc<dyn Layer<F>>,
+    inputs: usize,
+    outputs: usize,
+    layout: Arc<Layout>,
+    params: Vec<F>,
+}
+
+impl<F: Scalar> Network<F> {
+    /// Checks that every layer fits the one before it when the first reads `inputs` features per row, and initialises
+    /// the parameters with seed 0 ([`with_seed`](Network::with_seed) takes another).
+    ///
+    /// # Errors
+    /// [`Error::Layer`] with the path of the layer that does not fit and both sizes, [`Error::TooLarge`],
+    /// [`Error::DuplicateParameter`], and [`Error::Argument`] for an initialisation that cannot be.
+    pub fn new(layer: impl Layer<F> + 'static, inputs: usize) -> Result<Self, Error> {
+        Network::from_shared(Arc::new(layer), inputs)
+    }
+
+    /// [`new`](Network::new) for a layer that others may hold, too.
+    pub(crate) fn from_shared(layer: Arc<dyn Layer<F>>, inputs: usize) -> Result<Self, Error> {
+        let outputs = layer.output_features(inputs)?;
+        let layout = Layout::new::<F>(layer.params())?;
+        for (spec, _) in layout.iter() {
+            spec.init.check()?;
+        }
+        let params = vec![F::zero(); layout.len()];
+        let network = Network { layer, inputs, outputs, layout: Arc::new(layout), params };
+        Ok(network.with_seed(0))
+    }
+
+    /// The same network with its parameters drawn anew: the same seed gives the same numbers on every machine.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for (spec, range) in self.layout.iter() {
+            spec.init.fill(spec, &mut self.params[range], &mut rng);
+        }
+        self
+    }
+
+    /// Features per row that the network reads.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Features per row that it writes.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The outermost layer.
+    pub fn layer(&self) -> &dyn Layer<F> {
+        &*self.layer
+    }
+
+    /// Which parameter lies where in the flat vector.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The flat vector of all parameters, in the order of [`layout`](Network::layout).
+    pub fn params(&self) -> &[F] {
+        &self.params
+    }
+
+    /// The flat vector to be changed, as optimizers take it.
+    pub fn params_mut(&mut self) -> ParamsMut<'_, F> {
+        ParamsMut { values: &mut self.params, layout: &self.layout }
+    }
+
+    /// The parameter called `name`, such as `0.weight`, in its own shape (`outputs × inputs` for a weight).
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`].
+    pub fn param(&self, name: &str) -> Result<ArrayViewD<'_, F>, Error> {
+        let (spec, range) = self.layout.find(name)?;
+        Ok(params::view(spec, &self.params[range]))
+    }
+
+    /// The parameter called `name`, to be written.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`].
+    pub fn param_mut(&mut self, name: &str) -> Result<ArrayViewMutD<'_, F>, Error> {
+        let (spec, range) = self.layout.find(name)?;
+        Ok(params::view_mut(spec, &mut self.params[range]))
+    }
+
+    /// Writes the parameter called `name` from `values`, read row by row.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`]; [`Error::Shape`] if there are not as many numbers as the parameter has.
+    pub fn set_param(&mut self, name: &str, values: &[F]) -> Result<(), Error> {
+        let (spec, range) = self.layout.find(name)?;
+        same_shape(&format!("values of `{name}`"), &[spec.len()], &[values.len()])?;
+        let mut tensor = params::view_mut(spec, &mut self.params[range]);
+        tensor.iter_mut().zip(values).for_each(|(entry, &value)| *entry = value);
+        Ok(())
+    }
+
+    /// The tensors of a flat vector that belongs to this network (its parameters, or gradients), by name.
+    ///
+    /// # Panics
+    /// If `flat` has not [`params().len()`](Network::params) numbers.
+    pub fn named<'a>(&'a self, flat: &'a [F]) -> impl Iterator<Item = (&'a str, ArrayViewD<'a, F>)> {
+        assert_eq!(flat.len(), self.params.len(), "a flat vector of this network");
+        self.layout.iter().map(|(spec, range)| (spec.name.as_str(), params::view(spec, &flat[range])))
+    }
+
+    /// A table of the layers: path, layer, output shape, parameters and how many of them are trainable; and the totals.
+    pub fn summary(&self) -> Summary {
+        Summary::new(self)
+    }
+
+    /// The output for each row of `x`, `(rows, inputs)`: `(rows, outputs)`. Uses two buffers, whatever the depth.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] if `x` has another number of columns than the first layer reads.
+    pub fn predict(&self, x: ArrayView2<F>) -> Result<Array2<F>, Error> {
+        self.check_input(x)?;
+        let mut y = Array2::zeros((x.nrows(), self.outputs));
+        self.layer.forward(&self.params, x, y.view_mut(), &mut Cache::new(), Mode::Predict);
+        Ok(y)
+    }
+
+    /// The loss on `x` against `target`.
+    ///
+    /// # Errors
+    /// As [`predict`](Network::predict), and whatever the loss refuses.
+    pub fn loss(&self, loss: &dyn Loss<F>, x: ArrayView2<F>, target: ArrayView2<F>) -> Result<f64, Error> {
+        let output = self.predict(x)?;
+        loss.check(output.view(), target)?;
+        Ok(loss.value(output.view(), target))
+    }
+
+    /// One forward and one backward pass, with everything that came out of them.
+    ///
+    /// # Errors
+    /// As [`loss`](Network::loss).
+    pub fn loss_and_gradients(
+        &self,
+        loss: &dyn Loss<F>,
+        x: ArrayView2<F>,
+        target: ArrayView2<F>,
+    ) -> Result<Pass<F>, Error> {
+        let mut workspace = Workspace::new();
+        let mut grad_input = Array2::zeros(x.dim());
+        let loss = self.gradients(loss, x, target, &mut workspace, Some(grad_input.view_mut()))?;
+        let Workspace { output, grads, .. } = workspace;
+        Ok(Pass { loss, output: output.view().to_owned(), grads, grad_input })
+    }
+
+    /// The same without any new memory once `workspace` has served a batch of this size: returns the loss, leaves the
+    /// gradients in [`workspace.grads`](Workspace::grads) and, if asked for, that of the input in `dx`.
+    ///
+    /// # Errors
+    /// As [`loss`](Network::loss).
+    pub fn gradients(
+        &self,
+        loss: &dyn Loss<F>,
+        x: ArrayView2<F>,
+        target: ArrayView2<F>,
+        workspace: &mut Workspace<F>,
+        dx: Option<ArrayViewMut2<F>>,
+    ) -> Result<f64, Error> {
+        self.run_forward(x, workspace)?;
+        let Workspace { cache, output, doutput, grads } = workspace;
+        loss.check(output.view(), target)?;
+        let value = loss.gradient(output.view(), target, doutput.resize(x.nrows(), self.outputs));
+        self.run_backward(x, output.view(), doutput.view(), cache, grads, dx);
+        Ok(value)
+    }
+
+    /// The forward pass of training, whose intermediate results stay in `workspace`.
+    fn run_forward(&self, x: ArrayView2<F>, workspace: &mut Workspace<F>) -> Result<(), Error> {
+        self.check_input(x)?;
+        let Workspace { cache, output, .. } = workspace;
+        self.layer.forward(&self.params, x, output.resize(x.nrows(), self.outputs), cache, Mode::Train);
+        Ok(())
+    }
+
+    /// The backward pass that belongs to [`run_forward`](Network::run_forward).
+    fn run_backward(
+        &self,
+        x: ArrayView2<F>,
+        y: ArrayView2<F>,
+        dy: ArrayView2<F>,
+        cache: &mut Cache<F>,
+        grads: &mut Vec<F>,
+        dx: Option<ArrayViewMut2<F>>,
+    ) {
+        grads.resize(self.params.len(), F::zero());
+        self.layer.backward(&self.params, Saved { x, y, cache }, dy, grads, dx);
+    }
+
+    fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
+        if x.ncols() != self.inputs {
+            self.layer.output_features(x.ncols())?;
+            // Layers that read any width cannot object, but the parameters behind them were laid out for one.
+            return same_shape("columns of x", &[self.inputs], &[x.ncols()]);
+        }
+        Ok(())
+    }
+}
+
+/// What one forward and backward pass of a network gave.
+#[derive(Debug, Clone)]
+pub struct Pass<F> {
+    /// The loss, a mean over rows and outputs.
+    pub loss: f64,
+    /// The network's output, `(rows, outputs)`.
+    pub output: Array2<F>,
+    /// The gradient of the loss in every parameter, laid out as [`Network::params`]. [`Network::named`] takes it apart.
+    pub grads: Vec<F>,
+    /// The gradient of the loss in the input, `(rows, inputs)`.
+    pub grad_input: Array2<F>,
+}
+
+/// Memory for training passes, made once and used again: the caches of all layers, the output, and the gradients.
+#[derive(Debug, Clone)]
+pub struct Workspace<F> {
+    cache: Cache<F>,
+    output: Buffer<F>,
+    doutput: Buffer<F>,
+    /// The gradient of the loss in every parameter, as the last pass left it.
+    pub grads: Vec<F>,
+}
+
+impl<F: Scalar> Default for Workspace<F> {
+    fn default() -> Self {
+        Workspace::new()
+    }
+}
+
+impl<F: Scalar> Workspace<F> {
+    /// No memory yet: it grows in the first pass.
+    pub fn new() -> Self {
+        Workspace {
+            cache: Cache::new(),
+            output: Buffer::default(),
+            doutput: Buffer::default(),
+            grads: Vec::new(),
+        }
+    }
+}

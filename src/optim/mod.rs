@@ -1,0 +1,61 @@
+//! Optimizers: loops over two slices, the parameters and their gradient.
+
+mod sgd;
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+pub use sgd::Sgd;
+
+use crate::error::same_shape;
+use crate::kernels::max_magnitude;
+use crate::params::ParamsMut;
+use crate::{Error, Scalar};
+
+/// An update rule. It sees one flat vector, not layers.
+pub trait Optimizer<F: Scalar>: Debug + Send {
+    /// Fails unless every hyper-parameter is in its domain. `fit` asks before the first step.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] with the name, the domain and the value.
+    fn check(&self) -> Result<(), Error>;
+
+    /// One update of the trainable `params` against the gradient `grads`, which has the same layout.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] as from [`check`](Optimizer::check), [`Error::Shape`] for another number of gradients, and
+    /// [`Error::NonFinite`] with the parameter's name when a gradient is NaN or infinite or a weight would become so.
+    /// After an error the parameters are what they were.
+    fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error>;
+}
+
+/// Runs `update(range, params[range], grads[range])` for every trainable range, or leaves `params` as they are and says why.
+///
+/// `rate` is the largest hyper-parameter that multiplies gradients or weights.
+fn update_all<F: Scalar>(
+    mut params: ParamsMut<'_, F>,
+    grads: &[F],
+    rate: f64,
+    mut update: impl FnMut(Range<usize>, &mut [F], &[F]),
+) -> Result<(), Error> {
+    same_shape("gradients", &[params.len()], &[grads.len()])?;
+    let largest_gradient = max_magnitude(grads);
+    if !largest_gradient.is_finite() {
+        return params.layout.check_finite("gradient", grads);
+    }
+    // Numbers below the fourth root of the largest cannot overflow in one update. Above it, which happens only when
+    // training is about to diverge, the weights are kept aside to be put back.
+    let limit = F::max_value().sqrt().sqrt();
+    let safe = largest_gradient < limit && max_magnitude(&params) < limit && F::of(rate) < limit;
+    let backup = if safe { None } else { Some(params.to_vec()) };
+    for range in params.layout.trainable() {
+        update(range.clone(), &mut params.values[range.clone()], &grads[range.clone()]);
+    }
+    if let Some(backup) = backup
+        && let Err(error) = params.layout.check_finite("updated weight", &params)
+    {
+        params.copy_from_slice(&backup);
+        return Err(error);
+    }
+    Ok(())
+}

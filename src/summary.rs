@@ -1,0 +1,108 @@
+//! The table that [`Network::summary`](crate::Network::summary) prints.
+
+use std::fmt;
+
+use crate::layer::Child;
+use crate::params::count;
+use crate::{Layer, Network, Scalar};
+
+/// The layers of a network as a table. `to_string` and `{}` print it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// One row per layer, containers before the layers inside them.
+    pub rows: Vec<Row>,
+    /// Numbers that all layers hold.
+    pub parameters: usize,
+    /// How many of them optimizers change.
+    pub trainable: usize,
+}
+
+/// One layer of a [`Summary`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Where it is, as in parameter names: `3.body.0`.
+    pub path: String,
+    /// What it is: `Linear(7, 64)`.
+    pub layer: String,
+    /// Features per row that it writes.
+    pub outputs: usize,
+    /// Numbers that it holds itself, not counting the layers inside it.
+    pub parameters: usize,
+    /// How many of them optimizers change.
+    pub trainable: usize,
+}
+
+impl Summary {
+    pub(crate) fn new<F: Scalar>(network: &Network<F>) -> Self {
+        let layout = network.layout();
+        let mut rows = Vec::new();
+        add_rows(network.layer(), network.inputs(), "", &mut rows);
+        let trainable = layout.trainable().iter().map(ExactSizeIterator::len).sum();
+        Summary { rows, parameters: layout.len(), trainable }
+    }
+}
+
+/// Adds the row of `layer` and, below it, those of the layers inside. A root that only holds others has no row.
+fn add_rows<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, path: &str, rows: &mut Vec<Row>) {
+    let children = layer.children(inputs);
+    let mut specs = layer.params();
+    let inside = |name: &str| children.iter().any(|c| name.starts_with(&format!("{}.", c.name)));
+    specs.retain(|spec| !inside(&spec.name));
+    // A Sequential inside a Residual only passes its path on.
+    if children.is_empty() || !(path.is_empty() || path.ends_with("body")) {
+        let outputs = layer.output_features(inputs).unwrap_or(0);
+        let parameters = count(&specs);
+        specs.retain(|spec| spec.trainable);
+        rows.push(Row {
+            path: path.into(),
+            layer: layer.name(),
+            outputs,
+            parameters,
+            trainable: count(&specs),
+        });
+    }
+    for Child { name, layer, inputs } in children {
+        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+        add_rows(layer, inputs, &path, rows);
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heading = ["path", "layer", "output shape", "parameters", "trainable"].map(String::from);
+        let mut lines = vec![heading];
+        for row in &self.rows {
+            let shape = format!("(rows, {})", row.outputs);
+            let numbers = [row.parameters, row.trainable].map(thousands);
+            let [parameters, trainable] = numbers;
+            lines.push([row.path.clone(), row.layer.clone(), shape, parameters, trainable]);
+        }
+        lines.push(["total", "", "", "", ""].map(String::from));
+        lines.last_mut().expect("just pushed")[3..]
+            .clone_from_slice(&[self.parameters, self.trainable].map(thousands));
+        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 5] = std::array::from_fn(width);
+        let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1));
+        for (i, [path, layer, shape, parameters, trainable]) in lines.iter().enumerate() {
+            if i == 1 || i + 1 == lines.len() {
+                writeln!(f, "{rule}")?;
+            }
+            let [p, l, s, n, t] = widths;
+            writeln!(f, "{path:p$}  {layer:l$}  {shape:s$}  {parameters:>n$}  {trainable:>t$}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `12345` as `12,345`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

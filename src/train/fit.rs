@@ -1,0 +1,181 @@
+//! The training loop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ndarray::{ArrayView2, s};
+
+use super::history::{Epoch, History};
+use super::progress::Progress;
+use crate::data::{Batches, Dataset};
+use crate::network::Workspace;
+use crate::{Error, Loss, Network, Optimizer, Scalar};
+
+/// How to train: a loss, an optimizer, and for how long.
+///
+/// ```
+/// use geartrain::{data::toy, prelude::*};
+///
+/// let (train, test) = toy::sine::<f64>(200, 0.1, 1)?.split(0.25, 1)?;
+/// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
+/// let mut network = Network::new(layers, 1)?;
+/// let history = Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9))
+///     .epochs(20)
+///     .batch_size(16)
+///     .validation(&test)
+///     .quiet()
+///     .fit(&mut network, &train)?;
+/// let losses = history.validation_losses();
+/// assert!(losses[19] < losses[0]);
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Training<'a, F, L, O> {
+    loss: L,
+    optimizer: O,
+    epochs: usize,
+    batch_size: usize,
+    seed: u64,
+    validation: Option<&'a Dataset<F>>,
+    stop: Option<Arc<AtomicBool>>,
+    allow_non_finite: bool,
+    quiet: bool,
+}
+
+impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
+    /// 100 epochs of batches of 32, shuffled with seed 0.
+    pub fn new(loss: L, optimizer: O) -> Self {
+        Training {
+            loss,
+            optimizer,
+            epochs: 100,
+            batch_size: 32,
+            seed: 0,
+            validation: None,
+            stop: None,
+            allow_non_finite: false,
+            quiet: false,
+        }
+    }
+
+    /// Passes over the training data. 0 leaves the network as it is.
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.epochs = epochs;
+        self
+    }
+
+    /// Rows per step, at least 1. More than there are means one batch of all rows.
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Seed of the order of rows, which is another in every epoch.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Data whose loss is measured after every epoch, and which are not trained on.
+    pub fn validation(mut self, data: &'a Dataset<F>) -> Self {
+        self.validation = Some(data);
+        self
+    }
+
+    /// Ends training before the next batch once `flag` is set, for instance by another thread or a signal handler.
+    pub fn stop_flag(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Takes data with NaN or infinities in them. Training then ends as [`Error::Diverged`] at the first batch whose loss
+    /// they spoil.
+    pub fn allow_non_finite(mut self) -> Self {
+        self.allow_non_finite = true;
+        self
+    }
+
+    /// No progress on stderr.
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// Trains `network` on `data`. The same network, data and seed give the same weights, bit for bit.
+    ///
+    /// The optimizer keeps its state, so a second call goes on where the first ended (with the order of rows of epoch 1).
+    ///
+    /// # Errors
+    /// Before the first step: arguments outside their domain, data that do not fit the network or the loss, NaN or
+    /// infinities in data or weights. Later: [`Error::Diverged`] as soon as the loss, a gradient or a weight would not be
+    /// finite; the network then keeps its last finite weights.
+    pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
+        self.check(network, data)?;
+        let mut batches = Batches::new(data, self.batch_size, self.seed)?;
+        let mut workspace = Workspace::new();
+        let mut history = History::default();
+        let progress = Progress::new(self.epochs, self.quiet);
+        for epoch in 0..self.epochs {
+            batches.shuffle(epoch as u64);
+            let mut sum = 0.0;
+            for batch in 0..batches.count() {
+                if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                    history.stopped = true;
+                    return Ok(history);
+                }
+                let (x, y) = batches.get(batch);
+                let rows = x.nrows();
+                let loss = self.step(network, x, y, &mut workspace);
+                sum += rows as f64 * loss.map_err(|error| diverged(error, epoch, batch))?;
+            }
+            let train_loss = sum / data.rows() as f64;
+            let validation_loss = match self.validation {
+                Some(data) => Some(network.loss(&self.loss, data.x(), data.y())?),
+                None => None,
+            };
+            history.epochs.push(Epoch { train_loss, validation_loss });
+            progress.epoch(epoch + 1, &history.epochs[epoch]);
+        }
+        Ok(history)
+    }
+
+    /// One batch: forward, backward, update. Returns the loss before the update.
+    fn step(
+        &mut self,
+        network: &mut Network<F>,
+        x: ArrayView2<F>,
+        y: ArrayView2<F>,
+        workspace: &mut Workspace<F>,
+    ) -> Result<f64, Error> {
+        let loss = network.gradients(&self.loss, x, y, workspace, None)?;
+        if !loss.is_finite() {
+            return Err(Error::NonFiniteLoss { value: loss });
+        }
+        self.optimizer.step(network.params_mut(), &workspace.grads)?;
+        Ok(loss)
+    }
+
+    /// Everything that can be wrong before the first step.
+    fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
+        self.optimizer.check()?;
+        network.layout().check_finite("weight", network.params())?;
+        for data in [Some(data), self.validation].into_iter().flatten() {
+            if !self.allow_non_finite {
+                data.check_finite()?;
+            }
+            let first = s![..1, ..];
+            network.loss(&self.loss, data.x().slice(first), data.y().slice(first))?;
+        }
+        Ok(())
+    }
+}
+
+/// Numbers that are not finite, in a step, mean that training diverged in that step.
+fn diverged(error: Error, epoch: usize, batch: usize) -> Error {
+    match error {
+        Error::NonFinite { .. } | Error::NonFiniteLoss { .. } => {
+            Error::Diverged { epoch: epoch + 1, batch: batch + 1, cause: Box::new(error) }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,194 @@
+//! Every layer goes through one contract test, alone and nested; and a wrong backward is caught by name.
+
+use geartrain::gradcheck::{self, Report};
+use geartrain::prelude::*;
+use geartrain::{Cache, Layer, Mode, ParamSpec, Saved};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, array};
+
+/// The worst relative error that a right derivation may show in f64.
+const WORST: f64 = 1e-7;
+
+fn assert_right(name: &str, report: Result<Report, Error>) {
+    let report = report.unwrap();
+    assert!(report.passed(), "{name}\n{report}");
+    let worst = report.worst().expect("entries were compared");
+    assert!(worst.relative_error < WORST, "{name}\n{report}");
+}
+
+/// A net in which every layer stands, residuals inside residuals included.
+fn composite<F: Scalar>() -> Sequential<F> {
+    let inner = Sequential::new().then(Linear::new(4, 4).without_bias()).then(Sigmoid);
+    let outer = Sequential::new()
+        .then(Linear::new(4, 6))
+        .then(ReLU)
+        .then(Linear::new(6, 4))
+        .then(Residual::new(inner).scale(0.7));
+    Sequential::new().then(Linear::new(3, 4)).then(Tanh).then(Residual::new(outer)).then(Linear::new(4, 2))
+}
+
+#[test]
+fn every_layer_keeps_the_contract() {
+    assert_right("Linear", gradcheck::layer(Linear::new(3, 4), 3));
+    assert_right("Linear, square", gradcheck::layer(Linear::new(4, 4), 4));
+    assert_right("Linear, one by one", gradcheck::layer(Linear::new(1, 1), 1));
+    assert_right("Linear without bias", gradcheck::layer(Linear::new(3, 2).without_bias(), 3));
+    assert_right("Sigmoid", gradcheck::layer(Sigmoid, 4));
+    assert_right("Tanh", gradcheck::layer(Tanh, 4));
+    assert_right("ReLU", gradcheck::layer(ReLU, 4));
+    assert_right("empty Sequential", gradcheck::layer(Sequential::new(), 3));
+    assert_right("one layer", gradcheck::layer(Sequential::new().then(Tanh), 3));
+    assert_right("composite", gradcheck::layer(composite(), 3));
+    let body = || Sequential::new().then(Linear::new(4, 4)).then(Sigmoid);
+    assert_right("Residual", gradcheck::layer(Residual::new(body()), 4));
+    assert_right("Residual, scaled", gradcheck::layer(Residual::new(body()).scale(-0.3), 4));
+    assert_right("Residual of nothing", gradcheck::layer(Residual::new(Sequential::new()), 4));
+}
+
+#[test]
+fn a_network_with_its_loss_is_right() {
+    let network = Network::new(composite(), 3).unwrap().with_seed(5);
+    let x = Array2::from_shape_fn((7, 3), |(i, j)| ((3 * i + 5 * j) as f64).sin());
+    let target = Array2::from_shape_fn((7, 2), |(i, j)| ((i + 2 * j) as f64).cos());
+    assert_right("composite", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
+}
+
+#[test]
+fn deep_stacks_of_sigmoids_are_right_where_gradients_are_tiny() {
+    let mut layers = Sequential::new();
+    for _ in 0..8 {
+        layers = layers.then(Linear::new(3, 3)).then(Sigmoid);
+    }
+    let report = gradcheck::layer(layers, 3).unwrap();
+    assert!(report.passed(), "{report}");
+}
+
+#[test]
+fn single_precision_is_close_to_double() {
+    let wide = Network::<f64>::new(composite(), 3).unwrap();
+    let narrow = Network::<f32>::new(composite(), 3).unwrap();
+    let x = Array2::from_shape_fn((5, 3), |(i, j)| ((i * 3 + j) as f64).sin());
+    let target = Array2::from_elem((5, 2), 0.5);
+    let exact = wide.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let (x, target) = (x.mapv(|v| v as f32), target.mapv(|v| v as f32));
+    let rounded = narrow.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    for (a, b) in exact.grads.iter().zip(&rounded.grads) {
+        approx::assert_abs_diff_eq!(*a, f64::from(*b), epsilon = 1e-6);
+    }
+    for (a, b) in exact.grad_input.iter().zip(&rounded.grad_input) {
+        approx::assert_abs_diff_eq!(*a, f64::from(*b), epsilon = 1e-6);
+    }
+}
+
+#[test]
+fn prediction_equals_the_training_pass_bit_for_bit() {
+    let network = Network::<f64>::new(composite(), 3).unwrap();
+    let x = Array2::from_shape_fn((6, 3), |(i, j)| (i as f64 - 2.0) * (j as f64 + 0.5));
+    let target = Array2::zeros((6, 2));
+    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    assert_eq!(network.predict(x.view()).unwrap(), pass.output);
+}
+
+#[test]
+fn kinks_are_avoided() {
+    // Every unit of relu(x) sits exactly on its kink at x = 0; the check has to move.
+    let network = Network::<f64>::new(Sequential::new().then(ReLU).then(Linear::new(2, 1)), 2).unwrap();
+    let (x, target) = (array![[0.0, 0.0]], array![[1.0]]);
+    assert_right("relu at 0", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
+}
+
+#[test]
+fn the_loss_is_right() {
+    let output = array![[0.5, -1.0], [2.0, 0.25], [0.0, 1.0]];
+    let target = array![[0.0, 1.0], [2.5, 0.25], [-1.0, 3.0]];
+    let report = gradcheck::Gradcheck::default().loss(&MeanSquaredError, output.view(), target.view());
+    assert_right("MeanSquaredError", report);
+}
+
+/// A `Linear` without a bias gradient, with a wrong sign, or with a sum left out.
+#[derive(Debug)]
+struct Wrong {
+    linear: Linear,
+    mistake: Mistake,
+}
+
+#[derive(Debug, PartialEq)]
+enum Mistake {
+    ForgottenBias,
+    WrongSign,
+    MissingSum,
+    LeftoverGradient,
+}
+
+impl Layer<f64> for Wrong {
+    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        Layer::<f64>::output_features(&self.linear, inputs)
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        Layer::<f64>::params(&self.linear)
+    }
+
+    fn forward(
+        &self,
+        params: &[f64],
+        x: ArrayView2<f64>,
+        y: ArrayViewMut2<f64>,
+        cache: &mut Cache<f64>,
+        mode: Mode,
+    ) {
+        self.linear.forward(params, x, y, cache, mode);
+    }
+
+    fn backward(
+        &self,
+        params: &[f64],
+        saved: Saved<'_, f64>,
+        dy: ArrayView2<f64>,
+        grads: &mut [f64],
+        mut dx: Option<ArrayViewMut2<f64>>,
+    ) {
+        let bias = grads.len() - dy.ncols();
+        let old = grads[bias];
+        let dx_view = dx.as_mut().map(|dx| dx.view_mut());
+        self.linear.backward(params, saved, dy, grads, dx_view);
+        match self.mistake {
+            Mistake::ForgottenBias => grads[bias..].fill(0.0),
+            Mistake::WrongSign => dx.into_iter().for_each(|mut dx| dx *= -1.0),
+            Mistake::MissingSum => {
+                let last = dy.index_axis(Axis(0), dy.nrows() - 1);
+                grads[bias..].iter_mut().zip(last).for_each(|(g, &dy)| *g = dy);
+            }
+            Mistake::LeftoverGradient => grads[bias] = old,
+        }
+    }
+}
+
+fn worst_of(mistake: Mistake) -> (Report, String) {
+    let report = gradcheck::layer(Wrong { linear: Linear::new(3, 2), mistake }, 3).unwrap();
+    assert!(!report.passed(), "{report}");
+    let failure = report.failures().next().expect("a failure").clone();
+    let name = failure.worst.map_or(String::new(), |entry| entry.name);
+    (report, name)
+}
+
+#[test]
+fn a_forgotten_bias_gradient_is_caught_by_name() {
+    assert_eq!(worst_of(Mistake::ForgottenBias).1, "bias");
+}
+
+#[test]
+fn a_wrong_sign_is_caught_by_name() {
+    assert_eq!(worst_of(Mistake::WrongSign).1, "input");
+}
+
+#[test]
+fn a_missing_sum_over_rows_is_caught_by_name() {
+    assert_eq!(worst_of(Mistake::MissingSum).1, "bias");
+}
+
+#[test]
+fn a_gradient_that_is_not_written_is_caught() {
+    let (report, name) = worst_of(Mistake::LeftoverGradient);
+    assert_eq!(name, "bias");
+    assert!(report.to_string().contains("FAIL"), "{report}");
+}
