@@ -9,6 +9,7 @@ mod kernels;
 mod layer;
 pub mod layers;
 pub mod loss;
+pub mod metrics;
 mod network;
 pub mod optim;
 pub mod params;
