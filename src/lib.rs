@@ -37,3 +37,8 @@ pub mod prelude {
     pub use crate::optim::{Optimizer, Sgd};
     pub use crate::{Error, Init, Layer, Network, Scalar, Training};
 }
+
+/// The code in the README compiles and does what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

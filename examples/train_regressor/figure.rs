@@ -32,10 +32,13 @@ pub fn draw(
     Ok(svg)
 }
 
+/// Picks one loss of every epoch.
+type Losses = fn(&Outcome) -> Vec<f64>;
+
 /// Training and test loss of every epoch; one pair of lines for each fold.
 fn losses(area: &Area, outcomes: &[Outcome]) -> Result<(), Failure> {
     let log = |loss: f64| loss.max(LEAST_LOSS).log10();
-    let kinds: [(_, _, fn(&Outcome) -> Vec<f64>); 2] = [
+    let kinds: [(_, _, Losses); 2] = [
         ("training rows", BLUE, |outcome| outcome.history.train_losses()),
         ("test rows", VERMILLION, |outcome| outcome.history.validation_losses()),
     ];
