@@ -22,7 +22,7 @@ pub use init::Init;
 pub use layer::{Child, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;
-pub use network::{Network, Pass, Workspace};
+pub use network::{Jacobian, Network, Pass, Sweep, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};
 pub use scalar::Scalar;

@@ -1,5 +1,7 @@
 //! Layers with their parameters: checked once, then run.
 
+mod jacobian;
+
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
@@ -11,6 +13,8 @@ use crate::error::same_shape;
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Layer, Loss, Mode, Saved, Scalar};
+
+pub use jacobian::{Jacobian, Sweep};
 
 /// A layer (most often a [`Sequential`](crate::layers::Sequential)) together with the one flat vector of its parameters.
 ///

@@ -105,12 +105,16 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
             self.velocity = vec![F::zero(); params.len()];
         }
         let (nesterov, velocity) = (self.nesterov, &mut self.velocity);
-        update_all(params, grads, largest, |range, params, grads| {
+        let result = update_all(params, grads, largest, |range, params, grads| {
             for ((w, v), &g) in params.iter_mut().zip(&mut velocity[range]).zip(grads) {
                 let g = g + decay * *w;
                 *v = momentum * *v + fresh * g;
                 *w -= rate * if nesterov { g + momentum * *v } else { *v };
             }
-        })
+        });
+        if first && result.is_err() {
+            self.velocity.clear();
+        }
+        result
     }
 }
