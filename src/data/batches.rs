@@ -1,0 +1,94 @@
+//! Mini-batches: a new order of the rows for each epoch, without new memory.
+
+use ndarray::{Array2, ArrayView2, s};
+
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::split::permute;
+use crate::Scalar;
+
+/// The rows of a data set in mini-batches, reshuffled for each epoch.
+///
+/// The order of an epoch depends on the seed and the number of the epoch alone, not on the epochs before it, so
+/// training can resume anywhere. All memory is taken in [`Batches::new`]; shuffling and gathering take none.
+///
+/// ```
+/// use geartrain::data::{Batches, toy};
+///
+/// let data = toy::sine::<f32>(100, 0.1, 0)?;
+/// let mut batches = Batches::new(&data, 32, 7)?;
+/// for epoch in 0..3 {
+///     batches.shuffle(epoch);
+///     for index in 0..batches.count() {
+///         let (x, y) = batches.get(index);
+///         assert_eq!(x.nrows(), if index < 3 { 32 } else { 4 });
+///         assert_eq!(y.dim(), (x.nrows(), 1));
+///     }
+/// }
+/// # Ok::<(), geartrain::data::DataError>(())
+/// ```
+#[derive(Debug)]
+pub struct Batches<'a, F> {
+    data: &'a Dataset<F>,
+    seed: u64,
+    order: Vec<usize>,
+    x: Array2<F>,
+    y: Array2<F>,
+}
+
+impl<'a, F: Scalar> Batches<'a, F> {
+    /// Cuts the rows of `data` into batches of `size` rows; the last one holds the rest. A `size` above the number of
+    /// rows gives one batch of all rows. Until the first [`shuffle`](Batches::shuffle) the rows are in order.
+    ///
+    /// # Errors
+    /// [`DataError::BatchSize`] for a size of 0.
+    pub fn new(data: &'a Dataset<F>, size: usize, seed: u64) -> Result<Self, DataError> {
+        if size == 0 {
+            return Err(DataError::BatchSize);
+        }
+        let size = size.min(data.rows());
+        Ok(Batches {
+            data,
+            seed,
+            order: (0..data.rows()).collect(),
+            x: Array2::zeros((size, data.features())),
+            y: Array2::zeros((size, data.outputs())),
+        })
+    }
+
+    /// Number of batches in an epoch.
+    pub fn count(&self) -> usize {
+        self.order.len().div_ceil(self.x.nrows())
+    }
+
+    /// Puts the rows into the order of an epoch.
+    pub fn shuffle(&mut self, epoch: u64) {
+        permute(&mut self.order, self.seed, epoch);
+    }
+
+    /// The inputs (rows × features) and targets (rows × outputs) of one batch, row after row in memory.
+    ///
+    /// # Panics
+    /// If `index` is not below [`count`](Batches::count).
+    pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
+        assert!(index < self.count(), "batch {index} of {}", self.count());
+        let start = index * self.x.nrows();
+        let end = self.order.len().min(start + self.x.nrows());
+        let rows = &self.order[start..end];
+        gather(self.data.x(), rows, &mut self.x);
+        gather(self.data.y(), rows, &mut self.y);
+        (
+            self.x.slice(s![..rows.len(), ..]),
+            self.y.slice(s![..rows.len(), ..]),
+        )
+    }
+}
+
+fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
+    let width = from.ncols();
+    let from = from.to_slice().expect("data sets lie row after row");
+    let to = to.as_slice_mut().expect("new arrays lie row after row");
+    for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
+        target.copy_from_slice(&from[row * width..(row + 1) * width]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Shuffled splits of a data set.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::dataset::Dataset;
+use super::error::DataError;
+use crate::Scalar;
+
+/// Writes 0, 1, 2, … in random order: a pure function of the length, the seed and the stream.
+pub(super) fn permute(order: &mut [usize], seed: u64, stream: u64) {
+    for (place, row) in order.iter_mut().enumerate() {
+        *row = place;
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    order.shuffle(&mut rng);
+}
+
+impl<F: Scalar> Dataset<F> {
+    /// Shuffles the rows and parts them into `(train, test)`, where `test` gets `fraction` of them, rounded to the
+    /// nearest row. The same seed gives the same split.
+    ///
+    /// # Errors
+    /// [`DataError::Fraction`] unless 0 < `fraction` < 1; [`DataError::EmptySide`] if one side would have no row.
+    ///
+    /// ```
+    /// use geartrain::data::toy;
+    ///
+    /// let (train, test) = toy::sine::<f64>(100, 0.1, 0)?.split(0.25, 7)?;
+    /// assert_eq!((train.rows(), test.rows()), (75, 25));
+    /// # Ok::<(), geartrain::data::DataError>(())
+    /// ```
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(DataError::Fraction { fraction });
+        }
+        let rows = self.rows();
+        let test = (fraction * rows as f64).round() as usize;
+        let train = rows - test;
+        if train == 0 || test == 0 {
+            return Err(DataError::EmptySide {
+                fraction,
+                rows,
+                train,
+                test,
+            });
+        }
+        let mut order = vec![0; rows];
+        permute(&mut order, seed, 0);
+        Ok((self.select(&order[test..])?, self.select(&order[..test])?))
+    }
+
+    /// Shuffles the rows and parts them into `k` folds for cross-validation: `(train, validation)` for each fold, as
+    /// scikit-learn's `KFold(k, shuffle=True)`.
+    ///
+    /// Each row is in exactly one validation set, and their sizes differ by at most one. The result holds `k` copies
+    /// of the data.
+    ///
+    /// # Errors
+    /// [`DataError::Folds`] unless 2 ≤ `k` ≤ rows.
+    pub fn folds(&self, k: usize, seed: u64) -> Result<Vec<(Self, Self)>, DataError> {
+        let rows = self.rows();
+        if k < 2 || k > rows {
+            return Err(DataError::Folds { folds: k, rows });
+        }
+        let mut order = vec![0; rows];
+        permute(&mut order, seed, 0);
+        let (size, larger) = (rows / k, rows % k);
+        (0..k)
+            .map(|fold| {
+                let start = fold * size + fold.min(larger);
+                let end = start + size + usize::from(fold < larger);
+                let train = [&order[..start], &order[end..]].concat();
+                Ok((self.select(&train)?, self.select(&order[start..end])?))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! Data sets made from a formula and a seed, for examples, tests and comparisons.
+//!
+//! `noise` is the standard deviation of the normal noise added to the formula; 0 adds none. The sets are drawn in `f64`
+//! and rounded, so the `f32` and the `f64` set of a seed agree.
+//!
+//! Each function fails with [`DataError::EmptyDataset`] for no rows, and with [`DataError::Noise`] for a negative or
+//! non-finite noise.
+
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use ndarray::Array2;
+use ndarray_rand::RandomExt;
+use ndarray_rand::rand_distr::{StandardNormal, StandardUniform};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::dataset::Dataset;
+use super::error::DataError;
+use crate::Scalar;
+
+/// Regression on one wave: `y = sin(x) + noise`, with `x` uniform in [-3, 3).
+///
+/// A straight line reaches R² 0.66 (with noise 0.1), so a network has something to show.
+///
+/// # Errors
+/// As for the whole [module](self).
+///
+/// ```
+/// use geartrain::data::toy;
+///
+/// let data = toy::sine::<f64>(500, 0.0, 7)?;
+/// assert_eq!(data.y()[[3, 0]], data.x()[[3, 0]].sin());
+/// # Ok::<(), geartrain::data::DataError>(())
+/// ```
+pub fn sine<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
+    let mut rng = start(n, noise, 1, seed)?;
+    let x = uniform(n, 1, &mut rng) * 6.0 - 3.0;
+    let y = x.mapv(f64::sin) + normal(n, 1, noise, &mut rng);
+    rounded(x, y)?.named(["x"], ["y"])
+}
+
+/// Regression on ten features, uniform in [0, 1), of which five count:
+/// `y = 10 sin(π x0 x1) + 20 (x2 - 0.5)² + 10 x3 + 5 x4 + noise`.
+///
+/// From J. H. Friedman, *Multivariate Adaptive Regression Splines*, The Annals of Statistics 19 (1991), where the noise
+/// is 1.
+///
+/// # Errors
+/// As for the whole [module](self).
+pub fn friedman1<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
+    let mut rng = start(n, noise, 10, seed)?;
+    let x = uniform(n, 10, &mut rng);
+    let mut y = normal(n, 1, noise, &mut rng);
+    for (x, y) in x.rows().into_iter().zip(&mut y) {
+        *y += 10.0 * (PI * x[0] * x[1]).sin() + 20.0 * (x[2] - 0.5).powi(2) + 10.0 * x[3] + 5.0 * x[4];
+    }
+    rounded(x, y)
+}
+
+/// Classification of two half circles of radius 1 that reach into each other, as scikit-learn's `make_moons`.
+///
+/// The class, 0 or 1, is the only column of `y`. Rows alternate between the classes; with an odd `n`, class 0 has one
+/// more.
+///
+/// # Errors
+/// As for the whole [module](self).
+pub fn two_moons<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
+    let mut rng = start(n, noise, 2, seed)?;
+    let mut x = normal(n, 2, noise, &mut rng);
+    for (row, mut x) in x.rows_mut().into_iter().enumerate() {
+        // The points of a moon lie at equal angles from 0 to π.
+        let points = (n + 1 - row % 2) / 2;
+        let angle = PI * (row / 2) as f64 / (points - 1).max(1) as f64;
+        let (sin, cos) = angle.sin_cos();
+        let (a, b) = if row % 2 == 0 {
+            (cos, sin)
+        } else {
+            (1.0 - cos, 0.5 - sin)
+        };
+        x[0] += a;
+        x[1] += b;
+    }
+    rounded(x, classes(n))
+}
+
+/// Classification of two spirals, each wound one and a half times around the other: radius = angle / π, with the angle
+/// from π/2 to 7π/2, and denser outwards, so that the points lie about evenly along the arm. Neighbouring arms are
+/// 1 apart.
+///
+/// The class, 0 or 1, is the only column of `y`. Rows alternate between the classes; with an odd `n`, class 0 has one
+/// more. After K. J. Lang and M. J. Witbrock, *Learning to Tell Two Spirals Apart* (1988).
+///
+/// # Errors
+/// As for the whole [module](self).
+pub fn two_spirals<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
+    let mut rng = start(n, noise, 2, seed)?;
+    let turned = uniform(n, 1, &mut rng).mapv(|part| FRAC_PI_2 + 3.0 * PI * part.sqrt());
+    let mut x = normal(n, 2, noise, &mut rng);
+    for (row, (mut x, angle)) in x.rows_mut().into_iter().zip(turned).enumerate() {
+        let radius = if row % 2 == 0 { angle / PI } else { -angle / PI };
+        x[0] += radius * angle.cos();
+        x[1] += radius * angle.sin();
+    }
+    rounded(x, classes(n))
+}
+
+fn start(n: usize, noise: f64, features: usize, seed: u64) -> Result<ChaCha8Rng, DataError> {
+    if n == 0 {
+        return Err(DataError::EmptyDataset {
+            rows: 0,
+            features,
+            outputs: 1,
+        });
+    }
+    if !(noise >= 0.0 && noise.is_finite()) {
+        return Err(DataError::Noise { noise });
+    }
+    Ok(ChaCha8Rng::seed_from_u64(seed))
+}
+
+fn uniform(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Array2<f64> {
+    Array2::random_using((rows, columns), StandardUniform, rng)
+}
+
+fn normal(rows: usize, columns: usize, std: f64, rng: &mut ChaCha8Rng) -> Array2<f64> {
+    let standard: Array2<f64> = Array2::random_using((rows, columns), StandardNormal, rng);
+    standard * std
+}
+
+fn classes(n: usize) -> Array2<f64> {
+    Array2::from_shape_fn((n, 1), |(row, _)| (row % 2) as f64)
+}
+
+fn rounded<F: Scalar>(x: Array2<f64>, y: Array2<f64>) -> Result<Dataset<F>, DataError> {
+    Dataset::new(x.mapv(F::of), y.mapv(F::of))
+}
