@@ -1,17 +1,6 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
 
-mod cache;
 pub mod data;
-mod error;
-pub mod gradcheck;
-mod init;
-mod kernels;
-mod layer;
-pub mod layers;
-pub mod loss;
-mod network;
-pub mod optim;
-pub mod params;
 mod scalar;
 mod summary;
 pub mod train;

@@ -77,12 +77,18 @@ impl<'a, F: Scalar> Batches<'a, F> {
         let rows = &self.order[start..end];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
-        (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
+        (
+            self.x.slice(s![..rows.len(), ..]),
+            self.y.slice(s![..rows.len(), ..]),
+        )
     }
 }
 
 fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
-    for (mut target, &row) in to.rows_mut().into_iter().zip(rows) {
-        target.assign(&from.row(row));
+    let width = from.ncols();
+    let from = from.to_slice().expect("data sets lie row after row");
+    let to = to.as_slice_mut().expect("new arrays lie row after row");
+    for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
+        target.copy_from_slice(&from[row * width..(row + 1) * width]);
     }
 }
