@@ -23,10 +23,7 @@ fn fault_01_nan_in_x_is_found_by_row_and_name() {
     let mut x = Array2::<f64>::zeros((4, 3));
     x[[2, 1]] = f64::NAN;
     x[[3, 0]] = f64::NAN;
-    let data = Dataset::new(x, Array2::zeros((4, 1)))
-        .unwrap()
-        .named(["a", "hp", "c"], ["mpg"])
-        .unwrap();
+    let data = Dataset::new(x, Array2::zeros((4, 1))).unwrap().named(["a", "hp", "c"], ["mpg"]).unwrap();
     let error = data.check_finite().unwrap_err();
     assert!(
         matches!(&error, DataError::NotFinite { part: Part::X, row: 2, column: 1, name: Some(name), value }
@@ -47,18 +44,7 @@ fn fault_03_nan_or_infinity_in_y_is_found() {
     for bad in [f64::NAN, f64::INFINITY] {
         let data = Dataset::new(Array2::zeros((3, 1)), array![[0.0, 0.0], [0.0, bad], [0.0, 0.0]]).unwrap();
         let error = data.check_finite().unwrap_err();
-        assert!(
-            matches!(
-                error,
-                DataError::NotFinite {
-                    part: Part::Y,
-                    row: 1,
-                    column: 1,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, DataError::NotFinite { part: Part::Y, row: 1, column: 1, .. }), "{error}");
     }
     numbered(3).check_finite().unwrap();
 }
@@ -67,14 +53,7 @@ fn fault_03_nan_or_infinity_in_y_is_found() {
 fn fault_05_fault_06_no_rows_or_no_columns() {
     for (x, y) in [((0, 3), (0, 1)), ((4, 0), (4, 1)), ((4, 3), (4, 0))] {
         let error = Dataset::<f64>::new(Array2::zeros(x), Array2::zeros(y)).unwrap_err();
-        let DataError::EmptyDataset {
-            rows,
-            features,
-            outputs,
-        } = error
-        else {
-            panic!("{error}")
-        };
+        let DataError::EmptyDataset { rows, features, outputs } = error else { panic!("{error}") };
         assert_eq!(((rows, features), (rows, outputs)), (x, y));
     }
 }
@@ -101,29 +80,9 @@ fn names_must_fit_the_columns() {
     assert_eq!(data.feature_names(), ["x0", "x1"]);
     assert_eq!(data.target_names(), ["y0"]);
     let error = data.clone().named(["a"], ["y"]).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            DataError::NameCount {
-                part: Part::X,
-                expected: 2,
-                got: 1
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, DataError::NameCount { part: Part::X, expected: 2, got: 1 }), "{error}");
     let error = data.named(["a", "b"], ["y", "z"]).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            DataError::NameCount {
-                part: Part::Y,
-                expected: 1,
-                got: 2
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, DataError::NameCount { part: Part::Y, expected: 1, got: 2 }), "{error}");
 }
 
 #[test]
@@ -134,12 +93,7 @@ fn fault_29_fault_30_any_layout_is_stored_row_by_row() {
     let row = array![1.0, 2.0, 3.0];
     let mut sliced = wide.clone();
     sliced.slice_collapse(s![..;2, ..;2]);
-    for x in [
-        wide.clone().reversed_axes(),
-        reversed,
-        sliced,
-        row.broadcast((5, 3)).unwrap().to_owned(),
-    ] {
+    for x in [wide.clone().reversed_axes(), reversed, sliced, row.broadcast((5, 3)).unwrap().to_owned()] {
         let rows = x.nrows();
         let data = Dataset::new(x.clone(), Array2::zeros((1, rows)).reversed_axes()).unwrap();
         assert_eq!(data.x(), x);
@@ -152,14 +106,8 @@ fn select_takes_rows_in_order_and_again() {
     let data = numbered(5);
     assert_eq!(rows_of(&data.select(&[4, 0, 4]).unwrap()), [4, 0, 4]);
     let error = data.select(&[0, 5]).unwrap_err();
-    assert!(
-        matches!(error, DataError::RowIndex { index: 5, rows: 5 }),
-        "{error}"
-    );
-    assert!(matches!(
-        data.select(&[]),
-        Err(DataError::EmptyDataset { rows: 0, .. })
-    ));
+    assert!(matches!(error, DataError::RowIndex { index: 5, rows: 5 }), "{error}");
+    assert!(matches!(data.select(&[]), Err(DataError::EmptyDataset { rows: 0, .. })));
 }
 
 // ---- Splits and batches
@@ -192,29 +140,9 @@ fn fault_46_split_fractions_without_meaning() {
         assert!(matches!(error, DataError::Fraction { .. }), "{error}");
     }
     let error = data.split(0.01, 0).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            DataError::EmptySide {
-                train: 10,
-                test: 0,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, DataError::EmptySide { train: 10, test: 0, .. }), "{error}");
     let error = data.split(0.99, 0).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            DataError::EmptySide {
-                train: 0,
-                test: 10,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, DataError::EmptySide { train: 0, test: 10, .. }), "{error}");
     assert!(numbered(1).split(0.5, 0).is_err());
 }
 
@@ -236,18 +164,12 @@ fn folds_validate_each_row_once() {
         assert_eq!(validated, (0..rows).collect::<Vec<_>>());
     }
     for k in [0, 1, 11] {
-        assert!(matches!(
-            numbered(10).folds(k, 0),
-            Err(DataError::Folds { rows: 10, .. })
-        ));
+        assert!(matches!(numbered(10).folds(k, 0), Err(DataError::Folds { rows: 10, .. })));
     }
 }
 
 fn epoch_order(batches: &mut Batches<f64>) -> Vec<usize> {
-    (0..batches.count())
-        .flat_map(|index| batches.get(index).1.to_owned())
-        .map(|y| y as usize)
-        .collect()
+    (0..batches.count()).flat_map(|index| batches.get(index).1.to_owned()).map(|y| y as usize).collect()
 }
 
 #[test]
@@ -272,9 +194,8 @@ fn batches_hold_every_row_once_per_epoch() {
 fn an_epoch_does_not_depend_on_the_epochs_before() {
     let data = numbered(50);
     let mut straight = Batches::new(&data, 8, 5).unwrap();
-    let orders: Vec<_> = (0..4)
-        .map(|epoch| (straight.shuffle(epoch), epoch_order(&mut straight)).1)
-        .collect();
+    let orders: Vec<_> =
+        (0..4).map(|epoch| (straight.shuffle(epoch), epoch_order(&mut straight)).1).collect();
     let mut resumed = Batches::new(&data, 8, 5).unwrap();
     resumed.shuffle(3);
     assert_eq!(epoch_order(&mut resumed), orders[3]);
@@ -291,9 +212,7 @@ fn batches_reuse_their_memory() {
     let places: Vec<_> = (0..3)
         .flat_map(|epoch| {
             batches.shuffle(epoch);
-            (0..batches.count())
-                .map(|index| batches.get(index).0.as_ptr())
-                .collect::<Vec<_>>()
+            (0..batches.count()).map(|index| batches.get(index).0.as_ptr()).collect::<Vec<_>>()
         })
         .collect();
     assert!(places.iter().all(|place| *place == places[0]));
@@ -301,10 +220,7 @@ fn batches_reuse_their_memory() {
 
 #[test]
 fn fault_17_batch_size_zero() {
-    assert!(matches!(
-        Batches::new(&numbered(5), 0, 0),
-        Err(DataError::BatchSize)
-    ));
+    assert!(matches!(Batches::new(&numbered(5), 0, 0), Err(DataError::BatchSize)));
 }
 
 #[test]
@@ -331,11 +247,7 @@ fn standardize_agrees_with_its_definition() {
         assert!((z.column(column).std(0.0) - 1.0).abs() < 1e-14);
     }
     let back = scale.inverse(z.view()).unwrap();
-    assert!(
-        back.iter()
-            .zip(data.x())
-            .all(|(back, x)| (back - x).abs() < 1e-11)
-    );
+    assert!(back.iter().zip(data.x()).all(|(back, x)| (back - x).abs() < 1e-11));
     assert!(scale.constant_columns().is_empty());
 }
 
@@ -360,10 +272,7 @@ fn fault_24_a_constant_column_becomes_zero() {
     // 0.1 + 0.2 is not 0.3, but that is rounding and not something to learn from.
     let rounding = Standardize::fit(array![[0.3], [0.1 + 0.2], [0.3]].view()).unwrap();
     assert_eq!(rounding.constant_columns(), [0]);
-    assert_eq!(
-        Standardize::fit(array![[7.0]].view()).unwrap().constant_columns(),
-        [0]
-    );
+    assert_eq!(Standardize::fit(array![[7.0]].view()).unwrap().constant_columns(), [0]);
 }
 
 #[test]
@@ -372,21 +281,13 @@ fn fault_26_standardize_other_columns() {
     let other = Array2::<f64>::zeros((2, 3));
     for result in [scale.transform(other.view()), scale.inverse(other.view())] {
         let error = result.unwrap_err();
-        assert!(
-            matches!(error, DataError::ColumnCount { expected: 2, got: 3 }),
-            "{error}"
-        );
+        assert!(matches!(error, DataError::ColumnCount { expected: 2, got: 3 }), "{error}");
     }
 }
 
 #[test]
 fn fault_27_values_at_the_end_of_the_range() {
-    let x = array![
-        [1e308, f64::MAX],
-        [-1e308, f64::MAX],
-        [1e308, f64::MIN],
-        [1e308, f64::MIN]
-    ];
+    let x = array![[1e308, f64::MAX], [-1e308, f64::MAX], [1e308, f64::MIN], [1e308, f64::MIN]];
     let scale = Standardize::fit(x.view()).unwrap();
     assert!((scale.mean()[0] / 5e307 - 1.0).abs() < 1e-14 && (scale.mean()[1] / f64::MAX).abs() < 1e-14);
     let z = scale.transform(x.view()).unwrap();
@@ -405,18 +306,9 @@ fn fault_28_subnormal_values() {
     let tiny = f64::MIN_POSITIVE / 1024.0;
     let scale = Standardize::fit(array![[tiny], [3.0 * tiny]].view()).unwrap();
     let z = scale.transform(array![[tiny], [3.0 * tiny]].view()).unwrap();
-    assert!(
-        (z[[0, 0]] + 1.0).abs() < 1e-9 && (z[[1, 0]] - 1.0).abs() < 1e-9,
-        "{z}"
-    );
+    assert!((z[[0, 0]] + 1.0).abs() < 1e-9 && (z[[1, 0]] - 1.0).abs() < 1e-9, "{z}");
     let scale = Standardize::fit(array![[0.0f64], [5e-324]].view()).unwrap();
-    assert!(
-        scale
-            .transform(array![[0.0f64], [5e-324]].view())
-            .unwrap()
-            .iter()
-            .all(|z| z.is_finite())
-    );
+    assert!(scale.transform(array![[0.0f64], [5e-324]].view()).unwrap().iter().all(|z| z.is_finite()));
 }
 
 #[test]
@@ -425,10 +317,7 @@ fn standardize_does_not_care_about_layout() {
     let copy = x.t().to_owned();
     let scale = Standardize::fit(x.t()).unwrap();
     assert_eq!(scale, Standardize::fit(copy.as_standard_layout().view()).unwrap());
-    assert_eq!(
-        scale.transform(x.t()).unwrap(),
-        scale.transform(copy.view()).unwrap()
-    );
+    assert_eq!(scale.transform(x.t()).unwrap(), scale.transform(copy.view()).unwrap());
 }
 
 #[test]
@@ -447,12 +336,7 @@ fn standardize_refuses_what_is_not_finite_or_not_there() {
     let scale = Standardize::fit(array![[1.0, 1e-30], [3.0, 2e-30]].view()).unwrap();
     assert!(matches!(
         scale.transform(bad.view()),
-        Err(DataError::NotFinite {
-            part: Part::X,
-            row: 1,
-            column: 1,
-            ..
-        })
+        Err(DataError::NotFinite { part: Part::X, row: 1, column: 1, .. })
     ));
     assert!(scale.inverse(bad.view()).is_err());
     // Finite, but so far from what was fitted that the result does not fit into the type.
@@ -485,10 +369,7 @@ fn toy_sets_are_functions_of_their_seed() {
             assert_ne!(data.x(), wide(n, 0.1, 8).unwrap().x());
             f32_agrees_with_f64(narrow(n, 0.1, 7).unwrap(), data);
         }
-        assert!(matches!(
-            wide(0, 0.1, 7),
-            Err(DataError::EmptyDataset { rows: 0, .. })
-        ));
+        assert!(matches!(wide(0, 0.1, 7), Err(DataError::EmptyDataset { rows: 0, .. })));
         for noise in [-0.1, f64::NAN, f64::INFINITY] {
             assert!(matches!(wide(10, noise, 7), Err(DataError::Noise { .. })));
         }
@@ -528,11 +409,7 @@ fn moons_and_spirals_lie_on_their_curves() {
     let moons = toy::two_moons::<f64>(101, 0.0, 7).unwrap();
     assert_eq!(moons.y().sum(), 50.0);
     for (x, &class) in moons.x().rows().into_iter().zip(&moons.y()) {
-        let (a, b) = if class == 0.0 {
-            (x[0], x[1])
-        } else {
-            (1.0 - x[0], 0.5 - x[1])
-        };
+        let (a, b) = if class == 0.0 { (x[0], x[1]) } else { (1.0 - x[0], 0.5 - x[1]) };
         assert!((a.hypot(b) - 1.0).abs() < 1e-12 && b > -1e-12);
     }
     assert_eq!((moons.x()[[0, 0]], moons.x()[[100, 0]]), (1.0, -1.0));

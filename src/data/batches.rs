@@ -77,10 +77,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
         let rows = &self.order[start..end];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
-        (
-            self.x.slice(s![..rows.len(), ..]),
-            self.y.slice(s![..rows.len(), ..]),
-        )
+        (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
     }
 }
 

@@ -40,17 +40,10 @@ impl<F: Scalar> Dataset<F> {
     pub fn new(x: Array2<F>, y: Array2<F>) -> Result<Self, DataError> {
         let (rows, features, outputs) = (x.nrows(), x.ncols(), y.ncols());
         if rows != y.nrows() {
-            return Err(DataError::RowCounts {
-                x: rows,
-                y: y.nrows(),
-            });
+            return Err(DataError::RowCounts { x: rows, y: y.nrows() });
         }
         if rows == 0 || features == 0 || outputs == 0 {
-            return Err(DataError::EmptyDataset {
-                rows,
-                features,
-                outputs,
-            });
+            return Err(DataError::EmptyDataset { rows, features, outputs });
         }
         Ok(Dataset {
             x: standard_layout(x),
@@ -108,19 +101,11 @@ impl<F: Scalar> Dataset<F> {
         self.target_names = targets.into_iter().map(Into::into).collect();
         let (expected, got) = (self.features(), self.feature_names.len());
         if expected != got {
-            return Err(DataError::NameCount {
-                part: Part::X,
-                expected,
-                got,
-            });
+            return Err(DataError::NameCount { part: Part::X, expected, got });
         }
         let (expected, got) = (self.outputs(), self.target_names.len());
         if expected != got {
-            return Err(DataError::NameCount {
-                part: Part::Y,
-                expected,
-                got,
-            });
+            return Err(DataError::NameCount { part: Part::Y, expected, got });
         }
         Ok(self)
     }
@@ -173,10 +158,7 @@ impl<F: Scalar> Dataset<F> {
             });
         }
         if let Some(&index) = rows.iter().find(|&&row| row >= self.rows()) {
-            return Err(DataError::RowIndex {
-                index,
-                rows: self.rows(),
-            });
+            return Err(DataError::RowIndex { index, rows: self.rows() });
         }
         Ok(Dataset {
             x: standard_layout(self.x.select(Axis(0), rows)),
@@ -209,15 +191,11 @@ pub(super) fn check_finite<F: Scalar>(
             row,
             column,
             name: names.get(column).cloned(),
-            value: value.to_f64(),
+            value: value.as_f64(),
         }),
     }
 }
 
 fn standard_layout<F: Scalar>(array: Array2<F>) -> Array2<F> {
-    if array.is_standard_layout() {
-        array
-    } else {
-        array.as_standard_layout().into_owned()
-    }
+    if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }
 }

@@ -336,21 +336,14 @@ impl fmt::Display for Suggestion {
         match self {
             Suggestion::Delimiter(byte) => {
                 let delimiter = char::from(*byte);
-                write!(
-                    f,
-                    "are the cells separated by {delimiter:?}? Then use .delimiter(b{delimiter:?})"
-                )
+                write!(f, "are the cells separated by {delimiter:?}? Then use .delimiter(b{delimiter:?})")
             }
             Suggestion::DecimalPoint => {
                 f.write_str("numbers need a decimal point and no thousands separator")
             }
             Suggestion::Header => f.write_str("is this line a header? Then leave out .header(false)"),
             Suggestion::DropColumn(name) => {
-                write!(
-                    f,
-                    "a column of text can be left out with .drop_columns([{}])",
-                    quoted(name)
-                )
+                write!(f, "a column of text can be left out with .drop_columns([{}])", quoted(name))
             }
             Suggestion::Missing => f.write_str(
                 "choose Missing::DropRows, Missing::Mean or Missing::Median to accept missing values",
@@ -374,11 +367,7 @@ fn quoted(text: &str) -> String {
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 40;
     let mut characters = text.chars();
-    let mut short: String = characters
-        .by_ref()
-        .take(LONGEST)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut short: String = characters.by_ref().take(LONGEST).flat_map(char::escape_debug).collect();
     if characters.next().is_some() {
         short.push('…');
     }
@@ -387,12 +376,7 @@ fn shortened(text: &str) -> String {
 
 fn listed(names: &[String]) -> String {
     const MOST: usize = 20;
-    let mut list = names
-        .iter()
-        .take(MOST)
-        .map(|name| shown(name))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut list = names.iter().take(MOST).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
     if names.len() > MOST {
         list.push_str(&format!(" and {} more", names.len() - MOST));
     }
@@ -400,16 +384,11 @@ fn listed(names: &[String]) -> String {
 }
 
 fn advice(suggestion: &Option<Suggestion>) -> String {
-    suggestion
-        .as_ref()
-        .map(|suggestion| format!(" ({suggestion})"))
-        .unwrap_or_default()
+    suggestion.as_ref().map(|suggestion| format!(" ({suggestion})")).unwrap_or_default()
 }
 
 fn in_column(name: &Option<String>) -> String {
-    name.as_deref()
-        .map(|name| format!(" ({})", shown(name)))
-        .unwrap_or_default()
+    name.as_deref().map(|name| format!(" ({})", shown(name))).unwrap_or_default()
 }
 
 fn dropped_rows(dropped: usize) -> String {

@@ -38,10 +38,7 @@ impl<R: Read> Records<R> {
         }
         Ok(Records {
             source: BufReader::new(source),
-            parser: ReaderBuilder::new()
-                .delimiter(delimiter)
-                .terminator(Terminator::Any(b'\n'))
-                .build(),
+            parser: ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build(),
             delimiter,
             path: path.to_owned(),
             lines: 0,
@@ -56,10 +53,7 @@ impl<R: Read> Records<R> {
 
     /// Where the current record starts.
     pub(super) fn place(&self) -> Place {
-        Place {
-            path: self.path.clone(),
-            line: self.first_line,
-        }
+        Place { path: self.path.clone(), line: self.first_line }
     }
 
     /// Whether this is the file's first record.
@@ -93,18 +87,9 @@ impl<R: Read> Records<R> {
             let inside = bytes > 0;
             let read = self.read_line(MAX_RECORD_BYTES - bytes, inside)?;
             if read == 0 {
-                return if inside {
-                    Err(DataError::OpenQuote { place: self.place() })
-                } else {
-                    Ok(false)
-                };
+                return if inside { Err(DataError::OpenQuote { place: self.place() }) } else { Ok(false) };
             }
-            if !inside
-                && self
-                    .line
-                    .iter()
-                    .all(|byte| byte.is_ascii_whitespace() && *byte != self.delimiter)
-            {
+            if !inside && self.line.iter().all(|byte| byte.is_ascii_whitespace() && *byte != self.delimiter) {
                 continue;
             }
             bytes += read;
@@ -134,10 +119,7 @@ impl<R: Read> Records<R> {
         self.line.clear();
         let mut source = (&mut self.source).take(limit as u64 + 1);
         let read = source.read_until(b'\n', &mut self.line);
-        let read = read.map_err(|source| DataError::File {
-            path: self.path.clone(),
-            source,
-        })?;
+        let read = read.map_err(|source| DataError::File { path: self.path.clone(), source })?;
         if read == 0 {
             return Ok(0);
         }
@@ -146,10 +128,7 @@ impl<R: Read> Records<R> {
             self.first_line = self.lines;
         }
         if read > limit {
-            return Err(DataError::RecordTooLong {
-                place: self.place(),
-                limit: MAX_RECORD_BYTES,
-            });
+            return Err(DataError::RecordTooLong { place: self.place(), limit: MAX_RECORD_BYTES });
         }
         self.check_text()?;
         if self.lines == 1 && self.line.starts_with("\u{feff}".as_bytes()) {
@@ -168,10 +147,7 @@ impl<R: Read> Records<R> {
         match [nul, invalid].into_iter().flatten().min() {
             None => Ok(()),
             Some(position) => Err(DataError::NotText {
-                place: Place {
-                    path: self.path.clone(),
-                    line: self.lines,
-                },
+                place: Place { path: self.path.clone(), line: self.lines },
                 position: position + 1,
                 byte: self.line[position],
             }),

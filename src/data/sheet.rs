@@ -26,9 +26,7 @@ impl<'a, R: Read> Sheet<'a, R> {
     pub(super) fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
         let mut records = Records::new(source, path, options.delimiter)?;
         if !records.advance()? {
-            return Err(DataError::EmptyFile {
-                path: path.to_owned(),
-            });
+            return Err(DataError::EmptyFile { path: path.to_owned() });
         }
         let names: Vec<String> = if options.header {
             records.cells().map(str::to_owned).collect()
@@ -48,14 +46,7 @@ impl<'a, R: Read> Sheet<'a, R> {
             }
         }
         let delimiter = other_delimiter(&records, options);
-        Ok(Sheet {
-            options,
-            records,
-            path,
-            names,
-            positions,
-            delimiter,
-        })
+        Ok(Sheet { options, records, path, names, positions, delimiter })
     }
 
     /// Where the named columns are.
@@ -64,23 +55,18 @@ impl<'a, R: Read> Sheet<'a, R> {
     }
 
     fn find_one(&self, name: &str) -> Result<usize, DataError> {
-        self.positions
-            .get(name)
-            .copied()
-            .ok_or_else(|| DataError::UnknownColumn {
-                path: self.path.to_owned(),
-                name: name.to_owned(),
-                columns: self.names.clone(),
-                suggestion: self.delimiter.clone(),
-            })
+        self.positions.get(name).copied().ok_or_else(|| DataError::UnknownColumn {
+            path: self.path.to_owned(),
+            name: name.to_owned(),
+            columns: self.names.clone(),
+            suggestion: self.delimiter.clone(),
+        })
     }
 
     /// All columns but those, in the file's order.
     pub(super) fn others(&self, parts: &[&[usize]]) -> Vec<usize> {
         let taken: HashSet<usize> = parts.iter().copied().flatten().copied().collect();
-        (0..self.names.len())
-            .filter(|column| !taken.contains(column))
-            .collect()
+        (0..self.names.len()).filter(|column| !taken.contains(column)).collect()
     }
 
     /// The names of columns.
@@ -105,12 +91,7 @@ impl<'a, R: Read> Sheet<'a, R> {
 
     pub(super) fn no_columns(&self, part: Part) -> DataError {
         let (path, columns, suggestion) = (self.path.to_owned(), self.names.clone(), self.delimiter.clone());
-        DataError::NoColumns {
-            path,
-            part,
-            columns,
-            suggestion,
-        }
+        DataError::NoColumns { path, part, columns, suggestion }
     }
 
     /// The values of all rows: features and targets.
@@ -139,10 +120,7 @@ impl<'a, R: Read> Sheet<'a, R> {
             more = self.records.advance()?;
         }
         if rows == 0 {
-            return Err(DataError::NoRows {
-                path: self.path.to_owned(),
-                dropped,
-            });
+            return Err(DataError::NoRows { path: self.path.to_owned(), dropped });
         }
         let shaped = |columns: &[usize], values| {
             Array2::from_shape_vec((rows, columns.len()), values).expect("one value per column and row")
@@ -160,12 +138,7 @@ impl<'a, R: Read> Sheet<'a, R> {
             return Ok(());
         }
         let (place, suggestion) = (self.records.place(), self.delimiter.clone());
-        Err(DataError::CellCount {
-            place,
-            expected,
-            got,
-            suggestion,
-        })
+        Err(DataError::CellCount { place, expected, got, suggestion })
     }
 
     /// Adds the current record's values in `columns`, NaN for one that is missing; false if one is.
@@ -194,50 +167,28 @@ impl<'a, R: Read> Sheet<'a, R> {
                 _ => Some(Suggestion::MissingTarget),
             };
             let (place, column, text) = self.cell(column);
-            return Err(DataError::MissingCell {
-                place,
-                column,
-                text,
-                suggestion,
-            });
+            return Err(DataError::MissingCell { place, column, text, suggestion });
         }
         let Ok(number) = text.parse() else {
             let suggestion = Some(self.suggestion(column, text));
             let (place, column, text) = self.cell(column);
-            return Err(DataError::NotANumber {
-                place,
-                column,
-                text,
-                suggestion,
-            });
+            return Err(DataError::NotANumber { place, column, text, suggestion });
         };
         let value = F::of(number);
         if !value.is_finite() {
             let (place, column, text) = self.cell(column);
-            return Err(DataError::NotFiniteCell {
-                place,
-                column,
-                text,
-                number: type_name::<F>(),
-            });
+            return Err(DataError::NotFiniteCell { place, column, text, number: type_name::<F>() });
         }
         Ok(Some(value))
     }
 
     /// A cell of the current record as an error shows it.
     fn cell(&self, column: usize) -> (Place, Column, String) {
-        (
-            self.records.place(),
-            self.column(column),
-            self.records.cell(column).to_owned(),
-        )
+        (self.records.place(), self.column(column), self.records.cell(column).to_owned())
     }
 
     fn column(&self, column: usize) -> Column {
-        Column {
-            number: column + 1,
-            name: self.names[column].clone(),
-        }
+        Column { number: column + 1, name: self.names[column].clone() }
     }
 
     /// What may help where a number was expected.
@@ -261,12 +212,8 @@ impl<'a, R: Read> Sheet<'a, R> {
             Missing::Mean => mean,
             Missing::Median => median,
         };
-        let present: Vec<f64> = values
-            .iter()
-            .copied()
-            .filter(|value| !value.is_nan())
-            .map(|value| value.to_f64())
-            .collect();
+        let present: Vec<f64> =
+            values.iter().copied().filter(|value| !value.is_nan()).map(|value| value.as_f64()).collect();
         if present.is_empty() {
             return Err(DataError::NothingToImpute {
                 path: self.path.to_owned(),
@@ -282,44 +229,27 @@ impl<'a, R: Read> Sheet<'a, R> {
 }
 
 fn is_missing(text: &str) -> bool {
-    ["", "na", "n/a", "nan", "null", "?"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
+    ["", "na", "n/a", "nan", "null", "?"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Another character that is in the first record at least as often as the delimiter, if there is one.
 fn other_delimiter<R: Read>(first: &Records<R>, options: &Csv) -> Option<Suggestion> {
     // Where a row of decimal commas was cut at each comma, there is one comma more than cells were meant to be cut.
     let spare = usize::from(!options.header);
-    b";\t|,"
-        .iter()
-        .filter(|&&byte| byte != options.delimiter)
-        .find_map(|&byte| {
-            let count = first
-                .cells()
-                .flat_map(str::bytes)
-                .filter(|&other| other == byte)
-                .count();
-            (count > 0 && count + spare >= first.len() - 1).then_some(Suggestion::Delimiter(byte))
-        })
+    b";\t|,".iter().filter(|&&byte| byte != options.delimiter).find_map(|&byte| {
+        let count = first.cells().flat_map(str::bytes).filter(|&other| other == byte).count();
+        (count > 0 && count + spare >= first.len() - 1).then_some(Suggestion::Delimiter(byte))
+    })
 }
 
 fn mean(values: Vec<f64>) -> f64 {
     let count = values.len() as f64;
     let sum: f64 = values.iter().sum();
-    if sum.is_finite() {
-        sum / count
-    } else {
-        values.iter().map(|value| value / count).sum()
-    }
+    if sum.is_finite() { sum / count } else { values.iter().map(|value| value / count).sum() }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[half]
-    } else {
-        f64::midpoint(values[half - 1], values[half])
-    }
+    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
 }

@@ -40,12 +40,7 @@ impl<F: Scalar> Dataset<F> {
         let test = (fraction * rows as f64).round() as usize;
         let train = rows - test;
         if train == 0 || test == 0 {
-            return Err(DataError::EmptySide {
-                fraction,
-                rows,
-                train,
-                test,
-            });
+            return Err(DataError::EmptySide { fraction, rows, train, test });
         }
         let mut order = vec![0; rows];
         permute(&mut order, seed, 0);

@@ -43,11 +43,7 @@ impl Standardize {
     /// [`DataError::EmptyDataset`] without rows or columns, [`DataError::NotFinite`] for a NaN or an infinity.
     pub fn fit<F: Scalar>(x: ArrayView2<F>) -> Result<Self, DataError> {
         if x.is_empty() {
-            return Err(DataError::EmptyDataset {
-                rows: x.nrows(),
-                features: x.ncols(),
-                outputs: 0,
-            });
+            return Err(DataError::EmptyDataset { rows: x.nrows(), features: x.ncols(), outputs: 0 });
         }
         check_finite(Part::X, x, &[])?;
         let mut scale = Standardize {
@@ -75,11 +71,7 @@ impl Standardize {
         self.map(x, |x, mean, std| {
             let difference = x - mean;
             // Of two numbers near the end of the range, the difference may not fit, but that of their halves does.
-            if difference.is_finite() {
-                difference / std
-            } else {
-                (x / 2.0 - mean / 2.0) / (std / 2.0)
-            }
+            if difference.is_finite() { difference / std } else { (x / 2.0 - mean / 2.0) / (std / 2.0) }
         })
     }
 
@@ -90,11 +82,7 @@ impl Standardize {
     pub fn inverse<F: Scalar>(&self, z: ArrayView2<F>) -> Result<Array2<F>, DataError> {
         self.map(z, |z, mean, std| {
             let value = z * std + mean;
-            if value.is_finite() {
-                value
-            } else {
-                2.0 * (z * (std / 2.0) + mean / 2.0)
-            }
+            if value.is_finite() { value } else { 2.0 * (z * (std / 2.0) + mean / 2.0) }
         })
     }
 
@@ -129,7 +117,7 @@ impl Standardize {
                 .and(row)
                 .and(&self.mean)
                 .and(&self.std)
-                .for_each(|out, &x, &mean, &std| *out = F::of(f(x.to_f64(), mean, std)));
+                .for_each(|out, &x, &mean, &std| *out = F::of(f(x.as_f64(), mean, std)));
         }
         check_finite(Part::Scaled, result.view(), &[])?;
         Ok(result)
@@ -141,12 +129,8 @@ impl Standardize {
 /// Two passes over deviations from the first value, so that a large mean costs no digits; values so large or small
 /// that a square would leave the range are first multiplied by a power of two.
 fn moments<F: Scalar>(values: ArrayView1<F>) -> (f64, Option<f64>) {
-    let lowest = values
-        .iter()
-        .fold(f64::INFINITY, |lowest, &value| lowest.min(value.to_f64()));
-    let highest = values
-        .iter()
-        .fold(f64::NEG_INFINITY, |highest, &value| highest.max(value.to_f64()));
+    let lowest = values.iter().fold(f64::INFINITY, |lowest, &value| lowest.min(value.as_f64()));
+    let highest = values.iter().fold(f64::NEG_INFINITY, |highest, &value| highest.max(value.as_f64()));
     let largest = highest.max(-lowest);
     let factor = match largest {
         largest if largest > 1e100 => 2f64.powi(-700),
@@ -154,16 +138,13 @@ fn moments<F: Scalar>(values: ArrayView1<F>) -> (f64, Option<f64>) {
         _ => 1.0,
     };
     let count = values.len() as f64;
-    let first = values[0].to_f64() * factor;
-    let deviations = || values.iter().map(|&value| value.to_f64() * factor - first);
+    let first = values[0].as_f64() * factor;
+    let deviations = || values.iter().map(|&value| value.as_f64() * factor - first);
     let mean_deviation = deviations().sum::<f64>() / count;
-    let variance = deviations()
-        .map(|deviation| (deviation - mean_deviation).powi(2))
-        .sum::<f64>()
-        / count;
+    let variance = deviations().map(|deviation| (deviation - mean_deviation).powi(2)).sum::<f64>() / count;
     let mean = ((first + mean_deviation) / factor).clamp(lowest, highest);
     let std = variance.sqrt() / factor;
-    let rounding = 4.0 * F::epsilon().to_f64() * largest * factor;
+    let rounding = 4.0 * F::epsilon().as_f64() * largest * factor;
     let constant = (highest * factor - lowest * factor) <= rounding || std == 0.0;
     (mean, (!constant).then_some(std))
 }

@@ -72,11 +72,7 @@ pub fn two_moons<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F
         let points = (n + 1 - row % 2) / 2;
         let angle = PI * (row / 2) as f64 / (points - 1).max(1) as f64;
         let (sin, cos) = angle.sin_cos();
-        let (a, b) = if row % 2 == 0 {
-            (cos, sin)
-        } else {
-            (1.0 - cos, 0.5 - sin)
-        };
+        let (a, b) = if row % 2 == 0 { (cos, sin) } else { (1.0 - cos, 0.5 - sin) };
         x[0] += a;
         x[1] += b;
     }
@@ -106,11 +102,7 @@ pub fn two_spirals<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset
 
 fn start(n: usize, noise: f64, features: usize, seed: u64) -> Result<ChaCha8Rng, DataError> {
     if n == 0 {
-        return Err(DataError::EmptyDataset {
-            rows: 0,
-            features,
-            outputs: 1,
-        });
+        return Err(DataError::EmptyDataset { rows: 0, features, outputs: 1 });
     }
     if !(noise >= 0.0 && noise.is_finite()) {
         return Err(DataError::Noise { noise });
