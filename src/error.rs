@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::data::DataError;
+
 /// What went wrong in a call of this crate. No error changes the network it happened to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -110,7 +112,13 @@ pub enum Error {
 
     /// Something is wrong with a file or an array of data.
     #[error(transparent)]
-    Data(#[from] crate::data::DataError),
+    Data(Box<DataError>),
+}
+
+impl From<DataError> for Error {
+    fn from(error: DataError) -> Self {
+        Error::Data(Box::new(error))
+    }
 }
 
 impl Error {

@@ -1,6 +1,17 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
 
+mod cache;
 pub mod data;
+mod error;
+pub mod gradcheck;
+mod init;
+mod kernels;
+mod layer;
+pub mod layers;
+pub mod loss;
+mod network;
+pub mod optim;
+pub mod params;
 mod scalar;
 mod summary;
 pub mod train;
@@ -20,6 +31,7 @@ pub use train::Training;
 
 /// What most programs need.
 pub mod prelude {
+    pub use crate::data::Dataset;
     pub use crate::layers::{Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
     pub use crate::loss::{Loss, MeanSquaredError};
     pub use crate::optim::{Optimizer, Sgd};

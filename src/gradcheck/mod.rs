@@ -12,7 +12,7 @@
 //! ```
 //! use geartrain::{gradcheck, prelude::*};
 //! let layer = Sequential::new().then(Linear::new(3, 4)).then(Tanh).then(Linear::new(4, 2));
-//! let report = gradcheck::layer(&layer, 3)?;
+//! let report = gradcheck::layer(layer, 3)?;
 //! assert!(report.passed(), "{report}");
 //! assert!(report.worst().unwrap().relative_error < 1e-7);
 //! # Ok::<(), geartrain::Error>(())

@@ -22,7 +22,7 @@ use crate::{Error, Layer, Mode, Saved, Scalar};
 ///         x + x
 ///     }
 /// }
-/// # assert!(geartrain::gradcheck::layer(&Square, 3)?.passed());
+/// # assert!(geartrain::gradcheck::layer(Square, 3)?.passed());
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 pub trait Elementwise: std::fmt::Debug + Send + Sync {
