@@ -71,7 +71,7 @@ pub enum Error {
     /// A parameter or gradient is NaN or infinite.
     #[error("{what} of `{name}` at {index:?} is {value}: not a finite number")]
     NonFinite {
-        /// `weight`, `gradient` or `updated weight`.
+        /// `weight`, `gradient`, `updated weight` or `statistic`.
         what: &'static str,
         /// The parameter's name.
         name: String,
@@ -103,7 +103,7 @@ pub enum Error {
         cause: Box<Error>,
     },
 
-    /// `backward` or `tangent` was called without a forward pass of this network to go back through.
+    /// `backward`, `tangent` or `fold_statistics` was called without a forward pass of this network to go back to.
     #[error("run `forward` of this network before `{call}`")]
     NoForwardPass {
         /// The call that came too early.
@@ -173,6 +173,15 @@ pub enum LayerProblem {
         expected: &'static str,
         /// The value that was given.
         got: String,
+    },
+
+    /// The layer cannot be trained on so few rows: a batch of one has no spread to normalise by.
+    #[error("needs at least {needs} rows in a batch to train on, got {rows}")]
+    SmallBatch {
+        /// Rows that it needs.
+        needs: usize,
+        /// Rows that the batch has.
+        rows: usize,
     },
 
     /// The layer has no forward mode ([`tangent`](crate::Layer::tangent)).

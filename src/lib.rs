@@ -12,6 +12,7 @@ pub mod loss;
 mod network;
 pub mod optim;
 pub mod params;
+mod random;
 mod scalar;
 mod summary;
 pub mod train;
