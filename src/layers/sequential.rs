@@ -132,7 +132,8 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         };
         let (buffers, children) = saved.cache.parts(last + 2, last + 1);
         let (outputs, gradients) = buffers.split_at_mut(last);
-        let [mut upper, mut lower] = [0, 1].map(|i| std::mem::take(&mut gradients[i]));
+        let (upper, lower) = gradients.split_at_mut(1);
+        let (mut upper, mut lower) = (&mut upper[0], &mut lower[0]);
         for (i, layer, range) in self.layers().rev() {
             let x = if i > 0 { outputs[i - 1].view() } else { saved.x };
             let y = if i < last { outputs[i].view() } else { saved.y };
@@ -143,7 +144,6 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             layer.backward(&params[range.clone()], saved, dy, &mut grads[range], dx);
             std::mem::swap(&mut upper, &mut lower);
         }
-        gradients.swap_with_slice(&mut [upper, lower]);
     }
 
     fn tangent(
