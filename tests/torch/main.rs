@@ -3,5 +3,6 @@
 mod activations;
 mod fixture;
 mod init;
+mod losses;
 mod networks;
 mod normalization;
