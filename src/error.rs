@@ -57,6 +57,19 @@ pub enum Error {
         got: Shape,
     },
 
+    /// A target is no value that the loss can compare with.
+    #[error("the target in row {row}, column {column} (both from 0) must be {expected}, got {got}")]
+    Target {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        got: f64,
+    },
+
     /// An argument is outside its domain.
     #[error("{argument} must be {expected}, got {got}")]
     Argument {
@@ -208,6 +221,16 @@ impl fmt::Display for Shape {
         let sizes: Vec<String> = self.0.iter().map(usize::to_string).collect();
         write!(f, "({})", sizes.join(", "))
     }
+}
+
+/// The error of a layer made with an argument outside its domain.
+pub(crate) fn layer_argument(
+    layer: String,
+    argument: &'static str,
+    expected: &'static str,
+    got: impl fmt::Display,
+) -> Error {
+    Error::layer(layer, LayerProblem::Argument { argument, expected, got: got.to_string() })
 }
 
 /// An [`Error::Shape`] if `got` is not `expected`.

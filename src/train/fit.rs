@@ -169,8 +169,10 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             if !self.allow_non_finite {
                 data.check_finite()?;
             }
-            let first = s![..1, ..];
-            network.loss(&self.loss, data.x().slice(first), data.y().slice(first))?;
+            let output = network.predict(data.x().slice(s![..1, ..]))?;
+            // Every target is checked here, so that an error names its row in the data, not in a shuffled batch.
+            let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
+            self.loss.check(outputs, data.y())?;
         }
         Ok(())
     }
