@@ -132,7 +132,10 @@ fn write_file(path: &PathBuf, text: &str) -> Result<(), String> {
 }
 
 fn write_gradients(text: &mut String, ways: &ThreeWays, step: f64) -> std::fmt::Result {
-    writeln!(text, "Gradients three ways (central differences with h = {step})")?;
+    writeln!(
+        text,
+        "Gradients three ways (central differences with h = {step:e})"
+    )?;
     let width = ways
         .reverse
         .iter()
@@ -171,7 +174,10 @@ fn write_counts(text: &mut String, ways: &ThreeWays, forward_pass: u64) -> std::
         (
             "forward mode",
             ways.forward.operations().total(),
-            format!("{inputs} passes, one for each input"),
+            format!(
+                "{inputs} pass{}, one for each input",
+                if inputs == 1 { "" } else { "es" }
+            ),
         ),
         (
             "central differences",

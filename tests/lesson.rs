@@ -285,7 +285,7 @@ fn recompute(graph: &Graph, node: NodeId, count: &mut u64) -> f64 {
         .map(|&operand| recompute(graph, operand, count))
         .collect();
     match values[..] {
-        [] => return graph.value(node).unwrap(),
+        [] => graph.value(node).unwrap(),
         [a] => {
             *count += 1;
             graph.op(node).unwrap().value(a, a)
