@@ -331,17 +331,28 @@ fn names_are_kept_apart() {
 
 #[test]
 fn a_node_beside_the_output_has_gradient_zero_and_does_no_harm() {
-    // The tail ln(x) is −∞ at 0 with an infinite slope, but f does not depend on it.
+    // u = ln(x) is −∞ at 0 with an infinite slope, but f does not depend on it.
     let mut graph = Graph::new();
     let x = graph.input("x");
+    let before = graph.ln(x);
     let f = graph.sin(x);
-    let beside = graph.ln(x);
+    let after = graph.ln(x);
     graph.output(f).unwrap();
     graph.run(&[("x", 0.0)]).unwrap();
     let gradients = graph.backward().unwrap();
     assert_eq!(gradients["x"], 1.0);
-    assert_eq!(graph.gradient(beside), Ok(0.0));
+    assert_eq!(
+        (graph.gradient(before), graph.gradient(after)),
+        (Ok(0.0), Ok(0.0))
+    );
     assert_eq!(graph.tangent("x"), Ok(1.0));
+    // f does depend on √y, but that does not move with x.
+    let mut graph = Graph::parse("x * sqrt(y)").unwrap();
+    graph.run(&[("x", 3.0), ("y", 0.0)]).unwrap();
+    assert_eq!(
+        (graph.backward().unwrap()["x"], graph.tangent("x").unwrap()),
+        (0.0, 0.0)
+    );
     // An input that is not used at all.
     let mut graph = Graph::new();
     graph.input("unused");
