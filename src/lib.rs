@@ -4,6 +4,7 @@ mod cache;
 pub mod data;
 mod error;
 pub mod gradcheck;
+pub mod graph;
 mod init;
 mod kernels;
 mod layer;
