@@ -102,8 +102,12 @@ impl CrossEntropy {
 
 /// `ln Σ e^z`. The largest z is taken out of the sum, so that nothing overflows and one term is 1.
 fn log_sum_exp<F: Scalar>(logits: ArrayView1<F>) -> f64 {
-    let largest = logits.fold(f64::NEG_INFINITY, |max, z| max.max(z.as_f64()));
+    let largest = largest(logits);
     largest + logits.fold(0.0, |sum, z| sum + (z.as_f64() - largest).exp()).ln()
+}
+
+fn largest<F: Scalar>(logits: ArrayView1<F>) -> f64 {
+    logits.fold(f64::NEG_INFINITY, |max, z| max.max(z.as_f64()))
 }
 
 /// The class that a checked target names.
@@ -136,12 +140,18 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         let (everywhere, at_class) = self.smoothed(output.ncols());
         let mut sum = 0.0;
         for ((z, t), mut d) in output.rows().into_iter().zip(target.rows()).zip(doutput.rows_mut()) {
-            let (class, log_sum) = (class(t), log_sum_exp(z));
-            sum += self.row(z, class, log_sum);
+            let (class, largest) = (class(t), largest(z));
+            let mut total = 0.0;
+            for (d, z) in d.iter_mut().zip(z) {
+                let exponential = (z.as_f64() - largest).exp();
+                total += exponential;
+                *d = F::of(exponential);
+            }
+            sum += self.row(z, class, largest + total.ln());
             // l = ln Σ e^z − Σ_c q_c z_c, so ∂l/∂z_c = e^{z_c} / Σ e^z − q_c
-            for (c, (d, z)) in d.iter_mut().zip(z).enumerate() {
+            for (c, d) in d.iter_mut().enumerate() {
                 let q = everywhere + if c == class { at_class } else { 0.0 };
-                *d = F::of(((z.as_f64() - log_sum).exp() - q) / n);
+                *d = F::of((d.as_f64() / total - q) / n);
             }
         }
         sum / n
