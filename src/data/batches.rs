@@ -81,19 +81,32 @@ impl<'a, F: Scalar> Batches<'a, F> {
         permute(&mut self.order, self.seed, epoch);
     }
 
+    /// The rows of the data, from 0, that are in one batch, in the batch's order.
+    ///
+    /// # Panics
+    /// If `index` is not below [`count`](Batches::count).
+    pub fn rows(&self, index: usize) -> &[usize] {
+        rows(&self.order, self.size, index, self.count())
+    }
+
     /// The inputs (rows × features) and targets (rows × outputs) of one batch, row after row in memory.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
     pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
-        assert!(index < self.count(), "batch {index} of {}", self.count());
-        let start = index * self.size;
-        let end = if index + 1 == self.count() { self.order.len() } else { start + self.size };
-        let rows = &self.order[start..end];
+        // Not by `rows`, which would borrow the buffers, too.
+        let rows = rows(&self.order, self.size, index, self.count());
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
         (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
     }
+}
+
+/// Batch `index` of `count`: `size` rows, and whatever is left in the last one.
+fn rows(order: &[usize], size: usize, index: usize, count: usize) -> &[usize] {
+    assert!(index < count, "batch {index} of {count}");
+    let start = index * size;
+    &order[start..if index + 1 == count { order.len() } else { start + size }]
 }
 
 fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
