@@ -4,6 +4,7 @@ mod cache;
 pub mod data;
 mod error;
 pub mod gradcheck;
+pub mod graph;
 mod init;
 mod kernels;
 mod layer;
@@ -13,6 +14,7 @@ pub mod metrics;
 mod network;
 pub mod optim;
 pub mod params;
+mod random;
 mod scalar;
 mod summary;
 pub mod train;
@@ -23,7 +25,7 @@ pub use init::Init;
 pub use layer::{Child, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;
-pub use network::{Network, Pass, Workspace};
+pub use network::{Jacobian, Network, Pass, Sweep, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};
 pub use scalar::Scalar;
@@ -32,6 +34,7 @@ pub use train::Training;
 
 /// What most programs need.
 pub mod prelude {
+    pub use crate::data::Dataset;
     pub use crate::layers::{Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
     pub use crate::loss::{Loss, MeanSquaredError};
     pub use crate::optim::{Optimizer, Sgd};
