@@ -17,8 +17,11 @@ fn rows(x: &Value) -> Array2<f64> {
     }
 }
 
+/// The gradient of what follows in y, but for its 1 / n.
+type Upstream = fn(f64) -> f64;
+
 /// Compares the output, and the gradient of `mean(upstream(y))` in x if the case has one under `gradient`.
-fn compare(case: &Value, network: &Network<f64>, gradient: Option<(&str, fn(f64) -> f64)>) {
+fn compare(case: &Value, network: &Network<f64>, gradient: Option<(&str, Upstream)>) {
     let x = rows(&case["inputs"]["x"]);
     let y = network.predict(x.view()).unwrap();
     assert_expected(case, "y", &y);
@@ -34,7 +37,7 @@ pub fn replay(case: &Value) {
     let features = rows(&inputs["x"]).ncols();
     let activation = |layers| Network::new(layers, features).unwrap();
     let layers = Sequential::new();
-    let one: fn(f64) -> f64 = |_| 1.0;
+    let one: Upstream = |_| 1.0;
     match text(&case["op"]) {
         // The gradient of mean(exp(y)) in y is exp(y) / n.
         "act_relu" => compare(case, &activation(layers.then(ReLU)), Some(("grad", f64::exp))),
@@ -57,8 +60,8 @@ pub fn replay(case: &Value) {
         "batch_norm_train" => {
             let (network, y) = trained_batch_norm(case);
             assert_expected(case, "y", &y);
-            assert_expected(case, "running_mean", &network.param("running_mean").unwrap());
-            assert_expected(case, "running_var", &network.param("running_var").unwrap());
+            assert_expected(case, "running_mean", network.param("running_mean").unwrap());
+            assert_expected(case, "running_var", network.param("running_var").unwrap());
         }
         "linear" => {
             let w = matrix(&inputs["w"]);

@@ -138,7 +138,7 @@ fn adam_sum(case: &Value) {
         adam.step(network.params_mut(), &pass.grads).unwrap();
     }
     assert_expected(case, "w", network.param("weight").unwrap().t().iter());
-    assert_expected(case, "b", &network.param("bias").unwrap());
+    assert_expected(case, "b", network.param("bias").unwrap());
 }
 
 /// dfdx starts v at 1 and divides by √(v + ε). With PyTorch's v, which starts at 0, that is √(v + αᵗ + ε) = √v + ε′, and
@@ -200,6 +200,6 @@ fn linear_regression(case: &Value) {
         pass.grads.iter_mut().for_each(|g| *g *= y.len() as f64);
         adam.step(network.params_mut(), &pass.grads).unwrap();
     }
-    assert_expected(case, "w", &network.param("weight").unwrap());
-    assert_expected(case, "b", &network.param("bias").unwrap());
+    assert_expected(case, "w", network.param("weight").unwrap());
+    assert_expected(case, "b", network.param("bias").unwrap());
 }
