@@ -281,6 +281,26 @@ fn fault_38_a_nan_gradient_updates_nothing_and_is_named() {
 }
 
 #[test]
+fn gradients_whose_squares_overflow_are_refused_where_they_are_squared() {
+    let adaptive: [Box<dyn Optimizer<f32>>; 3] =
+        [Box::new(Adam::new(0.1)), Box::new(AdamW::new(0.1)), Box::new(RMSprop::new(0.1))];
+    for mut optimizer in adaptive {
+        let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+        let before = network.params().to_vec();
+        match optimizer.step(network.params_mut(), &[1.0, 1e25]) {
+            Err(Error::NonFinite { what: "square of the gradient", name, .. }) => assert_eq!(name, "bias"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(network.params(), before);
+        // The refused gradient left nothing behind: the next step moves.
+        optimizer.step(network.params_mut(), &[1.0, 1.0]).unwrap();
+        assert!(network.params().iter().zip(&before).all(|(after, before)| after < before));
+    }
+    let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+    Sgd::new(1e-25).step(network.params_mut(), &[1.0, 1e25]).unwrap();
+}
+
+#[test]
 fn fault_39_schedules_take_any_epoch_and_no_empty_ones() {
     assert_argument(Step::new(0, 0.5).check(), "step size");
     assert_argument(Cosine::new(0).check(), "epochs of the cosine");
