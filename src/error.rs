@@ -84,7 +84,7 @@ pub enum Error {
     /// A parameter or gradient is NaN or infinite.
     #[error("{what} of `{name}` at {index:?} is {value}: not a finite number")]
     NonFinite {
-        /// `weight`, `gradient`, `updated weight` or `statistic`.
+        /// `weight`, `gradient`, `square of the gradient`, `updated weight` or `statistic`.
         what: &'static str,
         /// The parameter's name.
         name: String,

@@ -35,9 +35,11 @@ pub use train::Training;
 /// What most programs need.
 pub mod prelude {
     pub use crate::data::Dataset;
-    pub use crate::layers::{Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
-    pub use crate::loss::{Loss, MeanSquaredError};
-    pub use crate::optim::{Optimizer, Sgd};
+    pub use crate::layers::{
+        BatchNorm, Dropout, LayerNorm, Linear, ReLU, Residual, Sequential, Sigmoid, Tanh,
+    };
+    pub use crate::loss::{CrossEntropy, Loss, MeanSquaredError};
+    pub use crate::optim::{Adam, AdamW, Optimizer, Sgd};
     pub use crate::{Error, Init, Layer, Network, Scalar, Training};
 }
 

@@ -36,12 +36,13 @@ impl Dropout {
     /// The factor of every number: 0 or 1 / (1 − p).
     fn fill_mask<F: Scalar>(&self, key: u64, mut mask: ArrayViewMut2<F>) {
         let scale = F::of(1.0 / (1.0 - self.p));
+        // 53 random bits are below p · 2⁵³ with probability p: always for p = 1, never for p = 0.
+        let threshold = (self.p * 2_f64.powi(53)).ceil() as u64;
         for (r, row) in mask.rows_mut().into_iter().enumerate() {
             let key = random::mix(key, r as u64);
             for (column, factor) in row.into_iter().enumerate() {
-                // Uniform in [0, 1), so never kept when p = 1.
-                let uniform = (random::mix(key, column as u64) >> 11) as f64 * 2_f64.powi(-53);
-                *factor = if uniform >= self.p { scale } else { F::zero() };
+                let dropped = random::mix(key, column as u64) >> 11 < threshold;
+                *factor = if dropped { F::zero() } else { scale };
             }
         }
     }

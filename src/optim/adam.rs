@@ -109,7 +109,7 @@ impl<F: Scalar> Optimizer<F> for Adam<F> {
         };
         let largest = self.learning_rate.max(self.weight_decay).max(self.learning_rate * self.weight_decay);
         let (first, second) = (&mut self.first, &mut self.second);
-        update_all(params, grads, largest, |range, params, grads| {
+        update_all(params, grads, largest, true, |range, params, grads| {
             let moments = first[range.clone()].iter_mut().zip(&mut second[range]);
             for ((w, &g), (m, v)) in params.iter_mut().zip(grads).zip(moments) {
                 let g = g + decay * *w;

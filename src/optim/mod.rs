@@ -74,11 +74,12 @@ fn above_0<F: Scalar>(argument: &'static str, value: f64) -> Result<(), Error> {
 
 /// Runs `update(range, params[range], grads[range])` for every trainable range, or leaves `params` as they are and says why.
 ///
-/// `rate` is the largest hyper-parameter that multiplies gradients or weights.
+/// `rate` is the largest hyper-parameter that multiplies gradients or weights; `squares` tells whether gradients are squared.
 fn update_all<F: Scalar>(
     mut params: ParamsMut<'_, F>,
     grads: &[F],
     rate: f64,
+    squares: bool,
     mut update: impl FnMut(Range<usize>, &mut [F], &[F]),
 ) -> Result<(), Error> {
     same_shape("gradients", &[params.len()], &[grads.len()])?;
@@ -91,6 +92,12 @@ fn update_all<F: Scalar>(
     let limit = F::max_value().sqrt().sqrt();
     let safe = largest_gradient < limit && max_magnitude(&params) < limit && F::of(rate) < limit;
     let backup = if safe { None } else { Some(params.to_vec()) };
+    if squares && !safe {
+        // An infinite mean square would divide every later step to 0, and no weight would ever show it.
+        let square = |(&g, &w): (&F, &F)| (g.abs() + F::of(rate) * w.abs()).powi(2);
+        let squared: Vec<F> = grads.iter().zip(params.iter()).map(square).collect();
+        params.layout.check_finite("square of the gradient", &squared)?;
+    }
     for range in params.layout.trainable() {
         update(range.clone(), &mut params.values[range.clone()], &grads[range.clone()]);
     }

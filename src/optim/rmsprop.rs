@@ -113,7 +113,7 @@ impl<F: Scalar> Optimizer<F> for RMSprop<F> {
         let largest = self.learning_rate.max(self.weight_decay);
         let (square, mean, velocity) = (&mut self.square, &mut self.mean, &mut self.velocity);
         let centered = self.centered;
-        update_all(params, grads, largest, |range, params, grads| {
+        update_all(params, grads, largest, true, |range, params, grads| {
             let means = square[range.clone()].iter_mut().zip(&mut mean[range.clone()]);
             let state = means.zip(&mut velocity[range]);
             for ((w, &g), ((v, a), b)) in params.iter_mut().zip(grads).zip(state) {

@@ -99,7 +99,7 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
         let decay = F::of(self.weight_decay);
         let largest = self.learning_rate.max(self.weight_decay);
         if self.momentum == 0.0 {
-            return update_all(params, grads, largest, |_, params, grads| {
+            return update_all(params, grads, largest, false, |_, params, grads| {
                 for (w, &g) in params.iter_mut().zip(grads) {
                     *w -= rate * (g + decay * *w);
                 }
@@ -112,7 +112,7 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
             self.velocity = vec![F::zero(); params.len()];
         }
         let (nesterov, velocity) = (self.nesterov, &mut self.velocity);
-        let result = update_all(params, grads, largest, |range, params, grads| {
+        let result = update_all(params, grads, largest, false, |range, params, grads| {
             for ((w, v), &g) in params.iter_mut().zip(&mut velocity[range]).zip(grads) {
                 let g = g + decay * *w;
                 *v = momentum * *v + fresh * g;
