@@ -4,8 +4,8 @@ use ndarray::NdFloat;
 
 use super::dispatch::{Isa, dispatch};
 use super::gemm::{Planned, Product};
-use super::pack;
 use super::vector::Vector;
+use super::{exp, flush, pack};
 use crate::Scalar;
 
 /// What `f32` and `f64` can do fast. Being private it also keeps [`Scalar`](crate::Scalar) to these two.
@@ -17,6 +17,16 @@ pub trait Hot: NdFloat {
 
     #[doc(hidden)]
     fn product(product: Product<Self>);
+
+    #[doc(hidden)]
+    fn sigmoid_of(x: &[Self], y: &mut [Self]);
+
+    #[doc(hidden)]
+    fn tanh_of(x: &[Self], y: &mut [Self]);
+
+    /// The smallest magnitude that a gradient may have now.
+    #[doc(hidden)]
+    fn least_gradient() -> Self;
 }
 
 fn run<F: Scalar>(product: Product<F>) {
@@ -35,6 +45,18 @@ impl Hot for f32 {
     fn product(product: Product<f32>) {
         run(product);
     }
+
+    fn sigmoid_of(x: &[f32], y: &mut [f32]) {
+        dispatch(exp::Sigmoid { x, y });
+    }
+
+    fn tanh_of(x: &[f32], y: &mut [f32]) {
+        dispatch(exp::Tanh { x, y });
+    }
+
+    fn least_gradient() -> f32 {
+        if flush::is_on() { flush::LEAST } else { 0.0 }
+    }
 }
 
 impl Hot for f64 {
@@ -43,5 +65,17 @@ impl Hot for f64 {
 
     fn product(product: Product<f64>) {
         run(product);
+    }
+
+    fn sigmoid_of(x: &[f64], y: &mut [f64]) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = 1.0 / (1.0 + (-x).exp()));
+    }
+
+    fn tanh_of(x: &[f64], y: &mut [f64]) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = x.tanh());
+    }
+
+    fn least_gradient() -> f64 {
+        0.0
     }
 }

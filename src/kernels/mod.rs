@@ -3,8 +3,11 @@
 
 mod dispatch;
 mod dot;
+mod exp;
+mod flush;
 mod gemm;
 mod hot;
+mod map;
 mod pack;
 mod tile;
 mod vector;
@@ -12,6 +15,8 @@ mod vector;
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 use crate::Scalar;
+use dispatch::dispatch;
+pub(crate) use flush::flushing;
 use gemm::Product;
 pub use hot::Hot;
 use tile::Matrix;
@@ -42,6 +47,26 @@ fn product<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F
         c: Matrix { row: c.strides()[0], column: c.strides()[1], start: c.as_mut_ptr() },
         add,
     }
+}
+
+/// `y = f(x)` for every number.
+pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F) {
+    dispatch(map::Map { x, y, f });
+}
+
+/// `y = 1 / (1 + e⁻ˣ)` for every number.
+pub(crate) fn sigmoid<F: Scalar>(x: &[F], y: &mut [F]) {
+    F::sigmoid_of(x, y);
+}
+
+/// `y = tanh x` for every number.
+pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
+    F::tanh_of(x, y);
+}
+
+/// `dx = slope(x, y) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
+pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope: impl Fn(F, F) -> F) {
+    dispatch(map::Slopes { x, y, dy, dx, slope, least: F::least_gradient() });
 }
 
 /// The sum over the rows of `a`.

@@ -39,6 +39,7 @@ pub struct Training<'a, F, L, O> {
     validation: Option<&'a Dataset<F>>,
     stop: Option<Arc<AtomicBool>>,
     allow_non_finite: bool,
+    flush_subnormals: bool,
     quiet: bool,
 }
 
@@ -54,6 +55,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             validation: None,
             stop: None,
             allow_non_finite: false,
+            flush_subnormals: true,
             quiet: false,
         }
     }
@@ -95,6 +97,13 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
+    /// Whether gradients that vanish become 0 before they slow the processor down; `true` unless said otherwise here.
+    /// See [`Workspace::flush_subnormals`].
+    pub fn flush_subnormals(mut self, flush: bool) -> Self {
+        self.flush_subnormals = flush;
+        self
+    }
+
     /// No progress on stderr.
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
@@ -112,7 +121,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         self.check(network, data)?;
         let mut batches = Batches::new(data, self.batch_size, self.seed)?;
-        let mut workspace = Workspace::new();
+        let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
         let mut history = History::default();
         let progress = Progress::new(self.epochs, self.quiet);
         for epoch in 0..self.epochs {
