@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::cache::{Buffer, Cache};
 use crate::error::{LayerProblem, same_shape};
+use crate::kernels::flushing;
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Layer, Loss, Mode, Saved, Scalar};
@@ -189,7 +190,7 @@ impl<F: Scalar> Network<F> {
         x: ArrayView2<F>,
         target: ArrayView2<F>,
     ) -> Result<Pass<F>, Error> {
-        let mut workspace = Workspace::new();
+        let mut workspace = Workspace::new().flush_subnormals(false);
         let mut grad_input = Array2::zeros(x.dim());
         let loss = self.gradients(loss, x, target, &mut workspace, Some(grad_input.view_mut()))?;
         let Workspace { output, grads, .. } = workspace;
@@ -210,10 +211,10 @@ impl<F: Scalar> Network<F> {
         dx: Option<ArrayViewMut2<F>>,
     ) -> Result<f64, Error> {
         self.run_forward(x, workspace)?;
-        let Workspace { cache, output, doutput, grads, .. } = workspace;
+        let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
         loss.check(output.view(), target)?;
         let value = loss.gradient(output.view(), target, doutput.resize(x.nrows(), self.outputs));
-        self.run_backward(x, output.view(), doutput.view(), cache, grads, dx);
+        flushing(*flush, || self.run_backward(x, output.view(), doutput.view(), cache, grads, dx));
         Ok(value)
     }
 
@@ -326,6 +327,7 @@ pub struct Workspace<F> {
     pub key: u64,
     /// The gradient of the loss in every parameter, as the last pass left it.
     pub grads: Vec<F>,
+    flush: bool,
 }
 
 impl<F: Scalar> Default for Workspace<F> {
@@ -343,6 +345,16 @@ impl<F: Scalar> Workspace<F> {
             doutput: Buffer::default(),
             key: 0,
             grads: Vec::new(),
+            flush: true,
         }
+    }
+
+    /// Whether gradients that vanish are set to 0 before they reach the subnormal numbers, which slow many processors
+    /// down a hundredfold. The default is `true`: in an `f32` network the gradient behind an activation is 0 where it
+    /// would be smaller than 2⁻¹⁰⁰, 7.9e-31. Networks of `f64` are never touched, nor is
+    /// [`loss_and_gradients`](Network::loss_and_gradients).
+    pub fn flush_subnormals(mut self, flush: bool) -> Self {
+        self.flush = flush;
+        self
     }
 }

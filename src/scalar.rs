@@ -2,8 +2,10 @@
 
 use ndarray::NdFloat;
 
+use crate::kernels::Hot;
+
 /// A floating-point number type: `f32` for training, `f64` for checking gradients and for the gradient laboratory.
-pub trait Scalar: NdFloat + Default + std::iter::Sum {
+pub trait Scalar: NdFloat + Default + std::iter::Sum + Hot {
     /// `value` rounded to this type.
     fn of(value: f64) -> Self;
 

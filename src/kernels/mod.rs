@@ -1,18 +1,72 @@
 //! The hot loops, behind plain functions. Everything else in the crate may be slow and plain; this may be clever.
+#![allow(unsafe_code)]
 
-use ndarray::linalg::general_mat_mul;
+mod dispatch;
+mod dot;
+mod exp;
+mod flush;
+mod gemm;
+mod hot;
+mod map;
+mod pack;
+mod tile;
+mod vector;
+
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 use crate::Scalar;
+use dispatch::dispatch;
+pub(crate) use flush::flushing;
+use gemm::Product;
+pub use hot::Hot;
+use tile::Matrix;
 
 /// `c = a · b`, whatever was in `c`.
 pub(crate) fn matmul<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F>) {
-    general_mat_mul(F::one(), &a, &b, F::zero(), &mut c);
+    if a.ncols() == 0 {
+        c.fill(F::zero());
+    }
+    F::product(product(a, b, c, false));
 }
 
 /// `c += a · b`.
-pub(crate) fn matmul_add<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F>) {
-    general_mat_mul(F::one(), &a, &b, F::one(), &mut c);
+pub(crate) fn matmul_add<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, c: ArrayViewMut2<F>) {
+    F::product(product(a, b, c, true));
+}
+
+/// The product of these matrices, to be run while they are lent.
+fn product<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F>, add: bool) -> Product<F> {
+    let ((m, k), n) = (a.dim(), b.ncols());
+    assert!(b.nrows() == k && c.dim() == (m, n), "{m} × {k} times {:?} into {:?}", b.dim(), c.dim());
+    Product {
+        m,
+        n,
+        k,
+        a: Matrix { start: a.as_ptr(), row: a.strides()[0], column: a.strides()[1] },
+        b: Matrix { start: b.as_ptr(), row: b.strides()[0], column: b.strides()[1] },
+        c: Matrix { row: c.strides()[0], column: c.strides()[1], start: c.as_mut_ptr() },
+        add,
+    }
+}
+
+/// `y = f(x)` for every number.
+pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F) {
+    dispatch(map::Map { x, y, f });
+}
+
+/// `y = 1 / (1 + e⁻ˣ)` for every number.
+pub(crate) fn sigmoid<F: Scalar>(x: &[F], y: &mut [F]) {
+    F::sigmoid_of(x, y);
+}
+
+/// `y = tanh x` for every number.
+pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
+    F::tanh_of(x, y);
+}
+
+/// `dx = slope(x, y) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
+pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope: impl Fn(F, F) -> F) {
+    dispatch(map::Slopes { x, y, dy, dx, slope, least: F::least_gradient() });
 }
 
 /// The sum over the rows of `a`.

@@ -1,8 +1,8 @@
 //! Elementwise activations: each is two one-line functions.
 
 use super::Elementwise;
-use crate::Scalar;
 use crate::error::LayerProblem;
+use crate::{Scalar, kernels};
 
 /// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
 /// deep stacks of it.
@@ -17,6 +17,10 @@ impl Elementwise for Sigmoid {
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
         y * (F::one() - y)
     }
+
+    fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
+        kernels::sigmoid(x, y);
+    }
 }
 
 /// The hyperbolic tangent, `y = tanh x`, with slope `1 − y²`, at most 1.
@@ -30,6 +34,10 @@ impl Elementwise for Tanh {
 
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
         F::one() - y * y
+    }
+
+    fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
+        kernels::tanh(x, y);
     }
 }
 

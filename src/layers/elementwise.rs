@@ -1,9 +1,12 @@
 //! What all activations that act on every number alone have in common.
 
+use std::slice::{from_mut, from_ref};
+
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
+use crate::kernels;
 use crate::{Error, Layer, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
@@ -40,6 +43,12 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     fn check(&self) -> Result<(), LayerProblem> {
         Ok(())
     }
+
+    /// `y = φ(x)` for many numbers. Default: [`value`](Elementwise::value) of each, with the widest vector instructions
+    /// that the processor has. Only a function that is slow by itself has a reason to do otherwise.
+    fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
+        kernels::map(x, y, |x| self.value(x));
+    }
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
@@ -48,9 +57,12 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         Ok(inputs)
     }
 
-    fn forward(&self, _: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
+    fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
         // y = φ(x)
-        Zip::from(y).and(x).for_each(|y, &x| *y = self.value(x));
+        match (x.to_slice(), y.as_slice_mut()) {
+            (Some(x), Some(y)) => self.values(x, y),
+            _ => Zip::from(y).and(x).for_each(|y, x| self.values(from_ref(x), from_mut(y))),
+        }
     }
 
     fn backward(
@@ -61,9 +73,14 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         _: &mut [F],
         dx: Option<ArrayViewMut2<F>>,
     ) {
+        let Some(mut dx) = dx else { return };
+        let slope = |x, y| self.slope(x, y);
         // the Jacobian is diagonal:  dx = φ'(x) dy
-        if let Some(dx) = dx {
-            Zip::from(dx).and(x).and(y).and(dy).for_each(|dx, &x, &y, &dy| *dx = self.slope(x, y) * dy);
+        match (x.to_slice(), y.to_slice(), dy.to_slice(), dx.as_slice_mut()) {
+            (Some(x), Some(y), Some(dy), Some(dx)) => kernels::slopes(x, y, dy, dx, slope),
+            _ => Zip::from(dx).and(x).and(y).and(dy).for_each(|dx, x, y, dy| {
+                kernels::slopes(from_ref(x), from_ref(y), from_ref(dy), from_mut(dx), slope);
+            }),
         }
     }
 

@@ -45,6 +45,7 @@ pub struct Training<'a, F, L, O> {
     sample_weights: Option<&'a [f64]>,
     stop: Option<Arc<AtomicBool>>,
     allow_non_finite: bool,
+    flush_subnormals: bool,
     quiet: bool,
 }
 
@@ -63,6 +64,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             sample_weights: None,
             stop: None,
             allow_non_finite: false,
+            flush_subnormals: true,
             quiet: false,
         }
     }
@@ -124,6 +126,13 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
+    /// Whether gradients that vanish become 0 before they slow the processor down; `true` unless said otherwise here.
+    /// See [`Workspace::flush_subnormals`].
+    pub fn flush_subnormals(mut self, flush: bool) -> Self {
+        self.flush_subnormals = flush;
+        self
+    }
+
     /// No progress on stderr.
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
@@ -150,7 +159,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     fn run(&mut self, network: &mut Network<F>, data: &Dataset<F>, rate: f64) -> Result<History, Error> {
         let mut batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.smallest_batch());
         let count = batches.count();
-        let mut workspace = Workspace::new();
+        let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
         let mut history = History::default();
         let progress = Progress::new(self.epochs, self.quiet);
         let mut losses = Vec::new();

@@ -1,0 +1,428 @@
+//! Matrix products: which tile comes when, and what is packed before.
+//!
+//! The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with less
+//! packing, because most products of small networks fit into the caches: a panel of `b`, as wide as a tile, stays in
+//! the first-level cache while all rows of `a` pass by.
+
+use super::dispatch::{Isa, Work};
+use super::dot::dots;
+use super::pack::{pack_columns, pack_rows};
+use super::tile::{Matrix, tile};
+use super::vector::{Lanes, Vector};
+use crate::Scalar;
+
+/// Terms summed before a sum is written, so that a panel of `b` fits into the first-level cache.
+const TERMS: usize = 256;
+
+/// Bytes in a row of the widest panel: two vectors of AVX-512.
+const PANEL_BYTES: usize = 128;
+
+/// Bytes of `a` that are packed at a time, for the second-level cache.
+const BLOCK_BYTES: usize = 192 << 10;
+
+/// An `a` of no more bytes is read where it lies.
+const NEAR_BYTES: usize = 512 << 10;
+
+/// `c = a · b`, or `c += a · b` if `add`; `a` is `m × k`, `b` is `k × n`.
+#[derive(Debug, Clone, Copy)]
+pub struct Product<F> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub a: Matrix<*const F>,
+    pub b: Matrix<*const F>,
+    pub c: Matrix<*mut F>,
+    pub add: bool,
+}
+
+/// Where a product packs its operands.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Whether panels of `b` are copied: because their rows are not contiguous, or because it pays.
+    pack_b: bool,
+    pack_a: bool,
+    /// Rows of `a` packed at a time.
+    rows: usize,
+    /// Terms summed at a time.
+    terms: usize,
+}
+
+impl<F: Scalar> Product<F> {
+    /// The same product as `cᵀ = bᵀ · aᵀ` where tiles can be written better that way.
+    pub fn oriented(self) -> Self {
+        let Product { m, n, k, a, b, c, add } = self;
+        // Along an axis of length 1 any step will do.
+        let contiguous_rows = c.column == 1 || n == 1;
+        let contiguous_columns = c.row == 1 || m == 1;
+        let turn = match (contiguous_rows, contiguous_columns) {
+            (true, false) => false,
+            (false, true) => true,
+            // A single row or column, or a `c` that no tile can be written to as it is.
+            _ if m == 1 => b.column != 1 && b.row == 1 && a.column == 1,
+            _ => b.column != 1 && a.row == 1,
+        };
+        if turn { Product { m: n, n: m, k, a: b.t(), b: a.t(), c: c.t(), add } } else { self }
+    }
+
+    pub fn plan(&self) -> Plan {
+        if self.is_dots() {
+            return Plan { pack_b: false, pack_a: false, rows: self.m, terms: self.k };
+        }
+        let terms = even(self.k, TERMS);
+        let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
+        let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
+        let pack_b = self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row));
+        let pack_a = self.m * self.k * size_of::<F>() > NEAR_BYTES;
+        Plan { pack_b, pack_a, rows, terms }
+    }
+
+    /// Whether the rows of `a` and the only column of `b` are contiguous, so that vectors can run along the terms.
+    fn is_dots(&self) -> bool {
+        self.n == 1 && self.a.column == 1 && self.b.row == 1
+    }
+
+    /// Numbers of scratch memory that the product packs into.
+    pub fn scratch(&self, plan: Plan) -> usize {
+        let panel = if plan.pack_b { plan.terms * (PANEL_BYTES / size_of::<F>()) } else { 0 };
+        panel + if plan.pack_a { plan.rows * plan.terms } else { 0 }
+    }
+}
+
+/// The smallest size of equal parts of `n` that are no larger than `most`.
+fn even(n: usize, most: usize) -> usize {
+    n.div_ceil(n.div_ceil(most).max(1))
+}
+
+/// A product with scratch memory for its plan.
+#[derive(Debug)]
+pub struct Planned<F> {
+    pub product: Product<F>,
+    pub plan: Plan,
+    pub scratch: *mut F,
+}
+
+impl<F: Scalar> Work for Planned<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: whoever made the product took its pointers from matrices of these shapes.
+        unsafe {
+            if self.product.is_dots() {
+                let Product { m, k, a, b, c, add, .. } = self.product;
+                dots::<F, I>(m, k, a, b, c, add);
+            } else {
+                self.blocks::<I>();
+            }
+        }
+    }
+}
+
+impl<F: Scalar> Planned<F> {
+    /// Block after block, so that what is packed stays in the caches.
+    #[inline(always)]
+    unsafe fn blocks<I: Isa>(self) {
+        let Planned { product: Product { m, n, k, a, b, c, add }, plan, scratch } = self;
+        let packed_a = scratch;
+        let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
+        for first_row in (0..m).step_by(plan.rows) {
+            let m = plan.rows.min(m - first_row);
+            for first_term in (0..k).step_by(plan.terms) {
+                let mut block = Block {
+                    m,
+                    k: plan.terms.min(k - first_term),
+                    a: a.from(first_row, first_term),
+                    b: b.from(first_term, 0),
+                    c: c.from(first_row, 0),
+                    add: add || first_term > 0,
+                    packed_a: None,
+                    packed_b: plan.pack_b.then_some(packed_b),
+                };
+                // SAFETY: the block lies inside the matrices, the scratch memory was measured for it.
+                unsafe {
+                    if plan.pack_a {
+                        block.pack_a::<I>(packed_a);
+                    }
+                    block.columns::<I>(n);
+                }
+            }
+        }
+    }
+}
+
+/// Some rows of a product, and some of its terms.
+struct Block<F> {
+    m: usize,
+    k: usize,
+    a: Matrix<*const F>,
+    b: Matrix<*const F>,
+    c: Matrix<*mut F>,
+    add: bool,
+    packed_a: Option<*const F>,
+    packed_b: Option<*mut F>,
+}
+
+impl<F: Scalar> Block<F> {
+    /// The rows of each tile, tiles being as even as possible: (first row, rows).
+    #[inline(always)]
+    fn tiles<I: Isa>(&self) -> impl Iterator<Item = (usize, usize)> + use<F, I> {
+        let tiles = self.m.div_ceil(I::ROWS);
+        let (rows, larger) = (self.m / tiles, self.m % tiles);
+        (0..tiles).map(move |t| (t * rows + t.min(larger), rows + usize::from(t < larger)))
+    }
+
+    #[inline(always)]
+    unsafe fn pack_a<I: Isa>(&mut self, packed: *mut F) {
+        for (first, rows) in self.tiles::<I>() {
+            // SAFETY: tiles divide the block's rows.
+            unsafe { pack_columns(rows, self.k, self.a.from(first, 0), packed.add(first * self.k)) };
+        }
+        self.packed_a = Some(packed);
+    }
+
+    /// Panels from left to right: of two vectors, then one, then narrow ones, then single columns. A panel that would
+    /// stand out at the right is moved to the left, and the columns that it has in common with the last one dropped.
+    #[inline(always)]
+    unsafe fn columns<I: Isa>(&self, n: usize) {
+        let wide = F::Vector::<I>::LANES;
+        let narrow = F::Narrow::<I>::LANES;
+        let mut first = 0;
+        while first < n {
+            let left = n - first;
+            let shift = |width: usize| width.saturating_sub(left);
+            // SAFETY: every panel ends at or before column n.
+            first += unsafe {
+                if self.m == 1 && self.b.column == 1 && left >= 8 * wide {
+                    self.row::<I>(first)
+                } else if left > wide && n >= 2 * wide {
+                    self.panel::<I, F::Vector<I>, 2>(first - shift(2 * wide), shift(2 * wide))
+                } else if left > narrow && n >= wide {
+                    self.panel::<I, F::Vector<I>, 1>(first - shift(wide), shift(wide))
+                } else if left > 1 && n >= narrow {
+                    self.panel::<I, F::Narrow<I>, 1>(first - shift(narrow), shift(narrow))
+                } else {
+                    self.panel::<I, Lanes<F, I, 1>, 1>(first, 0)
+                }
+            };
+        }
+    }
+
+    /// Eight vectors of a single row: with fewer sums every addition would wait for the one before.
+    #[inline(always)]
+    unsafe fn row<I: Isa>(&self, first: usize) -> usize {
+        let (b, c) = (self.b.from(0, first), self.c.from(0, first));
+        // SAFETY: there are so many columns.
+        unsafe { tile::<F, F::Vector<I>, 1, 8>(self.k, self.a, b, c, self.add, 0) };
+        8 * F::Vector::<I>::LANES
+    }
+
+    /// The columns from `first` on that `N` vectors hold, without the first `skip`. Returns how many were written.
+    #[inline(always)]
+    unsafe fn panel<I: Isa, V: Vector<F>, const N: usize>(&self, first: usize, skip: usize) -> usize {
+        let mut b = self.b.from(0, first);
+        // SAFETY: the panel lies inside `b` and `c`; tiles divide the rows.
+        unsafe {
+            if let Some(packed) = self.packed_b
+                && V::LANES > 1
+            {
+                pack_rows::<F, V, N>(self.k, b, packed);
+                b = Matrix { start: packed.cast_const(), row: (N * V::LANES) as isize, column: 1 };
+            }
+            for (i, rows) in self.tiles::<I>() {
+                let a = match self.packed_a {
+                    Some(packed) => Matrix { start: packed.add(i * self.k), row: 1, column: rows as isize },
+                    None => self.a.from(i, 0),
+                };
+                let c = self.c.from(i, first);
+                match rows {
+                    1 => tile::<F, V, 1, N>(self.k, a, b, c, self.add, skip),
+                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(self.k, a, b, c, self.add, skip),
+                    3 if I::ROWS >= 3 => tile::<F, V, 3, N>(self.k, a, b, c, self.add, skip),
+                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(self.k, a, b, c, self.add, skip),
+                    5 if I::ROWS >= 5 => tile::<F, V, 5, N>(self.k, a, b, c, self.add, skip),
+                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(self.k, a, b, c, self.add, skip),
+                    7 if I::ROWS >= 7 => tile::<F, V, 7, N>(self.k, a, b, c, self.add, skip),
+                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(self.k, a, b, c, self.add, skip),
+                    _ => unreachable!("no tile has more rows"),
+                }
+            }
+        }
+        N * V::LANES - skip
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, s};
+
+    use super::*;
+    use crate::kernels::dispatch::{Level, dispatch_at};
+    use crate::kernels::pack::with_scratch;
+
+    /// The tiles of other processors, in plain Rust.
+    #[derive(Debug, Clone, Copy)]
+    struct Tiles<const ROWS: usize, const WIDE: usize, const NARROW: usize>;
+
+    impl<const ROWS: usize, const WIDE: usize, const NARROW: usize> Isa for Tiles<ROWS, WIDE, NARROW> {
+        const FUSED: bool = false;
+        const ROWS: usize = ROWS;
+        type F32 = Lanes<f32, Self, WIDE>;
+        type F64 = Lanes<f64, Self, NARROW>;
+        type NarrowF32 = Lanes<f32, Self, NARROW>;
+        type NarrowF64 = Lanes<f64, Self, 2>;
+    }
+
+    /// Every way in which this machine can compute a product.
+    fn engines<F: Scalar>() -> Vec<(String, Box<dyn Fn(Planned<F>)>)> {
+        let mut engines: Vec<(String, Box<dyn Fn(Planned<F>)>)> = Vec::new();
+        for level in Level::available() {
+            // SAFETY: the level is available.
+            engines.push((format!("{level:?}"), Box::new(move |work| unsafe { dispatch_at(level, work) })));
+        }
+        // NEON, AVX2 and AVX-512, for f32 and for f64
+        engines.push(("8 × 2·4".into(), Box::new(|work| work.run::<Tiles<8, 4, 2>>())));
+        engines.push(("6 × 2·8".into(), Box::new(|work| work.run::<Tiles<6, 8, 4>>())));
+        engines.push(("8 × 2·8".into(), Box::new(|work| work.run::<Tiles<8, 8, 4>>())));
+        engines.push(("8 × 2·16".into(), Box::new(|work| work.run::<Tiles<8, 16, 8>>())));
+        engines
+    }
+
+    fn multiply<F: Scalar>(
+        engine: &dyn Fn(Planned<F>),
+        a: ArrayView2<F>,
+        b: ArrayView2<F>,
+        c: ArrayViewMut2<F>,
+        add: bool,
+    ) {
+        let product = crate::kernels::product(a, b, c, add).oriented();
+        let plan = product.plan();
+        with_scratch(product.scratch(plan), |scratch| engine(Planned { product, plan, scratch }));
+    }
+
+    fn numbers<F: Scalar>(rows: usize, columns: usize, seed: usize) -> Array2<F> {
+        Array2::from_shape_fn((rows, columns), |(i, j)| {
+            F::of(((i * 131 + j * 71 + seed * 17) % 257) as f64 / 128.0 - 1.0)
+        })
+    }
+
+    /// The same numbers in another memory layout.
+    fn laid_out<F: Scalar>(
+        matrix: &Array2<F>,
+        layout: usize,
+    ) -> (Array2<F>, fn(&mut Array2<F>) -> ArrayViewMut2<F>) {
+        let (rows, columns) = matrix.dim();
+        let nan = F::nan();
+        let (mut memory, lend): (_, fn(&mut Array2<F>) -> ArrayViewMut2<F>) = match layout {
+            0 => (Array2::from_elem((rows, columns), nan), |m| m.view_mut()),
+            1 => (Array2::from_elem((rows, columns).f(), nan), |m| m.view_mut()),
+            2 => (Array2::from_elem((2 * rows + 1, 3 * columns + 2), nan), |m| m.slice_mut(s![1..;2, 2..;3])),
+            3 => (Array2::from_elem((rows, columns), nan), |m| m.slice_mut(s![..;-1, ..;-1])),
+            4 => (Array2::from_elem((rows, columns + 3).f(), nan), |m| m.slice_mut(s![..;-1, 3..])),
+            _ => (Array2::from_elem((rows + 1, columns), nan), |m| m.slice_mut(s![1.., ..])),
+        };
+        lend(&mut memory).assign(matrix);
+        (memory, lend)
+    }
+
+    fn check<F: Scalar>(m: usize, n: usize, k: usize, layouts: [usize; 3]) {
+        let (a, b) = (numbers::<F>(m, k, 1), numbers::<F>(k, n, 2));
+        let before = numbers::<F>(m, n, 3);
+        let exact = a.mapv(|v| v.as_f64()).dot(&b.mapv(|v| v.as_f64()));
+        let ((mut a, lend_a), (mut b, lend_b)) = (laid_out(&a, layouts[0]), laid_out(&b, layouts[1]));
+        let (a, b) = (lend_a(&mut a), lend_b(&mut b));
+        for (name, engine) in engines::<F>() {
+            for add in [false, true] {
+                let (mut memory, lend) = laid_out(&before, layouts[2]);
+                if !add {
+                    lend(&mut memory).fill(F::nan());
+                }
+                let mut others = memory.clone();
+                lend(&mut others).fill(F::zero());
+                multiply(&engine, a.view(), b.view(), lend(&mut memory), add);
+                for ((i, j), &got) in lend(&mut memory).indexed_iter() {
+                    let expected = exact[[i, j]] + if add { before[[i, j]].as_f64() } else { 0.0 };
+                    // k roundings of a sum of k terms below 1
+                    let bound = F::epsilon().as_f64() * (2.0 + k as f64) * (1.0 + k as f64 / 4.0);
+                    assert!(
+                        (got.as_f64() - expected).abs() <= bound,
+                        "{name} {m} × {k} × {n} {layouts:?} add {add}: c[{i}, {j}] = {got}, expected {expected}"
+                    );
+                }
+                // nothing else was written
+                lend(&mut memory).fill(F::zero());
+                assert!(
+                    memory.iter().zip(&others).all(|(a, b)| a == b || (a.is_nan() && b.is_nan())),
+                    "{name} {m} × {k} × {n} {layouts:?}: wrote outside of c"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn odd_shapes_equal_the_reference() {
+        let sizes = [1, 2, 3, 7, 8, 9, 17, 33];
+        for m in sizes {
+            for n in sizes {
+                for k in [1, 3, 8, 33] {
+                    check::<f32>(m, n, k, [0, 0, 0]);
+                    check::<f64>(m, n, k, [0, 0, 0]);
+                }
+            }
+        }
+        for (m, n, k) in [(65, 65, 65), (1, 300, 5), (33, 130, 64), (130, 1, 70), (64, 10, 128)] {
+            check::<f32>(m, n, k, [0, 0, 0]);
+            check::<f64>(m, n, k, [0, 0, 0]);
+        }
+    }
+
+    #[test]
+    fn any_strides_equal_the_reference() {
+        for a in 0..6 {
+            for b in 0..6 {
+                for c in 0..6 {
+                    for (m, n, k) in [(1, 9, 7), (7, 1, 9), (9, 3, 17), (37, 18, 35)] {
+                        check::<f32>(m, n, k, [a, b, c]);
+                    }
+                    check::<f64>(13, 11, 9, [a, b, c]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn products_larger_than_a_block_equal_the_reference() {
+        // more terms than a panel holds, and more of `a` than is read where it lies
+        for (m, n, k) in [(5, 20, 2 * TERMS + 3), (700, 17, 290), (3, 1, 1000)] {
+            for layouts in [[0, 0, 0], [1, 0, 1], [0, 1, 0]] {
+                check::<f32>(m, n, k, layouts);
+            }
+        }
+        check::<f64>(400, 9, 300, [1, 0, 0]);
+    }
+
+    #[test]
+    fn nothing_times_nothing() {
+        for (m, n, k) in [(0, 3, 2), (3, 0, 2), (3, 2, 0), (0, 0, 0)] {
+            let (a, b) = (numbers::<f32>(m, k, 1), numbers::<f32>(k, n, 2));
+            let mut c = Array2::from_elem((m, n), f32::NAN);
+            crate::kernels::matmul(a.view(), b.view(), c.view_mut());
+            assert!(c.iter().all(|&c| c == 0.0));
+            c.fill(5.0);
+            crate::kernels::matmul_add(a.view(), b.view(), c.view_mut());
+            assert!(c.iter().all(|&c| c == 5.0));
+        }
+    }
+
+    #[test]
+    fn nan_and_infinity_come_through() {
+        let mut a = numbers::<f32>(9, 20, 1);
+        let b = numbers::<f32>(20, 18, 2);
+        a[[4, 7]] = f32::NAN;
+        a[[5, 0]] = f32::INFINITY;
+        let mut c = Array2::zeros((9, 18));
+        crate::kernels::matmul(a.view(), b.view(), c.view_mut());
+        for (i, row) in c.axis_iter(Axis(0)).enumerate() {
+            assert_eq!(row.iter().all(|c| c.is_finite()), i != 4 && i != 5, "row {i}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Passes over slices: any function of single numbers, compiled for every instruction set.
+
+use super::dispatch::{Isa, Work};
+use crate::Scalar;
+
+/// `y = f(x)` for every number.
+#[derive(Debug)]
+pub(super) struct Map<'a, F, T> {
+    pub x: &'a [F],
+    pub y: &'a mut [F],
+    pub f: T,
+}
+
+impl<F: Scalar, T: Fn(F) -> F> Work for Map<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (y, &x) in self.y.iter_mut().zip(self.x) {
+            *y = (self.f)(x);
+        }
+    }
+}
+
+/// `dx = slope(x, y) · dy` for every number; magnitudes below `least` become 0.
+#[derive(Debug)]
+pub(super) struct Slopes<'a, F, T> {
+    pub x: &'a [F],
+    pub y: &'a [F],
+    pub dy: &'a [F],
+    pub dx: &'a mut [F],
+    pub slope: T,
+    pub least: F,
+}
+
+impl<F: Scalar, T: Fn(F, F) -> F> Work for Slopes<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let saved = self.x.iter().zip(self.y);
+        for ((dx, (&x, &y)), &dy) in self.dx.iter_mut().zip(saved).zip(self.dy) {
+            let product = (self.slope)(x, y) * dy;
+            // NaN is not below anything, and stays.
+            *dx = if product.abs() < self.least { F::zero() } else { product };
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The innermost loop of a matrix product: one tile of the result, held in registers from its first term to its last.
+
+use super::vector::Vector;
+use crate::Scalar;
+
+/// A matrix somewhere in memory: entry (i, j) lies at `start + i · row + j · column`. Steps may be negative.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<P> {
+    pub start: P,
+    pub row: isize,
+    pub column: isize,
+}
+
+impl<F> Matrix<*const F> {
+    /// The same matrix without its first `i` rows and `j` columns.
+    #[inline(always)]
+    pub fn from(self, i: usize, j: usize) -> Self {
+        Matrix { start: self.start.wrapping_offset(offset(self.row, self.column, i, j)), ..self }
+    }
+
+    /// Entry (i, j).
+    ///
+    /// # Safety
+    /// The matrix must have it.
+    #[inline(always)]
+    pub unsafe fn at(self, i: usize, j: usize) -> *const F {
+        // SAFETY: the entry is inside the same allocation.
+        unsafe { self.start.offset(offset(self.row, self.column, i, j)) }
+    }
+}
+
+impl<F> Matrix<*mut F> {
+    /// The same matrix without its first `i` rows and `j` columns.
+    #[inline(always)]
+    pub fn from(self, i: usize, j: usize) -> Self {
+        Matrix { start: self.start.wrapping_offset(offset(self.row, self.column, i, j)), ..self }
+    }
+
+    /// Entry (i, j).
+    ///
+    /// # Safety
+    /// The matrix must have it.
+    #[inline(always)]
+    pub unsafe fn at(self, i: usize, j: usize) -> *mut F {
+        // SAFETY: the entry is inside the same allocation.
+        unsafe { self.start.offset(offset(self.row, self.column, i, j)) }
+    }
+}
+
+impl<P> Matrix<P> {
+    /// The transpose.
+    #[inline(always)]
+    pub fn t(self) -> Self {
+        Matrix { start: self.start, row: self.column, column: self.row }
+    }
+}
+
+#[inline(always)]
+fn offset(row: isize, column: isize, i: usize, j: usize) -> isize {
+    i as isize * row + j as isize * column
+}
+
+/// `c = a · b`, or `c += a · b` if `add`, for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms; the first
+/// `skip` columns of the result are not written. Rows of `b` must be contiguous.
+///
+/// Every entry is summed from its first term to its last, so it does not depend on the tile that it belongs to.
+///
+/// # Safety
+/// `a` must be readable for `M` rows and `k` columns, `b` for `k` rows and the columns of `N` vectors, and `c` writable
+/// for the entries of the tile.
+#[inline(always)]
+pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
+    k: usize,
+    a: Matrix<*const F>,
+    b: Matrix<*const F>,
+    c: Matrix<*mut F>,
+    add: bool,
+    skip: usize,
+) {
+    let mut sums = [[V::splat(F::zero()); N]; M];
+    for p in 0..k {
+        let mut row = [V::splat(F::zero()); N];
+        for j in 0..N {
+            // SAFETY: p < k, and rows of `b` are contiguous.
+            row[j] = unsafe { V::load(b.at(p, j * V::LANES)) };
+        }
+        for i in 0..M {
+            // SAFETY: i < M and p < k.
+            let factor = V::splat(unsafe { *a.at(i, p) });
+            for j in 0..N {
+                sums[i][j] = factor.multiply_add(row[j], sums[i][j]);
+            }
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        for (j, &sum) in sums.iter().enumerate() {
+            let first = j * V::LANES;
+            // SAFETY: i < M and j < N.
+            let to = unsafe { c.at(i, first) };
+            if c.column == 1 && skip == 0 {
+                // SAFETY: the entries of the vector are contiguous in `c`.
+                unsafe { if add { V::load(to).add(sum) } else { sum }.store(to) };
+            } else {
+                // SAFETY: entries 0 to LANES − 1 of this row.
+                unsafe { store_some(sum, to, c.column, add, skip.saturating_sub(first)) };
+            }
+        }
+    }
+}
+
+/// Writes the lanes of `sum` from `skip` on, `step` apart.
+#[inline(never)]
+unsafe fn store_some<F: Scalar, V: Vector<F>>(sum: V, to: *mut F, step: isize, add: bool, skip: usize) {
+    const MOST: usize = 16;
+    let mut lanes = [F::zero(); MOST];
+    assert!(V::LANES <= MOST);
+    // SAFETY: no vector is longer than `lanes`; the caller vouches for `to`.
+    unsafe {
+        sum.store(lanes.as_mut_ptr());
+        for (j, &lane) in lanes[..V::LANES].iter().enumerate().skip(skip) {
+            let to = to.offset(j as isize * step);
+            *to = if add { *to + lane } else { lane };
+        }
+    }
+}

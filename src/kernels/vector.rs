@@ -1,0 +1,282 @@
+//! Vector registers, as far as matrix products need them.
+
+use std::marker::PhantomData;
+
+use super::dispatch::Isa;
+use super::hot::Hot;
+
+/// Some numbers side by side, on which one instruction works at once.
+pub trait Vector<F>: Copy {
+    /// How many.
+    const LANES: usize;
+
+    /// The same number in all lanes.
+    fn splat(value: F) -> Self;
+
+    /// The numbers from `from` on.
+    ///
+    /// # Safety
+    /// So many must be readable, at any alignment of `F`.
+    unsafe fn load(from: *const F) -> Self;
+
+    /// Writes the numbers from `to` on.
+    ///
+    /// # Safety
+    /// So many must be writable, at any alignment of `F`.
+    unsafe fn store(self, to: *mut F);
+
+    /// `self · factor + sum`.
+    fn multiply_add(self, factor: Self, sum: Self) -> Self;
+
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+
+    /// Copies `LANES` columns of as many contiguous entries, `from_step` apart, to rows that are `to_step` apart.
+    ///
+    /// # Safety
+    /// The columns must be readable and the rows writable.
+    #[inline(always)]
+    unsafe fn turn(from: *const F, from_step: isize, to: *mut F, to_step: usize)
+    where
+        F: Copy,
+    {
+        for i in 0..Self::LANES {
+            for j in 0..Self::LANES {
+                // SAFETY: the caller vouches for both.
+                unsafe { *to.add(i * to_step + j) = *from.offset(j as isize * from_step).add(i) };
+            }
+        }
+    }
+}
+
+/// An array as a vector: the compiler finds registers for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Lanes<F, I, const N: usize> {
+    values: [F; N],
+    isa: PhantomData<I>,
+}
+
+impl<F: Hot, I: Isa, const N: usize> Vector<F> for Lanes<F, I, N> {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    fn splat(value: F) -> Self {
+        Lanes { values: [value; N], isa: PhantomData }
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const F) -> Self {
+        // SAFETY: an array has the alignment of its entries.
+        Lanes { values: unsafe { *from.cast::<[F; N]>() }, isa: PhantomData }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut F) {
+        // SAFETY: the same.
+        unsafe { *to.cast::<[F; N]>() = self.values };
+    }
+
+    #[inline(always)]
+    fn multiply_add(self, factor: Self, mut sum: Self) -> Self {
+        for i in 0..N {
+            let (a, b, c) = (self.values[i], factor.values[i], sum.values[i]);
+            sum.values[i] = if I::FUSED { a.mul_add(b, c) } else { a * b + c };
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn add(mut self, other: Self) -> Self {
+        for i in 0..N {
+            self.values[i] += other.values[i];
+        }
+        self
+    }
+}
+
+/// The registers of x86-64. Each type is used only in loops compiled for the instructions it needs.
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::Vector;
+
+    impl Vector<f32> for __m256 {
+        const LANES: usize = 8;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            // SAFETY (here and below): these types appear only under `Avx2` and `Avx512`, whose loops run only on
+            // processors with these instructions.
+            unsafe { _mm256_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm256_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm256_storeu_ps(to, self) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            unsafe { _mm256_fmadd_ps(self, factor, sum) }
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            unsafe { _mm256_add_ps(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+            unsafe {
+                let column = |j: isize| _mm256_loadu_ps(from.offset(j * from_step));
+                let [a, b, c, d] = [(0, 1), (2, 3), (4, 5), (6, 7)].map(|(i, j)| (column(i), column(j)));
+                // Pairs, then fours, then eights: row i and row i + 4 share a register until the last step.
+                let pair = |(x, y)| (_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
+                let four = |x, y| (_mm256_shuffle_ps::<0x44>(x, y), _mm256_shuffle_ps::<0xee>(x, y));
+                let [(a, b), (c, d), (e, f), (g, h)] = [pair(a), pair(b), pair(c), pair(d)];
+                let left = [four(a, c), four(b, d)];
+                let right = [four(e, g), four(f, h)];
+                for i in 0..2 {
+                    for (p, (x, y)) in
+                        [(left[i].0, right[i].0), (left[i].1, right[i].1)].into_iter().enumerate()
+                    {
+                        let row = 2 * i + p;
+                        _mm256_storeu_ps(to.add(row * to_step), _mm256_permute2f128_ps::<0x20>(x, y));
+                        _mm256_storeu_ps(to.add((row + 4) * to_step), _mm256_permute2f128_ps::<0x31>(x, y));
+                    }
+                }
+            }
+        }
+    }
+
+    impl Vector<f64> for __m256d {
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        fn splat(value: f64) -> Self {
+            unsafe { _mm256_set1_pd(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f64) -> Self {
+            unsafe { _mm256_loadu_pd(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f64) {
+            unsafe { _mm256_storeu_pd(to, self) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            unsafe { _mm256_fmadd_pd(self, factor, sum) }
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            unsafe { _mm256_add_pd(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
+            unsafe {
+                let column = |j: isize| _mm256_loadu_pd(from.offset(j * from_step));
+                let (a, b, c, d) = (column(0), column(1), column(2), column(3));
+                let pair = |x, y| (_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y));
+                let (left, right) = (pair(a, b), pair(c, d));
+                for (row, (x, y)) in [(left.0, right.0), (left.1, right.1)].into_iter().enumerate() {
+                    _mm256_storeu_pd(to.add(row * to_step), _mm256_permute2f128_pd::<0x20>(x, y));
+                    _mm256_storeu_pd(to.add((row + 2) * to_step), _mm256_permute2f128_pd::<0x31>(x, y));
+                }
+            }
+        }
+    }
+
+    impl Vector<f32> for __m512 {
+        const LANES: usize = 16;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { _mm512_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { _mm512_storeu_ps(to, self) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            unsafe { _mm512_fmadd_ps(self, factor, sum) }
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            unsafe { _mm512_add_ps(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+            // A square of four smaller ones.
+            let half = <__m256 as Vector<f32>>::LANES;
+            for (i, j) in [(0, 0), (0, half), (half, 0), (half, half)] {
+                unsafe {
+                    let from = from.offset(j as isize * from_step).add(i);
+                    __m256::turn(from, from_step, to.add(i * to_step + j), to_step);
+                }
+            }
+        }
+    }
+
+    impl Vector<f64> for __m512d {
+        const LANES: usize = 8;
+
+        #[inline(always)]
+        fn splat(value: f64) -> Self {
+            unsafe { _mm512_set1_pd(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f64) -> Self {
+            unsafe { _mm512_loadu_pd(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f64) {
+            unsafe { _mm512_storeu_pd(to, self) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            unsafe { _mm512_fmadd_pd(self, factor, sum) }
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            unsafe { _mm512_add_pd(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
+            // A square of four smaller ones.
+            let half = <__m256d as Vector<f64>>::LANES;
+            for (i, j) in [(0, 0), (0, half), (half, 0), (half, half)] {
+                unsafe {
+                    let from = from.offset(j as isize * from_step).add(i);
+                    __m256d::turn(from, from_step, to.add(i * to_step + j), to_step);
+                }
+            }
+        }
+    }
+}
