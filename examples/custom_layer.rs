@@ -33,8 +33,7 @@ impl<F: Scalar> Layer<F> for PReLU {
     fn forward(&self, slope: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
         // y = x where x > 0, else a x
         let a = ArrayView1::from(slope);
-        let y_of = |x, a| if x > F::zero() { x } else { a * x };
-        Zip::from(y).and(x).and_broadcast(a).for_each(|y, &x, &a| *y = y_of(x, a));
+        Zip::from(y).and(x).and_broadcast(a).for_each(|y, &x, &a| *y = steepness(x, a) * x);
     }
 
     fn backward(
