@@ -1,6 +1,7 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
 
 mod cache;
+mod confusion;
 pub mod data;
 mod error;
 pub mod gradcheck;
@@ -20,6 +21,7 @@ mod summary;
 pub mod train;
 
 pub use cache::{Buffer, Cache};
+pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
 pub use init::Init;
 pub use layer::{Child, Layer, Mode, Saved};

@@ -417,6 +417,14 @@ fn fault_50_and_51_logits_of_1000_give_finite_losses_and_gradients() {
 }
 
 #[test]
+fn the_loss_of_a_sure_and_right_answer_is_small_but_not_0() {
+    // ln(1 + e^−50) = e^−50: a sum with 1 would round it away.
+    let (logit, target) = (array![[50.0]], array![[1.0]]);
+    let value = BinaryCrossEntropyWithLogits.value(logit.view(), target.view());
+    assert!((value / (-50.0_f64).exp() - 1.0).abs() < 1e-14, "{value:e}");
+}
+
+#[test]
 fn loss_arguments_outside_their_domain_are_errors() {
     let (output, class) = (array![[0.0, 1.0]], array![[1.0]]);
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {

@@ -95,6 +95,21 @@ fn the_same_seed_trains_to_the_same_bits_and_another_to_others() {
 }
 
 #[test]
+fn every_step_and_every_seed_has_masks_of_its_own() {
+    // Equal rows and a rate of 0: nothing but the masks can change the loss.
+    let data = Dataset::new(Array2::<f64>::ones((6, 8)), Array2::zeros((6, 1))).unwrap();
+    let mut network =
+        Network::new(Sequential::new().then(Dropout::new(0.5)).then(Linear::new(8, 1)), 8).unwrap();
+    let mut losses = Vec::new();
+    for seed in [0, 1, u64::MAX] {
+        let mut training = Training::new(MeanSquaredError, Sgd::new(0.0)).epochs(5).seed(seed).quiet();
+        losses.extend(training.fit(&mut network, &data).unwrap().train_losses());
+    }
+    losses.sort_by(f64::total_cmp);
+    assert!(losses.windows(2).all(|pair| pair[0] != pair[1]), "{losses:?}");
+}
+
+#[test]
 fn fit_learns_through_batch_norm_and_dropout_and_fills_the_running_statistics() {
     let (data, test) = toy::sine::<f64>(400, 0.05, 1).unwrap().split(0.25, 1).unwrap();
     let mut network = noisy_network();

@@ -118,13 +118,7 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         let holds = (0.0..=1.0).contains(&self.label_smoothing);
         require(holds, "label_smoothing", "in [0, 1]", self.label_smoothing)?;
         same_shape("target (one column of class indices)", &[output.nrows(), 1], target.shape())?;
-        let classes = output.ncols();
-        let valid = |t: f64| t >= 0.0 && t < classes as f64 && t.fract() == 0.0;
-        let wrong = target.indexed_iter().find(|(_, t)| !valid(t.as_f64()));
-        wrong.map_or(Ok(()), |((row, column), t)| {
-            let expected = format!("a class index, that is one of the integers from 0 to {}", classes - 1);
-            Err(Error::Target { row, column, expected, got: t.as_f64() })
-        })
+        check_classes(target, output.ncols())
     }
 
     fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
@@ -148,4 +142,15 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         }
         sum / n
     }
+}
+
+/// Fails with its row unless every target is one of the integers from 0 to `classes` − 1.
+pub(crate) fn check_classes<F: Scalar>(target: ArrayView2<F>, classes: usize) -> Result<(), Error> {
+    let valid = |t: f64| t >= 0.0 && t < classes as f64 && t.fract() == 0.0;
+    let wrong = target.indexed_iter().find(|(_, t)| !valid(t.as_f64()));
+    wrong.map_or(Ok(()), |((row, column), t)| {
+        let expected =
+            format!("a class index, that is one of the integers from 0 to {}", classes.saturating_sub(1));
+        Err(Error::Target { row, column, expected, got: t.as_f64() })
+    })
 }

@@ -16,6 +16,7 @@ use std::fmt::Debug;
 
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
+pub(crate) use classification::check_classes;
 pub use classification::{BinaryCrossEntropyWithLogits, CrossEntropy};
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use weighted::Weighted;
