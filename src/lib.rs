@@ -19,6 +19,7 @@ pub mod train;
 pub use cache::{Buffer, Cache};
 pub use error::{Error, LayerProblem, Shape};
 pub use init::Init;
+pub use kernels::with_threads;
 pub use layer::{Child, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;

@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::kernels::{matmul, matmul_add, sum_rows};
+use crate::kernels::{fill_rows, matmul, matmul_add, sum_rows};
 use crate::{Error, Init, Layer, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = x Wᵀ + b`, the affine map of `torch.nn.Linear`.
@@ -72,15 +72,15 @@ impl Linear {
 
 impl<F: Scalar> Layer<F> for Linear {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
-        let name = Layer::<F>::name(self);
         for (argument, size) in [("inputs", self.inputs), ("outputs", self.outputs)] {
             if size == 0 {
                 let problem = LayerProblem::Argument { argument, expected: "at least 1", got: "0".into() };
-                return Err(Error::layer(name, problem));
+                return Err(Error::layer(Layer::<F>::name(self), problem));
             }
         }
         if inputs != self.inputs {
-            return Err(Error::layer(name, LayerProblem::Features { expected: self.inputs, got: inputs }));
+            let problem = LayerProblem::Features { expected: self.inputs, got: inputs };
+            return Err(Error::layer(Layer::<F>::name(self), problem));
         }
         Ok(self.outputs)
     }
@@ -103,7 +103,7 @@ impl<F: Scalar> Layer<F> for Linear {
         let (weight, bias) = self.split(params);
         // y = x Wᵀ + b
         if self.bias {
-            y.assign(&bias);
+            fill_rows(bias, y.view_mut());
             matmul_add(x, weight.t(), y);
         } else {
             matmul(x, weight.t(), y);

@@ -9,7 +9,7 @@ use super::history::{Epoch, History};
 use super::progress::Progress;
 use crate::data::{Batches, Dataset};
 use crate::network::Workspace;
-use crate::{Error, Loss, Network, Optimizer, Scalar};
+use crate::{Error, Loss, Network, Optimizer, Scalar, with_threads};
 
 /// How to train: a loss, an optimizer, and for how long.
 ///
@@ -40,6 +40,7 @@ pub struct Training<'a, F, L, O> {
     stop: Option<Arc<AtomicBool>>,
     allow_non_finite: bool,
     flush_subnormals: bool,
+    threads: Option<usize>,
     quiet: bool,
 }
 
@@ -56,6 +57,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             stop: None,
             allow_non_finite: false,
             flush_subnormals: true,
+            threads: None,
             quiet: false,
         }
     }
@@ -104,6 +106,13 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
+    /// How many threads share the larger matrix products and activations, at least 1; all cores unless said otherwise
+    /// here. The weights come out the same, bit for bit.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
     /// No progress on stderr.
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
@@ -120,6 +129,14 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// finite; the network then keeps its last finite weights.
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         self.check(network, data)?;
+        match self.threads {
+            Some(threads) => with_threads(threads, || self.run(network, data)),
+            None => self.run(network, data),
+        }
+    }
+
+    /// The epochs.
+    fn run(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         let mut batches = Batches::new(data, self.batch_size, self.seed)?;
         let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
         let mut history = History::default();
@@ -166,6 +183,10 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
 
     /// Everything that can be wrong before the first step.
     fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
+        if self.threads == Some(0) {
+            let (argument, expected) = ("threads", "at least 1");
+            return Err(Error::Argument { argument, expected, got: "0".into() });
+        }
         self.optimizer.check()?;
         network.layout().check_finite("weight", network.params())?;
         for data in [Some(data), self.validation].into_iter().flatten() {
