@@ -24,6 +24,7 @@ pub use cache::{Buffer, Cache};
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
 pub use init::Init;
+pub use kernels::with_threads;
 pub use layer::{Child, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;

@@ -20,6 +20,12 @@ const PANEL_BYTES: usize = 128;
 /// Bytes of `a` that are packed at a time, for the second-level cache.
 const BLOCK_BYTES: usize = 192 << 10;
 
+/// Columns that go to one thread together: a panel of the widest registers.
+const SPLIT: usize = 32;
+
+/// Fewer multiplications and additions than this cost less than handing them over.
+const OPERATIONS_PER_THREAD: usize = 500_000;
+
 /// An `a` of no more bytes is read where it lies.
 const NEAR_BYTES: usize = 512 << 10;
 
@@ -38,6 +44,8 @@ pub struct Product<F> {
 /// Where a product packs its operands.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
+    /// Whether rows of `a` and the only column of `b` are contiguous, so that vectors can run along the terms.
+    dots: bool,
     /// Whether panels of `b` are copied: because their rows are not contiguous, or because it pays.
     pack_b: bool,
     pack_a: bool,
@@ -65,20 +73,41 @@ impl<F: Scalar> Product<F> {
     }
 
     pub fn plan(&self) -> Plan {
-        if self.is_dots() {
-            return Plan { pack_b: false, pack_a: false, rows: self.m, terms: self.k };
-        }
         let terms = even(self.k, TERMS);
         let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
         let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
         let pack_b = self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row));
         let pack_a = self.m * self.k * size_of::<F>() > NEAR_BYTES;
-        Plan { pack_b, pack_a, rows, terms }
+        let dots = self.n == 1 && self.a.column == 1 && self.b.row == 1;
+        Plan { dots, pack_b: pack_b && !dots, pack_a: pack_a && !dots, rows, terms }
     }
 
-    /// Whether the rows of `a` and the only column of `b` are contiguous, so that vectors can run along the terms.
-    fn is_dots(&self) -> bool {
-        self.n == 1 && self.a.column == 1 && self.b.row == 1
+    /// How many of `threads` threads this product is worth.
+    pub fn parts(&self, threads: usize) -> usize {
+        let operations = 2 * self.m * self.n * self.k;
+        let columns = if self.splits_columns() { self.n.div_ceil(SPLIT) } else { self.m.div_ceil(8) };
+        threads.min(operations / OPERATIONS_PER_THREAD).min(columns).max(1)
+    }
+
+    /// Whether there are enough columns to give every thread some: then each packs its own part of `b`.
+    fn splits_columns(&self) -> bool {
+        self.n >= 2 * SPLIT
+    }
+
+    /// One of `parts` parts of the result. Every entry is computed as in the whole product.
+    pub fn part(self, part: usize, parts: usize) -> Self {
+        let split = |size: usize, unit: usize| {
+            let units = size.div_ceil(unit);
+            let border = |part: usize| size.min(units * part / parts * unit);
+            (border(part), border(part + 1))
+        };
+        if self.splits_columns() {
+            let (from, to) = split(self.n, SPLIT);
+            Product { n: to - from, b: self.b.from(0, from), c: self.c.from(0, from), ..self }
+        } else {
+            let (from, to) = split(self.m, 8);
+            Product { m: to - from, a: self.a.from(from, 0), c: self.c.from(from, 0), ..self }
+        }
     }
 
     /// Numbers of scratch memory that the product packs into.
@@ -108,7 +137,7 @@ impl<F: Scalar> Work for Planned<F> {
     fn run<I: Isa>(self) {
         // SAFETY: whoever made the product took its pointers from matrices of these shapes.
         unsafe {
-            if self.product.is_dots() {
+            if self.plan.dots {
                 let Product { m, k, a, b, c, add, .. } = self.product;
                 dots::<F, I>(m, k, a, b, c, add);
             } else {

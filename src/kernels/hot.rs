@@ -5,7 +5,7 @@ use ndarray::NdFloat;
 use super::dispatch::{Isa, dispatch};
 use super::gemm::{Planned, Product};
 use super::vector::Vector;
-use super::{exp, flush, pack};
+use super::{exp, flush, pack, pool, reduce};
 use crate::Scalar;
 
 /// What `f32` and `f64` can do fast. Being private it also keeps [`Scalar`](crate::Scalar) to these two.
@@ -24,9 +24,24 @@ pub trait Hot: NdFloat {
     #[doc(hidden)]
     fn tanh_of(x: &[Self], y: &mut [Self]);
 
+    #[doc(hidden)]
+    fn largest_of(values: &[Self]) -> Self;
+
     /// The smallest magnitude that a gradient may have now.
     #[doc(hidden)]
     fn least_gradient() -> Self;
+}
+
+/// Something with a pointer, lent to threads that write different parts of what it points to.
+struct Apart<T>(T);
+
+// SAFETY: every use below gives each thread a part of its own to write.
+unsafe impl<T> Sync for Apart<T> {}
+
+impl<T: Copy> Apart<T> {
+    fn get(&self) -> T {
+        self.0
+    }
 }
 
 fn run<F: Scalar>(product: Product<F>) {
@@ -35,8 +50,36 @@ fn run<F: Scalar>(product: Product<F>) {
     }
     let product = product.oriented();
     let plan = product.plan();
-    pack::with_scratch(product.scratch(plan), |scratch| dispatch(Planned { product, plan, scratch }));
+    let run = |product: Product<F>| {
+        pack::with_scratch(product.scratch(plan), |scratch| dispatch(Planned { product, plan, scratch }));
+    };
+    match product.parts(pool::threads()) {
+        1 => run(product),
+        parts => {
+            let whole = Apart(product);
+            pool::share(parts, &|part| run(whole.get().part(part, parts)));
+        }
+    }
 }
+
+/// Runs a pass from `x` to `y`, shared by threads that have `least` numbers or more to do.
+fn in_parts<F: Scalar>(x: &[F], y: &mut [F], least: usize, pass: impl Fn(&[F], &mut [F]) + Sync) {
+    let all = x.len().min(y.len());
+    let parts = pool::threads().min(all / least);
+    if parts < 2 {
+        return pass(x, y);
+    }
+    let start = Apart(y.as_mut_ptr());
+    pool::share(parts, &|part| {
+        let (from, to) = (all * part / parts, all * (part + 1) / parts);
+        // SAFETY: the parts do not overlap and lie inside `y`, which is lent until all are done.
+        let y = unsafe { std::slice::from_raw_parts_mut(start.get().add(from), to - from) };
+        pass(&x[from..to], y);
+    });
+}
+
+/// Numbers worth a thread: a few microseconds of work.
+const SIGMOIDS_PER_THREAD: usize = 4096;
 
 impl Hot for f32 {
     type Vector<I: Isa> = I::F32;
@@ -47,11 +90,15 @@ impl Hot for f32 {
     }
 
     fn sigmoid_of(x: &[f32], y: &mut [f32]) {
-        dispatch(exp::Sigmoid { x, y });
+        in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Sigmoid { x, y }));
     }
 
     fn tanh_of(x: &[f32], y: &mut [f32]) {
-        dispatch(exp::Tanh { x, y });
+        in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Tanh { x, y }));
+    }
+
+    fn largest_of(values: &[f32]) -> f32 {
+        dispatch(reduce::LargestF32(values))
     }
 
     fn least_gradient() -> f32 {
@@ -73,6 +120,10 @@ impl Hot for f64 {
 
     fn tanh_of(x: &[f64], y: &mut [f64]) {
         y.iter_mut().zip(x).for_each(|(y, x)| *y = x.tanh());
+    }
+
+    fn largest_of(values: &[f64]) -> f64 {
+        dispatch(reduce::LargestF64(values))
     }
 
     fn least_gradient() -> f64 {

@@ -9,16 +9,19 @@ mod gemm;
 mod hot;
 mod map;
 mod pack;
+mod pool;
+mod reduce;
 mod tile;
 mod vector;
 
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 use crate::Scalar;
 use dispatch::dispatch;
 pub(crate) use flush::flushing;
 use gemm::Product;
 pub use hot::Hot;
+pub use pool::with_threads;
 use tile::Matrix;
 
 /// `c = a · b`, whatever was in `c`.
@@ -69,32 +72,28 @@ pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope:
     dispatch(map::Slopes { x, y, dy, dx, slope, least: F::least_gradient() });
 }
 
+/// Writes `row` over every row of `y`.
+pub(crate) fn fill_rows<F: Scalar>(row: ArrayView1<F>, mut y: ArrayViewMut2<F>) {
+    match (row.to_slice(), y.as_slice_mut()) {
+        (Some(row), Some(y)) if !row.is_empty() => {
+            y.chunks_exact_mut(row.len()).for_each(|y| y.copy_from_slice(row));
+        }
+        _ => y.assign(&row),
+    }
+}
+
 /// The sum over the rows of `a`.
 pub(crate) fn sum_rows<F: Scalar>(a: ArrayView2<F>, mut sum: ArrayViewMut1<F>) {
-    sum.fill(F::zero());
-    for row in a.rows() {
-        sum += &row;
+    match (a.to_slice(), sum.as_slice_mut()) {
+        (Some(rows), Some(sum)) => dispatch(reduce::SumRows { rows, sum }),
+        _ => {
+            sum.fill(F::zero());
+            a.rows().into_iter().for_each(|row| sum += &row);
+        }
     }
 }
 
 /// The largest magnitude among `values`, 0 for none; NaN if one of them is NaN.
 pub(crate) fn max_magnitude<F: Scalar>(values: &[F]) -> F {
-    // Eight running maxima let the compiler use vector registers. `max` drops NaN, so NaN is carried by a sum of 0·v,
-    // which infinities turn into NaN as well.
-    let mut largest = [F::zero(); 8];
-    let mut poison = [F::zero(); 8];
-    let chunks = values.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for i in 0..8 {
-            let magnitude = chunk[i].abs();
-            largest[i] = if magnitude > largest[i] { magnitude } else { largest[i] };
-            poison[i] += F::zero() * chunk[i];
-        }
-    }
-    for (i, &value) in rest.iter().enumerate() {
-        largest[i] = largest[i].max(value.abs());
-        poison[i] += F::zero() * value;
-    }
-    largest.into_iter().zip(poison).fold(F::zero(), |max, (l, p)| if p.is_nan() { p } else { max.max(l) })
+    F::largest_of(values)
 }

@@ -133,23 +133,27 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+            // No closure and no `map`: what is not inlined here is not compiled for these instructions.
             unsafe {
-                let column = |j: isize| _mm256_loadu_ps(from.offset(j * from_step));
-                let [a, b, c, d] = [(0, 1), (2, 3), (4, 5), (6, 7)].map(|(i, j)| (column(i), column(j)));
-                // Pairs, then fours, then eights: row i and row i + 4 share a register until the last step.
-                let pair = |(x, y)| (_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
-                let four = |x, y| (_mm256_shuffle_ps::<0x44>(x, y), _mm256_shuffle_ps::<0xee>(x, y));
-                let [(a, b), (c, d), (e, f), (g, h)] = [pair(a), pair(b), pair(c), pair(d)];
-                let left = [four(a, c), four(b, d)];
-                let right = [four(e, g), four(f, h)];
-                for i in 0..2 {
-                    for (p, (x, y)) in
-                        [(left[i].0, right[i].0), (left[i].1, right[i].1)].into_iter().enumerate()
-                    {
-                        let row = 2 * i + p;
-                        _mm256_storeu_ps(to.add(row * to_step), _mm256_permute2f128_ps::<0x20>(x, y));
-                        _mm256_storeu_ps(to.add((row + 4) * to_step), _mm256_permute2f128_ps::<0x31>(x, y));
-                    }
+                let mut columns = [_mm256_setzero_ps(); 8];
+                for j in 0..8 {
+                    columns[j] = _mm256_loadu_ps(from.offset(j as isize * from_step));
+                }
+                // Pairs of columns side by side, then fours, then eights. Rows i and i + 4 share a register until then.
+                let mut fours = [_mm256_setzero_ps(); 8];
+                for j in [0, 4] {
+                    let [a, b, c, d] = [columns[j], columns[j + 1], columns[j + 2], columns[j + 3]];
+                    let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                    let (next_low, next_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                    fours[j] = _mm256_shuffle_ps::<0x44>(low, next_low);
+                    fours[j + 1] = _mm256_shuffle_ps::<0xee>(low, next_low);
+                    fours[j + 2] = _mm256_shuffle_ps::<0x44>(high, next_high);
+                    fours[j + 3] = _mm256_shuffle_ps::<0xee>(high, next_high);
+                }
+                for i in 0..4 {
+                    let (left, right) = (fours[i], fours[i + 4]);
+                    _mm256_storeu_ps(to.add(i * to_step), _mm256_permute2f128_ps::<0x20>(left, right));
+                    _mm256_storeu_ps(to.add((i + 4) * to_step), _mm256_permute2f128_ps::<0x31>(left, right));
                 }
             }
         }
@@ -186,13 +190,18 @@ mod x86 {
         #[inline(always)]
         unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
             unsafe {
-                let column = |j: isize| _mm256_loadu_pd(from.offset(j * from_step));
-                let (a, b, c, d) = (column(0), column(1), column(2), column(3));
-                let pair = |x, y| (_mm256_unpacklo_pd(x, y), _mm256_unpackhi_pd(x, y));
-                let (left, right) = (pair(a, b), pair(c, d));
-                for (row, (x, y)) in [(left.0, right.0), (left.1, right.1)].into_iter().enumerate() {
-                    _mm256_storeu_pd(to.add(row * to_step), _mm256_permute2f128_pd::<0x20>(x, y));
-                    _mm256_storeu_pd(to.add((row + 2) * to_step), _mm256_permute2f128_pd::<0x31>(x, y));
+                let a = _mm256_loadu_pd(from);
+                let b = _mm256_loadu_pd(from.offset(from_step));
+                let c = _mm256_loadu_pd(from.offset(2 * from_step));
+                let d = _mm256_loadu_pd(from.offset(3 * from_step));
+                let pairs = [
+                    (_mm256_unpacklo_pd(a, b), _mm256_unpacklo_pd(c, d)),
+                    (_mm256_unpackhi_pd(a, b), _mm256_unpackhi_pd(c, d)),
+                ];
+                for i in 0..2 {
+                    let (left, right) = pairs[i];
+                    _mm256_storeu_pd(to.add(i * to_step), _mm256_permute2f128_pd::<0x20>(left, right));
+                    _mm256_storeu_pd(to.add((i + 2) * to_step), _mm256_permute2f128_pd::<0x31>(left, right));
                 }
             }
         }

@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::kernels::{matmul, matmul_add, sum_rows};
+use crate::kernels::{fill_rows, matmul, matmul_add, sum_rows};
 use crate::{Error, Init, Layer, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = x Wᵀ + b`, the affine map of `torch.nn.Linear`.
@@ -102,7 +102,7 @@ impl<F: Scalar> Layer<F> for Linear {
         let (weight, bias) = self.split(params);
         // y = x Wᵀ + b
         if self.bias {
-            y.assign(&bias);
+            fill_rows(bias, y.view_mut());
             matmul_add(x, weight.t(), y);
         } else {
             matmul(x, weight.t(), y);

@@ -12,7 +12,7 @@ use crate::loss::{Weighted, check_weights};
 use crate::network::Workspace;
 use crate::optim::Clip;
 use crate::optim::schedule::Schedule;
-use crate::{Error, Loss, Network, Optimizer, Scalar, random};
+use crate::{Error, Loss, Network, Optimizer, Scalar, random, with_threads};
 
 /// How to train: a loss, an optimizer, and for how long.
 ///
@@ -46,6 +46,7 @@ pub struct Training<'a, F, L, O> {
     stop: Option<Arc<AtomicBool>>,
     allow_non_finite: bool,
     flush_subnormals: bool,
+    threads: Option<usize>,
     quiet: bool,
 }
 
@@ -65,6 +66,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             stop: None,
             allow_non_finite: false,
             flush_subnormals: true,
+            threads: None,
             quiet: false,
         }
     }
@@ -133,6 +135,13 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
+    /// How many threads share the larger matrix products and activations, at least 1; all cores unless said otherwise
+    /// here. The weights come out the same, bit for bit.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
     /// No progress on stderr.
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
@@ -150,7 +159,10 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         self.check(network, data)?;
         let rate = self.optimizer.learning_rate();
-        let history = self.run(network, data, rate);
+        let history = match self.threads {
+            Some(threads) => with_threads(threads, || self.run(network, data, rate)),
+            None => self.run(network, data, rate),
+        };
         self.optimizer.set_learning_rate(rate);
         history
     }
@@ -221,6 +233,10 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
 
     /// Everything that can be wrong before the first step.
     fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
+        if self.threads == Some(0) {
+            let (argument, expected) = ("threads", "at least 1");
+            return Err(Error::Argument { argument, expected, got: "0".into() });
+        }
         self.optimizer.check()?;
         self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
         self.clip.map_or(Ok(()), Clip::check)?;

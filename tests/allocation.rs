@@ -1,0 +1,75 @@
+//! After the first step, a training step takes no memory.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use geartrain::prelude::*;
+use geartrain::{Workspace, with_threads};
+use ndarray::Array2;
+
+/// The system's allocator, counting on all threads.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator as it is.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations in ten steps after three.
+fn allocations(layers: Sequential<f32>, inputs: usize, rows: usize, sgd: Sgd<f32>) -> usize {
+    let mut network = Network::<f32>::new(layers, inputs).unwrap();
+    let mut sgd = sgd;
+    let x = Array2::from_shape_fn((rows, inputs), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 5.0 - 1.0);
+    let target = Array2::from_shape_fn((rows, 1), |(i, _)| (i % 3) as f32);
+    let mut workspace = Workspace::new();
+    let mut before = 0;
+    for step in 0..13 {
+        if step == 3 {
+            before = ALLOCATIONS.load(Ordering::Relaxed);
+        }
+        network.gradients(&MeanSquaredError, x.view(), target.view(), &mut workspace, None).unwrap();
+        sgd.step(network.params_mut(), &workspace.grads).unwrap();
+    }
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+// One test, because the counter sees every thread.
+#[test]
+fn a_step_takes_no_memory() {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    drop(std::hint::black_box(vec![1_u8; 100]));
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before + 1, "the allocator counts");
+
+    let small = || {
+        let block = Sequential::new().then(Linear::new(32, 32)).then(ReLU);
+        Sequential::new()
+            .then(Linear::new(3, 32))
+            .then(Tanh)
+            .then(Residual::new(block))
+            .then(Linear::new(32, 1).without_bias())
+    };
+    let large = || {
+        let sequential = Sequential::new().then(Linear::new(300, 256)).then(Sigmoid);
+        sequential.then(Linear::new(256, 256)).then(ReLU).then(Linear::new(256, 1))
+    };
+    for threads in [1, 2, 3] {
+        with_threads(threads, || {
+            assert_eq!(allocations(small(), 3, 32, Sgd::new(0.01)), 0, "small, {threads} threads");
+            let sgd = Sgd::new(1e-4).momentum(0.9).nesterov();
+            assert_eq!(allocations(large(), 300, 700, sgd), 0, "large, {threads} threads");
+        });
+    }
+}
