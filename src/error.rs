@@ -210,6 +210,16 @@ impl fmt::Display for Shape {
     }
 }
 
+/// The error of a layer made with an argument outside its domain.
+pub(crate) fn layer_argument(
+    layer: String,
+    argument: &'static str,
+    expected: &'static str,
+    got: impl fmt::Display,
+) -> Error {
+    Error::layer(layer, LayerProblem::Argument { argument, expected, got: got.to_string() })
+}
+
 /// An [`Error::Shape`] if `got` is not `expected`.
 pub(crate) fn same_shape(what: &str, expected: &[usize], got: &[usize]) -> Result<(), Error> {
     if expected == got {
