@@ -1,5 +1,7 @@
 //! Mini-batches: a new order of the rows for each epoch, without new memory.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, s};
 
 use super::dataset::Dataset;
@@ -81,18 +83,31 @@ impl<'a, F: Scalar> Batches<'a, F> {
         permute(&mut self.order, self.seed, epoch);
     }
 
+    /// The rows of one batch, as their numbers in the data set.
+    ///
+    /// # Panics
+    /// If `index` is not below [`count`](Batches::count).
+    pub fn rows(&self, index: usize) -> &[usize] {
+        &self.order[self.range(index)]
+    }
+
     /// The inputs (rows × features) and targets (rows × outputs) of one batch, row after row in memory.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
     pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
-        assert!(index < self.count(), "batch {index} of {}", self.count());
-        let start = index * self.size;
-        let end = if index + 1 == self.count() { self.order.len() } else { start + self.size };
-        let rows = &self.order[start..end];
+        let rows = &self.order[self.range(index)];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
         (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
+    }
+
+    /// Where in `order` the rows of a batch are.
+    fn range(&self, index: usize) -> Range<usize> {
+        let count = self.count();
+        assert!(index < count, "batch {index} of {count}");
+        let start = index * self.size;
+        start..if index + 1 == count { self.order.len() } else { start + self.size }
     }
 }
 

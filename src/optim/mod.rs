@@ -20,6 +20,12 @@ pub trait Optimizer<F: Scalar>: Debug + Send {
     /// [`Error::Argument`] with the name, the domain and the value.
     fn check(&self) -> Result<(), Error>;
 
+    /// The learning rate, of all parameters alike.
+    fn learning_rate(&self) -> f64;
+
+    /// Another learning rate. One outside its domain is an error of the next [`step`](Optimizer::step).
+    fn set_learning_rate(&mut self, learning_rate: f64);
+
     /// One update of the trainable `params` against the gradient `grads`, which has the same layout.
     ///
     /// # Errors

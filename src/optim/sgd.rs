@@ -85,6 +85,14 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
         Ok(())
     }
 
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
+
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
         Optimizer::<F>::check(self)?;
         let rate = F::of(self.learning_rate);

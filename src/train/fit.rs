@@ -1,107 +1,34 @@
 //! The training loop.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use ndarray::{ArrayView2, s};
 
-use super::history::{Epoch, History};
+use super::callback::{EpochEnd, Flow, StepEnd};
+use super::early_stopping::{Trainee, Watch};
+use super::history::{Ending, Epoch, History};
 use super::progress::Progress;
+use super::sample_weights::{SampleWeights, Weighted};
+use super::training::Training;
 use crate::data::{Batches, Dataset};
+use crate::error::require;
 use crate::network::Workspace;
 use crate::{Error, Loss, Network, Optimizer, Scalar, random};
 
-/// How to train: a loss, an optimizer, and for how long.
-///
-/// ```
-/// use geartrain::{data::toy, prelude::*};
-///
-/// let (train, test) = toy::sine::<f64>(200, 0.1, 1)?.split(0.25, 1)?;
-/// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
-/// let mut network = Network::new(layers, 1)?;
-/// let history = Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9))
-///     .epochs(20)
-///     .batch_size(16)
-///     .validation(&test)
-///     .quiet()
-///     .fit(&mut network, &train)?;
-/// let losses = history.validation_losses();
-/// assert!(losses[19] < losses[0]);
-/// # Ok::<(), geartrain::Error>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct Training<'a, F, L, O> {
-    loss: L,
-    optimizer: O,
-    epochs: usize,
-    batch_size: usize,
-    seed: u64,
-    validation: Option<&'a Dataset<F>>,
-    stop: Option<Arc<AtomicBool>>,
-    allow_non_finite: bool,
-    quiet: bool,
+/// How far training is: enough, with the history, to go on from here.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Position {
+    /// Complete epochs.
+    pub epoch: usize,
+    /// Complete batches of the epoch after them.
+    pub batch: usize,
+    /// Steps done.
+    pub step: u64,
+    /// The sum of the losses of the rows of those batches.
+    pub loss_sum: f64,
 }
 
-impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
-    /// 100 epochs of batches of 32, shuffled with seed 0.
-    pub fn new(loss: L, optimizer: O) -> Self {
-        Training {
-            loss,
-            optimizer,
-            epochs: 100,
-            batch_size: 32,
-            seed: 0,
-            validation: None,
-            stop: None,
-            allow_non_finite: false,
-            quiet: false,
-        }
-    }
-
-    /// Passes over the training data. 0 leaves the network as it is.
-    pub fn epochs(mut self, epochs: usize) -> Self {
-        self.epochs = epochs;
-        self
-    }
-
-    /// Rows per step, at least 1. More than there are means one batch of all rows. In a network that cannot be trained on
-    /// one row ([`Network::smallest_batch`]), a last batch of one row joins the batch before it.
-    pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
-        self
-    }
-
-    /// Seed of the order of rows, which is another in every epoch, and of `Dropout`'s masks, others in every step.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// Data whose loss is measured after every epoch, and which are not trained on.
-    pub fn validation(mut self, data: &'a Dataset<F>) -> Self {
-        self.validation = Some(data);
-        self
-    }
-
-    /// Ends training before the next batch once `flag` is set, for instance by another thread or a signal handler.
-    pub fn stop_flag(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.stop = Some(flag);
-        self
-    }
-
-    /// Takes data with NaN or infinities in them. Training then ends as [`Error::Diverged`] at the first batch whose loss
-    /// they spoil.
-    pub fn allow_non_finite(mut self) -> Self {
-        self.allow_non_finite = true;
-        self
-    }
-
-    /// No progress on stderr.
-    pub fn quiet(mut self) -> Self {
-        self.quiet = true;
-        self
-    }
-
+impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// Trains `network` on `data`. The same network, data and seed give the same weights, bit for bit.
     ///
     /// The optimizer keeps its state, so a second call goes on where the first ended (with the order of rows of epoch 1).
@@ -109,38 +36,66 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// # Errors
     /// Before the first step: arguments outside their domain, data that do not fit the network or the loss, NaN or
     /// infinities in data or weights. Later: [`Error::Diverged`] as soon as the loss, a gradient or a weight would not be
-    /// finite; the network then keeps its last finite weights.
+    /// finite; the network then keeps its last finite weights, or the best ones with early stopping.
+    /// [`Error::Callback`] when a callback fails. What was measured until then is in [`history`](Training::history).
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
+        let metrics = self.metrics.iter().map(|(name, _)| name.clone()).collect();
+        self.history = History::new(metrics, self.validation.is_some());
         self.check(network, data)?;
-        let mut batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.smallest_batch());
-        let count = batches.count();
+        let mut trainee = Trainee { network, best: None };
+        let mut position = Position::default();
+        let ended = self.train(&mut trainee, data, &mut position)?;
+        self.history.ended = ended;
+        Ok(self.history.clone())
+    }
+
+    /// The loop itself, from `position` to the last epoch or until something ends it.
+    fn train(
+        &mut self,
+        trainee: &mut Trainee<'_, F>,
+        data: &Dataset<F>,
+        position: &mut Position,
+    ) -> Result<Ending, Error> {
+        let mut batches =
+            Batches::new(data, self.batch_size, self.seed)?.smallest(trainee.network.smallest_batch());
+        let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, data.rows())).transpose()?;
+        let mut watch = self.early_stopping.as_ref().map(|e| Watch::new(e, &self.history)).transpose()?;
         let mut workspace = Workspace::new();
-        let mut history = History::default();
         let progress = Progress::new(self.epochs, self.quiet);
-        for epoch in 0..self.epochs {
-            batches.shuffle(epoch as u64);
-            let mut sum = 0.0;
-            for batch in 0..count {
-                if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-                    history.stopped = true;
-                    return Ok(history);
-                }
-                let (x, y) = batches.get(batch);
-                let rows = x.nrows();
-                let step = (epoch * count + batch) as u64;
-                workspace.key = random::mix(self.seed, step);
-                let loss = self.step(network, x, y, &mut workspace);
-                sum += rows as f64 * loss.map_err(|error| diverged(error, epoch, batch))?;
+        while position.epoch < self.epochs {
+            if watch.as_ref().is_some_and(Watch::exhausted) {
+                return Ok(Ending::EarlyStopping);
             }
-            let train_loss = sum / data.rows() as f64;
-            let validation_loss = match self.validation {
-                Some(data) => Some(network.loss(&self.loss, data.x(), data.y())?),
-                None => None,
-            };
-            history.epochs.push(Epoch { train_loss, validation_loss });
-            progress.epoch(epoch + 1, &history.epochs[epoch]);
+            batches.shuffle(position.epoch as u64);
+            while position.batch < batches.count() {
+                if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                    return Ok(Ending::StopFlag);
+                }
+                let weights = weights.as_mut().map(|weights| weights.batch(batches.rows(position.batch)));
+                let (x, y) = batches.get(position.batch);
+                workspace.key = random::mix(self.seed, position.step);
+                let loss = self.step(trainee.network, x, y, weights, &mut workspace);
+                let loss = loss.map_err(|error| diverged(error, position))?;
+                position.batch += 1;
+                position.step += 1;
+                position.loss_sum += x.nrows() as f64 * loss;
+                if self.after_step(trainee.network, x, y, loss, &workspace.grads, position)? == Flow::Stop {
+                    return Ok(Ending::Callback);
+                }
+            }
+            let epoch = self.measure(trainee.network, data, position.loss_sum / data.rows() as f64)?;
+            *position = Position { epoch: position.epoch + 1, batch: 0, loss_sum: 0.0, ..*position };
+            if watch.as_mut().is_some_and(|watch| watch.improves(&epoch)) {
+                trainee.keep();
+                self.history.best = Some(self.history.epochs.len());
+            }
+            progress.epoch(position.epoch, &epoch);
+            self.history.epochs.push(epoch);
+            if self.after_epoch(trainee.network, position)? == Flow::Stop {
+                return Ok(Ending::Callback);
+            }
         }
-        Ok(history)
+        Ok(Ending::Finished)
     }
 
     /// One batch: forward, backward, update. Returns the loss before the update.
@@ -149,9 +104,15 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         network: &mut Network<F>,
         x: ArrayView2<F>,
         y: ArrayView2<F>,
+        weights: Option<&[F]>,
         workspace: &mut Workspace<F>,
     ) -> Result<f64, Error> {
-        let loss = network.gradients(&self.loss, x, y, workspace, None)?;
+        let loss = match weights {
+            None => network.gradients(&self.loss, x, y, workspace, None)?,
+            Some(weights) => {
+                network.gradients(&Weighted { loss: &self.loss, weights }, x, y, workspace, None)?
+            }
+        };
         if !loss.is_finite() {
             return Err(Error::NonFiniteLoss { value: loss });
         }
@@ -160,11 +121,79 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         Ok(loss)
     }
 
+    /// What is measured at the end of an epoch.
+    fn measure(&self, network: &Network<F>, data: &Dataset<F>, train_loss: f64) -> Result<Epoch, Error> {
+        let metrics = |output: ArrayView2<F>, target: ArrayView2<F>| {
+            self.metrics.iter().map(|(_, metric)| metric(output, target)).collect::<Result<Vec<_>, _>>()
+        };
+        let mut epoch =
+            Epoch { train_loss, validation_loss: None, train_metrics: vec![], validation_metrics: vec![] };
+        if !self.metrics.is_empty() {
+            epoch.train_metrics = metrics(network.predict(data.x())?.view(), data.y())?;
+        }
+        if let Some(validation) = self.validation {
+            let output = network.predict(validation.x())?;
+            self.loss.check(output.view(), validation.y())?;
+            epoch.validation_loss = Some(self.loss.value(output.view(), validation.y()));
+            epoch.validation_metrics = metrics(output.view(), validation.y())?;
+        }
+        Ok(epoch)
+    }
+
+    /// Calls the callbacks after a step. All of them are called, also when one of them wants to stop.
+    fn after_step(
+        &mut self,
+        network: &Network<F>,
+        x: ArrayView2<F>,
+        y: ArrayView2<F>,
+        loss: f64,
+        grads: &[F],
+        position: &Position,
+    ) -> Result<Flow, Error> {
+        let (epoch, step) = (position.epoch + 1, position.step);
+        let mut flow = Flow::Continue;
+        for callback in &mut self.callbacks {
+            let mut learning_rate = self.optimizer.learning_rate();
+            let event =
+                &mut StepEnd { network, x, y, loss, grads, epoch, step, learning_rate: &mut learning_rate };
+            let answer = callback.on_step_end(event);
+            flow = flow.and(answer.map_err(|source| Error::Callback { epoch, step, source })?);
+            self.optimizer.set_learning_rate(learning_rate);
+        }
+        Ok(flow)
+    }
+
+    /// The same after an epoch.
+    fn after_epoch(&mut self, network: &Network<F>, position: &Position) -> Result<Flow, Error> {
+        let (epoch, step, history) = (position.epoch, position.step, &self.history);
+        let mut flow = Flow::Continue;
+        for callback in &mut self.callbacks {
+            let mut learning_rate = self.optimizer.learning_rate();
+            let event = &mut EpochEnd { network, history, epoch, step, learning_rate: &mut learning_rate };
+            let answer = callback.on_epoch_end(event);
+            flow = flow.and(answer.map_err(|source| Error::Callback { epoch, step, source })?);
+            self.optimizer.set_learning_rate(learning_rate);
+        }
+        Ok(flow)
+    }
+
     /// Everything that can be wrong before the first step.
     fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
         self.optimizer.check()?;
         network.layout().check_finite("weight", network.params())?;
         network.check_batch(self.batch_size.max(1).min(data.rows()))?;
+        for (i, (name, _)) in self.metrics.iter().enumerate() {
+            let is_new = self.metrics[..i].iter().all(|(earlier, _)| earlier != name);
+            require(
+                is_new && !name.is_empty() && name != "loss",
+                "name of a metric",
+                "new, and not `loss` or empty",
+                name,
+            )?;
+        }
+        if let Some(early_stopping) = &self.early_stopping {
+            early_stopping.check(&self.history)?;
+        }
         for data in [Some(data), self.validation].into_iter().flatten() {
             if !self.allow_non_finite {
                 data.check_finite()?;
@@ -177,10 +206,10 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
 }
 
 /// Numbers that are not finite, in a step, mean that training diverged in that step.
-fn diverged(error: Error, epoch: usize, batch: usize) -> Error {
+fn diverged(error: Error, position: &Position) -> Error {
     match error {
         Error::NonFinite { .. } | Error::NonFiniteLoss { .. } => {
-            Error::Diverged { epoch: epoch + 1, batch: batch + 1, cause: Box::new(error) }
+            Error::Diverged { epoch: position.epoch + 1, batch: position.batch + 1, cause: Box::new(error) }
         }
         other => other,
     }

@@ -36,7 +36,7 @@ impl Progress {
             Progress::Silent => {}
             Progress::Bar(bar) => {
                 bar.set_message(losses(epoch));
-                bar.inc(1);
+                bar.set_position(number as u64);
             }
             Progress::Lines { epochs } => {
                 if number == 1 || number == *epochs || number.is_multiple_of(epochs.div_ceil(LINES)) {
