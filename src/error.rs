@@ -57,6 +57,19 @@ pub enum Error {
         got: Shape,
     },
 
+    /// A target is no value that the loss can compare with.
+    #[error("the target in row {row}, column {column} (both from 0) must be {expected}, got {got}")]
+    Target {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        got: f64,
+    },
+
     /// An argument is outside its domain.
     #[error("{argument} must be {expected}, got {got}")]
     Argument {

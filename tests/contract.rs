@@ -2,6 +2,7 @@
 
 use geartrain::gradcheck::{self, Report};
 use geartrain::layers::*;
+use geartrain::loss::*;
 use geartrain::prelude::*;
 use geartrain::{Cache, Layer, Mode, ParamSpec, Saved};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, array};
@@ -127,11 +128,26 @@ fn kinks_are_avoided() {
 }
 
 #[test]
-fn the_loss_is_right() {
+fn every_loss_is_right() {
     let output = array![[0.5, -1.0], [2.0, 0.25], [0.0, 1.0]];
-    let target = array![[0.0, 1.0], [2.5, 0.25], [-1.0, 3.0]];
-    let report = gradcheck::Gradcheck::default().loss(&MeanSquaredError, output.view(), target.view());
-    assert_right("MeanSquaredError", report);
+    let target = array![[0.0, 1.0], [2.5, 0.25], [-1.3, 3.0]];
+    let probabilities = array![[0.0, 1.0], [0.2, 0.5], [1.0, 0.9]];
+    let classes = array![[1.0], [0.0], [1.0]];
+    let plain = CrossEntropy::new();
+    let cases: [(&str, &dyn Loss<f64>, &Array2<f64>); 8] = [
+        ("MeanSquaredError", &MeanSquaredError, &target),
+        ("MeanAbsoluteError", &MeanAbsoluteError, &target),
+        ("Huber", &Huber::default(), &target),
+        ("Huber, 0.7", &Huber::new(0.7), &target),
+        ("BinaryCrossEntropyWithLogits", &BinaryCrossEntropyWithLogits, &probabilities),
+        ("CrossEntropy", &plain, &classes),
+        ("CrossEntropy, smoothed", &CrossEntropy::new().label_smoothing(0.1), &classes),
+        ("Weighted", &Weighted::new(&plain, &[0.5, 0.0, 2.0]), &classes),
+    ];
+    for (name, loss, target) in cases {
+        let report = gradcheck::Gradcheck::default().loss(loss, output.view(), target.view());
+        assert_right(name, report);
+    }
 }
 
 /// A `Linear` without a bias gradient, with a wrong sign, or with a sum left out.

@@ -8,10 +8,11 @@ use super::callback::{EpochEnd, Flow, StepEnd};
 use super::early_stopping::{Trainee, Watch};
 use super::history::{Ending, Epoch, History};
 use super::progress::Progress;
-use super::sample_weights::{SampleWeights, Weighted};
+use super::sample_weights::SampleWeights;
 use super::training::Training;
 use crate::data::{Batches, Dataset};
 use crate::error::require;
+use crate::loss::Weighted;
 use crate::network::Workspace;
 use crate::{Error, Loss, Network, Optimizer, Scalar, random};
 
@@ -104,14 +105,12 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         network: &mut Network<F>,
         x: ArrayView2<F>,
         y: ArrayView2<F>,
-        weights: Option<&[F]>,
+        weights: Option<&[f64]>,
         workspace: &mut Workspace<F>,
     ) -> Result<f64, Error> {
         let loss = match weights {
             None => network.gradients(&self.loss, x, y, workspace, None)?,
-            Some(weights) => {
-                network.gradients(&Weighted { loss: &self.loss, weights }, x, y, workspace, None)?
-            }
+            Some(weights) => network.gradients(&Weighted::new(&self.loss, weights), x, y, workspace, None)?,
         };
         if !loss.is_finite() {
             return Err(Error::NonFiniteLoss { value: loss });
@@ -198,8 +197,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             if !self.allow_non_finite {
                 data.check_finite()?;
             }
-            let first = s![..1, ..];
-            network.loss(&self.loss, data.x().slice(first), data.y().slice(first))?;
+            let output = network.predict(data.x().slice(s![..1, ..]))?;
+            // Every target is checked here, so that an error names its row in the data, not in a shuffled batch.
+            let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
+            self.loss.check(outputs, data.y())?;
         }
         Ok(())
     }
