@@ -195,8 +195,15 @@ fn metrics_are_measured_on_all_rows_with_the_weights_of_the_epochs_end() {
     let zero = |output: ArrayView2<f64>, _: ArrayView2<f64>| Ok(output.nrows() as f64);
     let mut training = training().validation(&test).metric("mse", mse).metric("rows", zero);
     let history = training.fit(&mut network, &train).unwrap();
-    let names =
-        ["train_loss", "validation_loss", "train_mse", "train_rows", "validation_mse", "validation_rows"];
+    let names = [
+        "learning_rate",
+        "train_loss",
+        "validation_loss",
+        "train_mse",
+        "train_rows",
+        "validation_mse",
+        "validation_rows",
+    ];
     assert_eq!(history.names(), names);
     let loss = |data: &Dataset<f64>| network.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
     assert_eq!(history.values("train_mse").unwrap()[7], loss(&train));
@@ -298,7 +305,7 @@ fn fault_42_to_44_early_stopping_is_checked_before_the_first_step() {
         let error = refuse(EarlyStopping::new(1).min_delta(bad), true);
         assert!(matches!(error, Error::Argument { argument: "min_delta", .. }), "{error}");
     }
-    for name in ["accuracy", "loss", "", "train_loss"] {
+    for name in ["accuracy", "loss", "", "train_loss", "learning_rate"] {
         let error = refuse(on(name), true).to_string();
         assert!(error.contains(&format!("`{name}`")), "{error}");
         assert!(error.ends_with("there are: validation_loss, train_mse, validation_mse"), "{error}");

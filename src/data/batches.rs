@@ -83,7 +83,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
         permute(&mut self.order, self.seed, epoch);
     }
 
-    /// The rows of one batch, as their numbers in the data set.
+    /// The rows of the data, from 0, that are in one batch, in the batch's order.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).

@@ -56,8 +56,8 @@ impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {
 /// With label smoothing ε (Szegedy et al. 2016) the target distribution q is `1 − ε` at the class plus `ε/K` everywhere, and
 /// the loss is `−Σ_c q_c ln softmax(z)_c`. Its gradient is `softmax(z) − q`.
 ///
-/// Logarithms of probabilities come from `z_c − ln Σ e^z` with the largest logit subtracted first: finite for every finite
-/// logit.
+/// The largest logit is subtracted first and no probability is rounded before its logarithm is taken, so the loss is finite for
+/// all finite logits.
 ///
 /// ```
 /// use geartrain::{Loss, loss::CrossEntropy};
@@ -89,21 +89,23 @@ impl CrossEntropy {
         (self.label_smoothing / classes as f64, 1.0 - self.label_smoothing)
     }
 
-    /// The loss of one row, whose `ln Σ e^z` is known.
-    fn row<F: Scalar>(&self, logits: ArrayView1<F>, class: usize, log_sum: f64) -> f64 {
+    /// The loss of one row with the [`normaliser`] `(largest, sum)`: every `−ln softmax(z)_c` is
+    /// `ln sum − (z_c − largest)`.
+    fn row<F: Scalar>(&self, logits: ArrayView1<F>, class: usize, (largest, sum): (f64, f64)) -> f64 {
         let (everywhere, at_class) = self.smoothed(logits.len());
-        let loss = at_class * (log_sum - logits[class].as_f64());
+        let surprise = |z: F| sum.ln() - (z.as_f64() - largest);
+        let loss = at_class * surprise(logits[class]);
         if everywhere == 0.0 {
             return loss;
         }
-        loss + everywhere * logits.fold(0.0, |sum, z| sum + (log_sum - z.as_f64()))
+        loss + everywhere * logits.fold(0.0, |sum, &z| sum + surprise(z))
     }
 }
 
-/// `ln Σ e^z`. The largest z is taken out of the sum, so that nothing overflows and one term is 1.
-fn log_sum_exp<F: Scalar>(logits: ArrayView1<F>) -> f64 {
+/// The largest logit and `Σ e^{z − largest}`, in which nothing overflows and one term is 1.
+fn normaliser<F: Scalar>(logits: ArrayView1<F>) -> (f64, f64) {
     let largest = logits.fold(f64::NEG_INFINITY, |max, z| max.max(z.as_f64()));
-    largest + logits.fold(0.0, |sum, z| sum + (z.as_f64() - largest).exp()).ln()
+    (largest, logits.fold(0.0, |sum, z| sum + (z.as_f64() - largest).exp()))
 }
 
 /// The class that a checked target names.
@@ -127,7 +129,7 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
 
     fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
         let rows = output.rows().into_iter().zip(target.rows());
-        let sum: f64 = rows.map(|(z, t)| self.row(z, class(t), log_sum_exp(z))).sum();
+        let sum: f64 = rows.map(|(z, t)| self.row(z, class(t), normaliser(z))).sum();
         sum / output.nrows() as f64
     }
 
@@ -136,12 +138,12 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         let (everywhere, at_class) = self.smoothed(output.ncols());
         let mut sum = 0.0;
         for ((z, t), mut d) in output.rows().into_iter().zip(target.rows()).zip(doutput.rows_mut()) {
-            let (class, log_sum) = (class(t), log_sum_exp(z));
-            sum += self.row(z, class, log_sum);
+            let (class, (largest, total)) = (class(t), normaliser(z));
+            sum += self.row(z, class, (largest, total));
             // l = ln Σ e^z − Σ_c q_c z_c, so ∂l/∂z_c = e^{z_c} / Σ e^z − q_c
             for (c, (d, z)) in d.iter_mut().zip(z).enumerate() {
                 let q = everywhere + if c == class { at_class } else { 0.0 };
-                *d = F::of(((z.as_f64() - log_sum).exp() - q) / n);
+                *d = F::of(((z.as_f64() - largest).exp() / total - q) / n);
             }
         }
         sum / n

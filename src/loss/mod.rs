@@ -19,6 +19,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 pub use classification::{BinaryCrossEntropyWithLogits, CrossEntropy};
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError};
 pub use weighted::Weighted;
+pub(crate) use weighted::check_weights;
 
 use crate::error::same_shape;
 use crate::{Error, Scalar};

@@ -25,10 +25,7 @@ impl<'a, F: Scalar> Weighted<'a, F> {
 
 impl<F: Scalar> Loss<F> for Weighted<'_, F> {
     fn check(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> Result<(), Error> {
-        same_shape("sample weights", &[output.nrows()], &[self.weights.len()])?;
-        for &weight in self.weights {
-            require(weight.is_finite() && weight >= 0.0, "sample weight", "a finite number ≥ 0", weight)?;
-        }
+        check_weights(self.weights, output.nrows())?;
         self.loss.check(output, target)
     }
 
@@ -50,4 +47,14 @@ impl<F: Scalar> Loss<F> for Weighted<'_, F> {
         }
         sum / n
     }
+}
+
+/// Fails unless there is a finite weight ≥ 0 for each of `rows` rows.
+pub(crate) fn check_weights(weights: &[f64], rows: usize) -> Result<(), Error> {
+    same_shape("sample weights", &[rows], &[weights.len()])?;
+    for (row, &weight) in weights.iter().enumerate() {
+        let holds = weight.is_finite() && weight >= 0.0;
+        require(holds, "sample weight", "a finite number ≥ 0", format_args!("{weight} for row {row}"))?;
+    }
+    Ok(())
 }

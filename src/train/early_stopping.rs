@@ -71,13 +71,14 @@ impl EarlyStopping {
         require(self.patience > 0, "patience", "at least 1", self.patience)?;
         let at_least_0 = self.min_delta.is_finite() && self.min_delta >= 0.0;
         require(at_least_0, "min_delta", "a finite number ≥ 0", self.min_delta)?;
-        let known: Vec<String> = history.names().into_iter().filter(|name| name != "train_loss").collect();
+        // The first two are the learning rate and the training loss, of which neither says how good the weights are.
+        let can_be_watched = |history: &History| history.names().split_off(2);
+        let known = can_be_watched(history);
         if known.contains(&self.monitor) {
             return Ok(());
         }
-        let of_validation = History::new(history.metrics.clone(), true).names().contains(&self.monitor)
-            && self.monitor != "train_loss";
-        if of_validation && !history.has_validation() {
+        let with_validation = History::new(history.metrics.clone(), true);
+        if can_be_watched(&with_validation).contains(&self.monitor) {
             return Err(Error::NoValidationData { metric: self.monitor.clone() });
         }
         Err(Error::UnknownMetric { name: self.monitor.clone(), known })

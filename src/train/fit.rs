@@ -14,6 +14,7 @@ use crate::data::{Batches, Dataset};
 use crate::error::require;
 use crate::loss::Weighted;
 use crate::network::Workspace;
+use crate::optim::Clip;
 use crate::{Error, Loss, Network, Optimizer, Scalar, random};
 
 /// How far training is: enough, with the history, to go on from here.
@@ -45,8 +46,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         self.check(network, data)?;
         let mut trainee = Trainee { network, best: None };
         let mut position = Position::default();
-        let ended = self.train(&mut trainee, data, &mut position)?;
-        self.history.ended = ended;
+        let own_rate = self.optimizer.learning_rate();
+        let ended = self.train(&mut trainee, data, &mut position, own_rate);
+        self.optimizer.set_learning_rate(own_rate);
+        self.history.ended = ended?;
         Ok(self.history.clone())
     }
 
@@ -56,6 +59,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         trainee: &mut Trainee<'_, F>,
         data: &Dataset<F>,
         position: &mut Position,
+        own_rate: f64,
     ) -> Result<Ending, Error> {
         let mut batches =
             Batches::new(data, self.batch_size, self.seed)?.smallest(trainee.network.smallest_batch());
@@ -66,6 +70,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         while position.epoch < self.epochs {
             if watch.as_ref().is_some_and(Watch::exhausted) {
                 return Ok(Ending::EarlyStopping);
+            }
+            if let Some(schedule) = &self.schedule {
+                let rate = schedule.rate(own_rate, position.epoch as u64, &self.history.losses());
+                self.optimizer.set_learning_rate(rate);
             }
             batches.shuffle(position.epoch as u64);
             while position.batch < batches.count() {
@@ -115,6 +123,9 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         if !loss.is_finite() {
             return Err(Error::NonFiniteLoss { value: loss });
         }
+        if let Some(clip) = self.clip {
+            clip.apply(network.layout(), &mut workspace.grads)?;
+        }
         self.optimizer.step(network.params_mut(), &workspace.grads)?;
         network.fold_statistics(workspace)?;
         Ok(loss)
@@ -125,8 +136,13 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let metrics = |output: ArrayView2<F>, target: ArrayView2<F>| {
             self.metrics.iter().map(|(_, metric)| metric(output, target)).collect::<Result<Vec<_>, _>>()
         };
-        let mut epoch =
-            Epoch { train_loss, validation_loss: None, train_metrics: vec![], validation_metrics: vec![] };
+        let mut epoch = Epoch {
+            learning_rate: self.optimizer.learning_rate(),
+            train_loss,
+            validation_loss: None,
+            train_metrics: Vec::new(),
+            validation_metrics: Vec::new(),
+        };
         if !self.metrics.is_empty() {
             epoch.train_metrics = metrics(network.predict(data.x())?.view(), data.y())?;
         }
@@ -179,6 +195,8 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// Everything that can be wrong before the first step.
     fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
         self.optimizer.check()?;
+        self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
+        self.clip.map_or(Ok(()), Clip::check)?;
         network.layout().check_finite("weight", network.params())?;
         network.check_batch(self.batch_size.max(1).min(data.rows()))?;
         for (i, (name, _)) in self.metrics.iter().enumerate() {

@@ -2,9 +2,11 @@
 
 use crate::Error;
 
-/// What was measured in one epoch.
+/// What one epoch was trained with and ended with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Epoch {
+    /// The learning rate at the end of the epoch.
+    pub learning_rate: f64,
     /// The mean loss of the epoch's batches, each row counted once, as it was when its batch was trained on.
     pub train_loss: f64,
     /// The loss on the validation data after the epoch, if there are any.
@@ -18,17 +20,18 @@ pub struct Epoch {
 impl Epoch {
     /// All values, in the order of [`History::names`].
     pub(super) fn values(&self) -> Vec<f64> {
-        let losses = [self.train_loss].into_iter().chain(self.validation_loss);
+        let losses = [self.learning_rate, self.train_loss].into_iter().chain(self.validation_loss);
         losses.chain(self.train_metrics.iter().chain(&self.validation_metrics).copied()).collect()
     }
 
     /// The epoch whose [`values`](Epoch::values) these are.
     pub(super) fn from_values(values: &[f64], metrics: usize, has_validation: bool) -> Self {
-        let (losses, metric_values) = values.split_at(1 + usize::from(has_validation));
+        let (losses, metric_values) = values.split_at(2 + usize::from(has_validation));
         let (train, validation) = metric_values.split_at(metrics);
         Epoch {
-            train_loss: losses[0],
-            validation_loss: losses.get(1).copied(),
+            learning_rate: losses[0],
+            train_loss: losses[1],
+            validation_loss: losses.get(2).copied(),
             train_metrics: train.to_vec(),
             validation_metrics: validation.to_vec(),
         }
@@ -71,10 +74,10 @@ impl History {
         History { metrics, epochs: Vec::new(), best: None, ended: Ending::Failed, has_validation }
     }
 
-    /// The names of everything that is measured: `train_loss`, `validation_loss`, and each metric with `train_` and
+    /// The names of everything that an epoch holds: `learning_rate`, `train_loss`, `validation_loss`, and each metric with `train_` and
     /// `validation_` before its name. Those on validation data are there only if there are validation data.
     pub fn names(&self) -> Vec<String> {
-        let mut names = vec!["train_loss".to_string()];
+        let mut names = vec!["learning_rate".to_string(), "train_loss".to_string()];
         if self.has_validation {
             names.push("validation_loss".to_string());
         }
@@ -102,6 +105,11 @@ impl History {
     /// The validation loss of every epoch; empty without validation data.
     pub fn validation_losses(&self) -> Vec<f64> {
         self.epochs.iter().filter_map(|epoch| epoch.validation_loss).collect()
+    }
+
+    /// What schedules go by: the validation loss of every epoch if there is one, else the training loss.
+    pub(super) fn losses(&self) -> Vec<f64> {
+        self.epochs.iter().map(|epoch| epoch.validation_loss.unwrap_or(epoch.train_loss)).collect()
     }
 
     /// Where in [`Epoch::values`] the value called `name` is.

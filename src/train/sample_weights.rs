@@ -1,7 +1,8 @@
 //! Rows that count more than others.
 
 use crate::Error;
-use crate::error::{require, same_shape};
+use crate::error::require;
+use crate::loss::check_weights;
 
 /// The weights of all rows, scaled to a mean of 1, and those of one batch.
 #[derive(Debug)]
@@ -13,11 +14,7 @@ pub(super) struct SampleWeights {
 impl SampleWeights {
     /// Checks and scales one weight per row.
     pub fn new(weights: &[f64], rows: usize) -> Result<Self, Error> {
-        same_shape("sample weights", &[rows], &[weights.len()])?;
-        for (row, &weight) in weights.iter().enumerate() {
-            let holds = weight.is_finite() && weight >= 0.0;
-            require(holds, "sample weight", "a finite number ≥ 0", format_args!("{weight} for row {row}"))?;
-        }
+        check_weights(weights, rows)?;
         // Dividing by the largest first keeps the sum from overflowing.
         let largest = weights.iter().copied().fold(0.0, f64::max);
         require(largest > 0.0, "sample weights", "above 0 for at least one row", "0 for all rows")?;

@@ -10,6 +10,8 @@ use super::callback::Callback;
 use super::early_stopping::EarlyStopping;
 use super::history::History;
 use crate::data::Dataset;
+use crate::optim::Clip;
+use crate::optim::schedule::Schedule;
 use crate::{Error, Loss, Optimizer, Scalar};
 
 /// How to train: a loss, an optimizer, and for how long.
@@ -38,6 +40,8 @@ pub struct Training<'a, F, L, O> {
     pub(super) seed: u64,
     pub(super) validation: Option<&'a Dataset<F>>,
     pub(super) sample_weights: Option<&'a [f64]>,
+    pub(super) schedule: Option<Arc<dyn Schedule>>,
+    pub(super) clip: Option<Clip>,
     pub(super) metrics: Vec<(String, Metric<'a, F>)>,
     pub(super) early_stopping: Option<EarlyStopping>,
     pub(super) callbacks: Vec<&'a mut dyn Callback<F>>,
@@ -61,6 +65,8 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             seed: 0,
             validation: None,
             sample_weights: None,
+            schedule: None,
+            clip: None,
             metrics: Vec::new(),
             early_stopping: None,
             callbacks: Vec::new(),
@@ -94,6 +100,18 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// Data whose loss is measured after every epoch, and which are not trained on.
     pub fn validation(mut self, data: &'a Dataset<F>) -> Self {
         self.validation = Some(data);
+        self
+    }
+
+    /// Changes the learning rate from epoch to epoch, starting from the optimizer's own, which it has again afterwards.
+    pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Self {
+        self.schedule = Some(Arc::new(schedule));
+        self
+    }
+
+    /// Limits the gradients before each step.
+    pub fn clip(mut self, clip: Clip) -> Self {
+        self.clip = Some(clip);
         self
     }
 

@@ -6,3 +6,5 @@ mod init;
 mod losses;
 mod networks;
 mod normalization;
+mod optimizers;
+mod schedules;
