@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
-use crate::{Error, Layer, Mode, Saved, Scalar};
+use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
 ///
@@ -31,11 +31,20 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
 
     /// `φ'(x)`, from `x` and `y = φ(x)`, whichever is handier.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
+
+    /// The activation as data, as [`Layer::spec`]. Default: none.
+    fn spec(&self) -> Option<LayerSpec> {
+        None
+    }
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
         Ok(inputs)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Elementwise::spec(self)
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
