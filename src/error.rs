@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::data::DataError;
+use crate::io::FileError;
 
 /// What went wrong in a call of this crate. No error changes the network it happened to.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +154,16 @@ pub enum Error {
     /// Something is wrong with a file or an array of data.
     #[error(transparent)]
     Data(Box<DataError>),
+
+    /// Something is wrong with a model file.
+    #[error(transparent)]
+    File(Box<FileError>),
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Error::File(Box::new(error))
+    }
 }
 
 impl From<DataError> for Error {

@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::params::ParamSpec;
-use crate::{Error, Scalar, random};
+use crate::{Error, LayerSpec, Scalar, random};
 
 /// A layer is a pure function of `(params, x)`: it owns its sizes, never its weights.
 ///
@@ -46,6 +46,12 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
     /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
     fn smallest_batch(&self) -> usize {
         1
+    }
+
+    /// The layer as data, from which the same layer can be built again: what a model file keeps of it. Default: none, and
+    /// then a file holds the weights but not the architecture.
+    fn spec(&self) -> Option<LayerSpec> {
+        None
     }
 
     /// `y = f(x; params)`. Under [`Mode::Train`], keeps in `cache` what `backward` needs besides `x` and `y`.

@@ -1,10 +1,12 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
 
+mod architecture;
 mod cache;
 pub mod data;
 mod error;
 pub mod gradcheck;
 mod init;
+pub mod io;
 mod kernels;
 mod layer;
 pub mod layers;
@@ -17,9 +19,11 @@ mod scalar;
 mod summary;
 pub mod train;
 
+pub use architecture::LayerSpec;
 pub use cache::{Buffer, Cache};
 pub use error::{Error, LayerProblem, Shape};
 pub use init::Init;
+pub use io::{FileError, Loader, Predictor};
 pub use layer::{Child, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;
@@ -36,5 +40,5 @@ pub mod prelude {
     pub use crate::layers::{Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
     pub use crate::loss::{Loss, MeanSquaredError};
     pub use crate::optim::{Optimizer, Sgd};
-    pub use crate::{Error, Init, Layer, Network, Scalar, Training};
+    pub use crate::{Error, Init, Layer, Network, Predictor, Scalar, Training};
 }

@@ -1,8 +1,8 @@
 //! Elementwise activations: each is two one-line functions.
 
 use super::Elementwise;
-use crate::Scalar;
 use crate::error::LayerProblem;
+use crate::{LayerSpec, Scalar};
 
 /// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
 /// deep stacks of it.
@@ -16,6 +16,10 @@ impl Elementwise for Sigmoid {
 
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
         y * (F::one() - y)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Sigmoid)
     }
 }
 
@@ -31,6 +35,10 @@ impl Elementwise for Tanh {
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
         F::one() - y * y
     }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Tanh)
+    }
 }
 
 /// The rectified linear unit, `y = max(0, x)`. The slope is 1 above 0 and 0 elsewhere; at the kink, x = 0, it is 0 as in
@@ -45,6 +53,10 @@ impl Elementwise for ReLU {
 
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         if x > F::zero() { F::one() } else { F::zero() }
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::ReLU)
     }
 }
 

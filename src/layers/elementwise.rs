@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::{Error, Layer, Mode, Saved, Scalar};
+use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
 ///
@@ -40,12 +40,21 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     fn check(&self) -> Result<(), LayerProblem> {
         Ok(())
     }
+
+    /// The activation as data, as [`Layer::spec`]. Default: none.
+    fn spec(&self) -> Option<LayerSpec> {
+        None
+    }
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
         self.check().map_err(|problem| Error::layer(Layer::<F>::name(self), problem))?;
         Ok(inputs)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Elementwise::spec(self)
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
