@@ -98,6 +98,22 @@ pub enum FileProblem {
          that is not geartrain's); build the network and use `load_weights`"
     )]
     NoArchitecture,
+    /// The file holds tensors, but not the state of a training.
+    #[error("the file is not a checkpoint: {reason}")]
+    NotACheckpoint {
+        /// What it lacks.
+        reason: String,
+    },
+    /// The checkpoint is that of a training with other data or other settings, from which going on would give neither.
+    #[error("the checkpoint belongs to another training: {setting} was {saved}, now it is {given}")]
+    OtherTraining {
+        /// What is different, as in `batch size`.
+        setting: String,
+        /// What the checkpoint says.
+        saved: String,
+        /// What the training says.
+        given: String,
+    },
     /// A network without its scales would predict something else.
     #[error("the model scales its inputs or outputs; load it as a `Predictor`")]
     Scaled,

@@ -101,7 +101,11 @@ impl Loader {
     }
 
     /// The flat vector of the parameters in `layout`. No memory is taken for it before the file is known to have them all.
-    fn params<F: Scalar>(&self, file: &TensorFile, layout: &Layout) -> Result<Vec<F>, FileProblem> {
+    pub(crate) fn params<F: Scalar>(
+        &self,
+        file: &TensorFile,
+        layout: &Layout,
+    ) -> Result<Vec<F>, FileProblem> {
         let mismatch = self.compare::<F>(file, layout);
         if !mismatch.is_empty() {
             return Err(FileProblem::Mismatch(mismatch));

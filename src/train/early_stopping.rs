@@ -1,8 +1,8 @@
 //! Ends training when it no longer helps, and gives the best weights back.
 
 use super::history::{Epoch, History};
+use crate::Error;
 use crate::error::require;
-use crate::{Error, Network, Scalar};
 
 /// Stops training after `patience` epochs in a row without an improvement, and gives the network the weights of the best
 /// epoch back (Prechelt 1998).
@@ -132,30 +132,5 @@ impl Watch {
     pub fn exhausted(&self) -> bool {
         let since = self.best.map_or(0, |(epoch, _)| epoch + 1);
         self.epochs - since >= self.settings.patience
-    }
-}
-
-/// A network in training, which gets its best weights back when this goes out of scope: on every way out, a panic too.
-#[derive(Debug)]
-pub(super) struct Trainee<'n, F: Scalar> {
-    pub network: &'n mut Network<F>,
-    /// The weights to give back, if any.
-    pub best: Option<Vec<F>>,
-}
-
-impl<F: Scalar> Trainee<'_, F> {
-    /// Remembers the weights as they are now.
-    pub fn keep(&mut self) {
-        let best = self.best.get_or_insert_default();
-        best.clear();
-        best.extend_from_slice(self.network.params());
-    }
-}
-
-impl<F: Scalar> Drop for Trainee<'_, F> {
-    fn drop(&mut self) {
-        if let Some(best) = &self.best {
-            self.network.params_mut().copy_from_slice(best);
-        }
     }
 }

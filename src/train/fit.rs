@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 use ndarray::{ArrayView2, s};
 
 use super::callback::{EpochEnd, Flow, StepEnd};
-use super::early_stopping::{Trainee, Watch};
+use super::checkpoint::Settings;
+use super::early_stopping::Watch;
 use super::history::{Ending, Epoch, History};
 use super::progress::Progress;
+use super::run::{Position, Run};
 use super::sample_weights::SampleWeights;
 use super::training::Training;
 use crate::data::{Batches, Dataset};
@@ -16,19 +18,6 @@ use crate::loss::Weighted;
 use crate::network::Workspace;
 use crate::optim::Clip;
 use crate::{Error, Loss, Network, Optimizer, Scalar, random};
-
-/// How far training is: enough, with the history, to go on from here.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Position {
-    /// Complete epochs.
-    pub epoch: usize,
-    /// Complete batches of the epoch after them.
-    pub batch: usize,
-    /// Steps done.
-    pub step: u64,
-    /// The sum of the losses of the rows of those batches.
-    pub loss_sum: f64,
-}
 
 impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// Trains `network` on `data`. The same network, data and seed give the same weights, bit for bit.
@@ -44,67 +33,87 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let metrics = self.metrics.iter().map(|(name, _)| name.clone()).collect();
         self.history = History::new(metrics, self.validation.is_some());
         self.check(network, data)?;
-        let mut trainee = Trainee { network, best: None };
-        let mut position = Position::default();
-        let own_rate = self.optimizer.learning_rate();
-        let ended = self.train(&mut trainee, data, &mut position, own_rate);
-        self.optimizer.set_learning_rate(own_rate);
+        let batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.smallest_batch());
+        let mut run = Run::new(network, self.optimizer.learning_rate());
+        run.watch = self.early_stopping.as_ref().map(|early| Watch::new(early, &self.history)).transpose()?;
+        let is_saved = self.checkpoint.is_some() || self.resume.is_some();
+        let settings = if is_saved { self.settings(data) } else { Settings::new() };
+        if let Some(path) = self.resume.clone() {
+            self.restore(&path, &mut run, &settings, batches.count())?;
+        }
+        let ended = self.run(&mut run, data, batches, &settings);
+        let ended = ended.and_then(|ending| self.save(&mut run, &settings).map(|()| ending));
+        self.optimizer.set_learning_rate(run.own_rate);
         self.history.ended = ended?;
         Ok(self.history.clone())
     }
 
-    /// The loop itself, from `position` to the last epoch or until something ends it.
-    fn train(
+    /// The loop itself, from where `run` stands to the last epoch or until something ends it.
+    fn run(
         &mut self,
-        trainee: &mut Trainee<'_, F>,
+        run: &mut Run<'_, F>,
         data: &Dataset<F>,
-        position: &mut Position,
-        own_rate: f64,
+        mut batches: Batches<'_, F>,
+        settings: &Settings,
     ) -> Result<Ending, Error> {
-        let mut batches =
-            Batches::new(data, self.batch_size, self.seed)?.smallest(trainee.network.smallest_batch());
         let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, data.rows())).transpose()?;
-        let mut watch = self.early_stopping.as_ref().map(|e| Watch::new(e, &self.history)).transpose()?;
         let mut workspace = Workspace::new();
         let progress = Progress::new(self.epochs, self.quiet);
-        while position.epoch < self.epochs {
-            if watch.as_ref().is_some_and(Watch::exhausted) {
+        while run.position.epoch < self.epochs {
+            if run.watch.as_ref().is_some_and(Watch::exhausted) {
                 return Ok(Ending::EarlyStopping);
             }
-            if let Some(schedule) = &self.schedule {
-                let rate = schedule.rate(own_rate, position.epoch as u64, &self.history.losses());
-                self.optimizer.set_learning_rate(rate);
-            }
-            batches.shuffle(position.epoch as u64);
-            while position.batch < batches.count() {
+            self.begin_epoch(run);
+            batches.shuffle(run.position.epoch as u64);
+            while run.position.batch < batches.count() {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                     return Ok(Ending::StopFlag);
                 }
-                let weights = weights.as_mut().map(|weights| weights.batch(batches.rows(position.batch)));
-                let (x, y) = batches.get(position.batch);
-                workspace.key = random::mix(self.seed, position.step);
-                let loss = self.step(trainee.network, x, y, weights, &mut workspace);
-                let loss = loss.map_err(|error| diverged(error, position))?;
-                position.batch += 1;
-                position.step += 1;
-                position.loss_sum += x.nrows() as f64 * loss;
-                if self.after_step(trainee.network, x, y, loss, &workspace.grads, position)? == Flow::Stop {
+                let weights = weights.as_mut().map(|all| all.batch(batches.rows(run.position.batch)));
+                let (x, y) = batches.get(run.position.batch);
+                workspace.key = random::mix(self.seed, run.position.step);
+                let loss = self.step(run.network, x, y, weights, &mut workspace);
+                let loss = loss.map_err(|error| diverged(error, run.position))?;
+                run.position.batch += 1;
+                run.position.step += 1;
+                run.position.loss_sum += x.nrows() as f64 * loss;
+                if self.after_step(run, x, y, loss, &workspace.grads)? == Flow::Stop {
                     return Ok(Ending::Callback);
                 }
             }
-            let epoch = self.measure(trainee.network, data, position.loss_sum / data.rows() as f64)?;
-            *position = Position { epoch: position.epoch + 1, batch: 0, loss_sum: 0.0, ..*position };
-            if watch.as_mut().is_some_and(|watch| watch.improves(&epoch)) {
-                trainee.keep();
-                self.history.best = Some(self.history.epochs.len());
-            }
-            progress.epoch(position.epoch, &epoch);
-            self.history.epochs.push(epoch);
-            if self.after_epoch(trainee.network, position)? == Flow::Stop {
+            self.end_epoch(run, data)?;
+            progress.epoch(&self.history);
+            if self.after_epoch(run)? == Flow::Stop {
                 return Ok(Ending::Callback);
+            }
+            if self.checkpoint.as_ref().is_some_and(|(_, every)| run.position.epoch.is_multiple_of(*every)) {
+                self.save(run, settings)?;
             }
         }
         Ok(Ending::Finished)
+    }
+
+    /// Sets the learning rate of an epoch, unless training resumes in the middle of it.
+    fn begin_epoch(&mut self, run: &Run<'_, F>) {
+        if let Some(schedule) = &self.schedule
+            && run.position.batch == 0
+        {
+            let epoch = run.position.epoch as u64;
+            self.optimizer.set_learning_rate(schedule.rate(run.own_rate, epoch, &self.history.losses()));
+        }
+    }
+
+    /// Measures what an epoch has brought, and keeps its weights if they are the best so far.
+    fn end_epoch(&mut self, run: &mut Run<'_, F>, data: &Dataset<F>) -> Result<(), Error> {
+        let train_loss = run.position.loss_sum / data.rows() as f64;
+        let epoch = self.measure(run.network, data, train_loss)?;
+        run.position = Position { epoch: run.position.epoch + 1, batch: 0, loss_sum: 0.0, ..run.position };
+        if run.watch.as_mut().is_some_and(|watch| watch.improves(&epoch)) {
+            run.keep_weights();
+            self.history.best = Some(self.history.epochs.len());
+        }
+        self.history.epochs.push(epoch);
+        Ok(())
     }
 
     /// One batch: forward, backward, update. Returns the loss before the update.
@@ -158,36 +167,35 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// Calls the callbacks after a step. All of them are called, also when one of them wants to stop.
     fn after_step(
         &mut self,
-        network: &Network<F>,
+        run: &Run<'_, F>,
         x: ArrayView2<F>,
         y: ArrayView2<F>,
         loss: f64,
         grads: &[F],
-        position: &Position,
     ) -> Result<Flow, Error> {
-        let (epoch, step) = (position.epoch + 1, position.step);
+        let (network, epoch, step) = (&*run.network, run.position.epoch + 1, run.position.step);
         let mut flow = Flow::Continue;
         for callback in &mut self.callbacks {
-            let mut learning_rate = self.optimizer.learning_rate();
-            let event =
-                &mut StepEnd { network, x, y, loss, grads, epoch, step, learning_rate: &mut learning_rate };
-            let answer = callback.on_step_end(event);
+            let learning_rate = &mut self.optimizer.learning_rate();
+            let mut event = StepEnd { network, x, y, loss, grads, epoch, step, learning_rate };
+            let answer = callback.on_step_end(&mut event);
+            self.optimizer.set_learning_rate(*event.learning_rate);
             flow = flow.and(answer.map_err(|source| Error::Callback { epoch, step, source })?);
-            self.optimizer.set_learning_rate(learning_rate);
         }
         Ok(flow)
     }
 
     /// The same after an epoch.
-    fn after_epoch(&mut self, network: &Network<F>, position: &Position) -> Result<Flow, Error> {
-        let (epoch, step, history) = (position.epoch, position.step, &self.history);
+    fn after_epoch(&mut self, run: &Run<'_, F>) -> Result<Flow, Error> {
+        let Position { epoch, step, .. } = run.position;
+        let (network, history) = (&*run.network, &self.history);
         let mut flow = Flow::Continue;
         for callback in &mut self.callbacks {
-            let mut learning_rate = self.optimizer.learning_rate();
-            let event = &mut EpochEnd { network, history, epoch, step, learning_rate: &mut learning_rate };
-            let answer = callback.on_epoch_end(event);
+            let learning_rate = &mut self.optimizer.learning_rate();
+            let mut event = EpochEnd { network, history, epoch, step, learning_rate };
+            let answer = callback.on_epoch_end(&mut event);
+            self.optimizer.set_learning_rate(*event.learning_rate);
             flow = flow.and(answer.map_err(|source| Error::Callback { epoch, step, source })?);
-            self.optimizer.set_learning_rate(learning_rate);
         }
         Ok(flow)
     }
@@ -197,6 +205,9 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         self.optimizer.check()?;
         self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
         self.clip.map_or(Ok(()), Clip::check)?;
+        if let Some((_, every)) = self.checkpoint {
+            require(every > 0, "epochs between checkpoints", "at least 1", every)?;
+        }
         network.layout().check_finite("weight", network.params())?;
         network.check_batch(self.batch_size.max(1).min(data.rows()))?;
         for (i, (name, _)) in self.metrics.iter().enumerate() {
@@ -225,7 +236,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
 }
 
 /// Numbers that are not finite, in a step, mean that training diverged in that step.
-fn diverged(error: Error, position: &Position) -> Error {
+fn diverged(error: Error, position: Position) -> Error {
     match error {
         Error::NonFinite { .. } | Error::NonFiniteLoss { .. } => {
             Error::Diverged { epoch: position.epoch + 1, batch: position.batch + 1, cause: Box::new(error) }

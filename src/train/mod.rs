@@ -1,14 +1,17 @@
 //! Training: epochs of mini-batches, watched.
 
 mod callback;
+mod checkpoint;
 mod early_stopping;
 mod fit;
 mod history;
 mod progress;
+mod run;
 mod sample_weights;
 mod training;
 
 pub use callback::{Callback, CallbackResult, EpochEnd, Flow, StepEnd};
+pub use checkpoint::load_checkpoint_weights;
 pub use early_stopping::EarlyStopping;
 pub use history::{Ending, Epoch, History};
 pub use training::Training;

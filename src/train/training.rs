@@ -1,6 +1,7 @@
 //! How to train: every choice, with its default.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -45,6 +46,8 @@ pub struct Training<'a, F, L, O> {
     pub(super) metrics: Vec<(String, Metric<'a, F>)>,
     pub(super) early_stopping: Option<EarlyStopping>,
     pub(super) callbacks: Vec<&'a mut dyn Callback<F>>,
+    pub(super) checkpoint: Option<(PathBuf, usize)>,
+    pub(super) resume: Option<PathBuf>,
     pub(super) stop: Option<Arc<AtomicBool>>,
     pub(super) allow_non_finite: bool,
     pub(super) quiet: bool,
@@ -70,6 +73,8 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             metrics: Vec::new(),
             early_stopping: None,
             callbacks: Vec::new(),
+            checkpoint: None,
+            resume: None,
             stop: None,
             allow_non_finite: false,
             quiet: false,
@@ -146,6 +151,27 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// Calls the hooks of `callback`, after those that were given before it.
     pub fn callback(mut self, callback: &'a mut dyn Callback<F>) -> Self {
         self.callbacks.push(callback);
+        self
+    }
+
+    /// Writes a checkpoint to `path` after every `every` epochs, at least 1, and when training ends without an error. Each
+    /// replaces the one before it, and at every moment there is a complete one (see [`io::atomic`](crate::io::atomic)).
+    ///
+    /// A training that fails, for instance because it diverged, writes none: the last one is from before.
+    pub fn checkpoint(mut self, path: impl Into<PathBuf>, every: usize) -> Self {
+        self.checkpoint = Some((path.into(), every));
+        self
+    }
+
+    /// Begins where the checkpoint at `path` was written, in the middle of an epoch too: weights, the optimizer's memory and
+    /// learning rate, history, early stopping and the order of rows are what they were, and so the results are, bit for
+    /// bit, those of a training that was never interrupted. What callbacks remember is theirs to save.
+    ///
+    /// Training goes on until there have been [`epochs`](Training::epochs) epochs in all, which may be more than before.
+    /// Everything else must be the same, or `fit` returns [`FileProblem::OtherTraining`](crate::io::FileProblem) with the
+    /// difference and changes nothing; [`load_checkpoint_weights`](super::load_checkpoint_weights) takes the weights alone.
+    pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
+        self.resume = Some(path.into());
         self
     }
 
