@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,16 +67,17 @@ fn child() {
     }
 }
 
-fn start(folder: &Path) -> Child {
+/// A child that has begun to train, and what it says, which must stay open for as long as it lives.
+fn start(folder: &Path) -> (Child, impl BufRead) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    assert!(stdout.lines().any(|line| line.unwrap().contains(BEGINS)));
-    child
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    assert!(stdout.by_ref().lines().any(|line| line.unwrap().contains(BEGINS)));
+    (child, stdout)
 }
 
 /// Reads the checkpoint that was written after the epoch before.
@@ -110,7 +111,7 @@ fn fault_82_a_training_killed_200_times_ends_as_if_it_never_was() {
     let (mut kills, mut finished, mut epoch, mut trained) = (0, 0, None, 0);
     let begin = Instant::now();
     while kills < KILLS || finished == 0 {
-        let mut child = start(folder.path());
+        let (mut child, _stdout) = start(folder.path());
         if kills < KILLS {
             std::thread::sleep(Duration::from_micros(rng.random_range(0..30_000)));
             child.kill().unwrap();
