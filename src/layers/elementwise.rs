@@ -3,6 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
+use crate::error::LayerProblem;
 use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
@@ -36,10 +37,19 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     fn spec(&self) -> Option<LayerSpec> {
         None
     }
+
+    /// Fails if the activation was made with an argument outside its domain. Default: it never was.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self) -> Result<(), LayerProblem> {
+        Ok(())
+    }
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        self.check().map_err(|problem| Error::layer(Layer::<F>::name(self), problem))?;
         Ok(inputs)
     }
 

@@ -118,7 +118,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             n => n - 1,
         };
         // In training, output i stays in buffer i. To predict, two buffers take turns and one child cache serves all.
-        let keep = mode == Mode::Train;
+        let keep = matches!(mode, Mode::Train { .. });
         let (outputs, children) =
             cache.parts(if keep { last } else { last.min(2) }, if keep { last + 1 } else { 1 });
         for (i, layer, range) in self.layers() {
@@ -129,9 +129,9 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             match &mut output {
                 Some(output) => {
                     let output = output.resize(x.nrows(), width(layer, &input));
-                    layer.forward(&params[range], input, output, child, mode);
+                    layer.forward(&params[range], input, output, child, mode.child(i));
                 }
-                None => layer.forward(&params[range], input, y.view_mut(), child, mode),
+                None => layer.forward(&params[range], input, y.view_mut(), child, mode.child(i)),
             }
             if let Some(output) = output {
                 outputs[slot(i)] = output;
@@ -193,5 +193,12 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             std::mem::swap(&mut before, &mut after);
         }
         Ok(())
+    }
+
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let (_, children) = cache.parts(0, self.layers.len());
+        for (i, layer, range) in self.layers() {
+            layer.fold_statistics(&mut params[range], &mut children[i]);
+        }
     }
 }
