@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::layers::{Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
+use crate::layers::*;
 use crate::{Layer, Scalar};
 
 /// A layer of this crate as data. [`Layer::spec`] tells it, [`build`](LayerSpec::build) makes the layer again.
@@ -37,6 +37,51 @@ pub enum LayerSpec {
     Tanh,
     /// [`ReLU`].
     ReLU,
+    /// [`LeakyReLU`].
+    LeakyReLU {
+        /// The slope below 0.
+        negative_slope: f64,
+    },
+    /// [`ELU`].
+    ELU {
+        /// Minus the limit for very negative numbers.
+        alpha: f64,
+    },
+    /// [`SELU`].
+    SELU,
+    /// [`GELU`].
+    GELU,
+    /// [`GELUTanh`].
+    GELUTanh,
+    /// [`SiLU`].
+    SiLU,
+    /// [`Softplus`].
+    Softplus,
+    /// [`Identity`].
+    Identity,
+    /// [`Softmax`].
+    Softmax,
+    /// [`LayerNorm`].
+    LayerNorm {
+        /// Features per row.
+        features: usize,
+        /// ε.
+        eps: f64,
+    },
+    /// [`BatchNorm`].
+    BatchNorm {
+        /// Features per row.
+        features: usize,
+        /// ε.
+        eps: f64,
+        /// The share of the newest batch in the running statistics.
+        momentum: f64,
+    },
+    /// [`Dropout`].
+    Dropout {
+        /// The probability of dropping.
+        p: f64,
+    },
     /// [`Sequential`].
     Sequential {
         /// The layers in order.
@@ -62,6 +107,20 @@ impl LayerSpec {
             LayerSpec::Sigmoid => Arc::new(Sigmoid),
             LayerSpec::Tanh => Arc::new(Tanh),
             LayerSpec::ReLU => Arc::new(ReLU),
+            LayerSpec::LeakyReLU { negative_slope } => Arc::new(LeakyReLU::new(*negative_slope)),
+            LayerSpec::ELU { alpha } => Arc::new(ELU::new(*alpha)),
+            LayerSpec::SELU => Arc::new(SELU),
+            LayerSpec::GELU => Arc::new(GELU),
+            LayerSpec::GELUTanh => Arc::new(GELUTanh),
+            LayerSpec::SiLU => Arc::new(SiLU),
+            LayerSpec::Softplus => Arc::new(Softplus),
+            LayerSpec::Identity => Arc::new(Identity),
+            LayerSpec::Softmax => Arc::new(Softmax),
+            LayerSpec::LayerNorm { features, eps } => Arc::new(LayerNorm::new(*features).eps(*eps)),
+            LayerSpec::BatchNorm { features, eps, momentum } => {
+                Arc::new(BatchNorm::new(*features).eps(*eps).momentum(*momentum))
+            }
+            LayerSpec::Dropout { p } => Arc::new(Dropout::new(*p)),
             LayerSpec::Sequential { layers } => Arc::new(sequence(layers)),
             LayerSpec::Residual { scale, body } => Arc::new(Residual::new(sequence(body)).scale(*scale)),
         }
@@ -73,6 +132,7 @@ fn sequence<F: Scalar>(layers: &[LayerSpec]) -> Sequential<F> {
 }
 
 /// The path and name of the first layer, in `layer` and all inside it, that has no [`LayerSpec`].
+#[cfg(feature = "onnx")]
 pub(crate) fn first_without_spec<F: Scalar>(layer: &dyn Layer<F>, inputs: usize) -> Option<(String, String)> {
     if layer.spec().is_some() {
         return None;

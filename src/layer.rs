@@ -43,15 +43,15 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
-    fn smallest_batch(&self) -> usize {
-        1
-    }
-
     /// The layer as data, from which the same layer can be built again: what a model file keeps of it. Default: none, and
     /// then a file holds the weights but not the architecture.
     fn spec(&self) -> Option<LayerSpec> {
         None
+    }
+
+    /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
+    fn smallest_batch(&self) -> usize {
+        1
     }
 
     /// `y = f(x; params)`. Under [`Mode::Train`], keeps in `cache` what `backward` needs besides `x` and `y`.

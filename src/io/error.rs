@@ -120,8 +120,18 @@ pub enum FileProblem {
     /// The tensors in the file are not the parameters of the network.
     #[error("the file does not fit the network: {0}")]
     Mismatch(Mismatch),
+    /// The format has no such layer.
+    #[error("layer {path} ({layer}) cannot be written as {format}", path = if path.is_empty() { "at the root" } else { path })]
+    Unsupported {
+        /// Where the layer is, as in `3.body.0`; empty for the outermost layer.
+        path: String,
+        /// The layer as its name tells it.
+        layer: String,
+        /// The format.
+        format: &'static str,
+    },
     /// A number is NaN or infinite.
-    #[error("`{name}` at {index:?} is {value}: not a finite number (`Loader::allow_non_finite` takes it)")]
+    #[error("`{name}` at {index:?} is {value}: not a finite number of the type that is asked for")]
     NonFinite {
         /// The tensor.
         name: String,

@@ -14,7 +14,7 @@ pub(super) fn name(dtype: Dtype) -> String {
     format!("{dtype:?}")
 }
 
-/// Whether [`decode`] reads numbers of this type.
+/// Whether a network may be made of numbers of this type.
 pub(super) fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
 }
@@ -27,7 +27,7 @@ pub(super) fn encode<F: Scalar>(values: impl Iterator<Item = F>) -> Vec<u8> {
     }
 }
 
-/// Numbers from their bytes, rounded to `F`; `None` for a type that is not floating point.
+/// Numbers from their bytes, rounded to `F`; `None` for types that are neither floating point nor integers.
 pub(super) fn decode<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> Option<Vec<F>> {
     match dtype {
         Dtype::F16 => Some(numbers(bytes, |bytes| f16_to_f64(u16::from_le_bytes(bytes)))),
@@ -38,6 +38,14 @@ pub(super) fn decode<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> Option<Vec<F>> {
         }
         Dtype::F32 => Some(numbers(bytes, |bytes| f64::from(f32::from_le_bytes(bytes)))),
         Dtype::F64 => Some(numbers(bytes, f64::from_le_bytes)),
+        Dtype::BOOL | Dtype::U8 => Some(numbers(bytes, |[byte]| f64::from(byte))),
+        Dtype::I8 => Some(numbers(bytes, |bytes| f64::from(i8::from_le_bytes(bytes)))),
+        Dtype::I16 => Some(numbers(bytes, |bytes| f64::from(i16::from_le_bytes(bytes)))),
+        Dtype::U16 => Some(numbers(bytes, |bytes| f64::from(u16::from_le_bytes(bytes)))),
+        Dtype::I32 => Some(numbers(bytes, |bytes| f64::from(i32::from_le_bytes(bytes)))),
+        Dtype::U32 => Some(numbers(bytes, |bytes| f64::from(u32::from_le_bytes(bytes)))),
+        Dtype::I64 => Some(numbers(bytes, |bytes| i64::from_le_bytes(bytes) as f64)),
+        Dtype::U64 => Some(numbers(bytes, |bytes| u64::from_le_bytes(bytes) as f64)),
         _ => None,
     }
 }

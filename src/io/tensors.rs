@@ -75,22 +75,22 @@ impl TensorFile {
     /// # Errors
     /// [`FileProblem::UnknownTensor`]; [`FileProblem::Mismatch`] if its numbers are not of type `F`.
     pub fn get<F: Scalar>(&self, name: &str) -> Result<ArrayD<F>, FileProblem> {
-        let unknown = || FileProblem::UnknownTensor {
-            name: name.into(),
-            known: self.tensors.keys().cloned().collect(),
-        };
-        let tensor = self.tensors.get(name).ok_or_else(unknown)?;
-        let expected = number::dtype::<F>();
-        match number::decode(tensor.dtype, &tensor.bytes) {
-            Some(values) if tensor.dtype == expected => {
-                Ok(ArrayD::from_shape_vec(IxDyn(&tensor.shape), values)
-                    .expect("as many numbers as the shape says"))
-            }
-            _ => Err(FileProblem::Mismatch(Mismatch {
-                types: vec![(name.into(), number::name(expected), number::name(tensor.dtype))],
-                ..Mismatch::default()
-            })),
+        let tensor = self.find(name)?;
+        if tensor.dtype != number::dtype::<F>() {
+            return Err(wrong_type::<F>(name, tensor.dtype));
         }
+        self.get_rounded(name)
+    }
+
+    /// The tensor called `name`, whatever its numbers, rounded to `F`.
+    ///
+    /// # Errors
+    /// [`FileProblem::UnknownTensor`]; [`FileProblem::Mismatch`] if it holds neither floating-point numbers nor integers.
+    pub fn get_rounded<F: Scalar>(&self, name: &str) -> Result<ArrayD<F>, FileProblem> {
+        let tensor = self.find(name)?;
+        let values = number::decode(tensor.dtype, &tensor.bytes);
+        let values = values.ok_or_else(|| wrong_type::<F>(name, tensor.dtype))?;
+        Ok(ArrayD::from_shape_vec(IxDyn(&tensor.shape), values).expect("as many numbers as the shape says"))
     }
 
     /// The names of the tensors, in order of the alphabet.
@@ -171,12 +171,7 @@ impl TensorFile {
     /// [`FileProblem::Io`], [`FileProblem::NotAFile`], and as [`parse`](TensorFile::parse).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let open = |path: &Path| {
-            // Asked before opening, which could wait forever for the other end of a pipe.
-            if !fs::metadata(path).map_err(FileProblem::io("open"))?.is_file() {
-                return Err(FileProblem::NotAFile);
-            }
-            let file = File::open(path).map_err(FileProblem::io("open"))?;
-            let len = file.metadata().map_err(FileProblem::io("open"))?.len();
+            let (file, len) = open_file(path)?;
             TensorFile::read(file, len)
         };
         open(path.as_ref()).map_err(|problem| problem.at(path))
@@ -188,6 +183,13 @@ impl TensorFile {
     /// [`FileProblem::Format`], [`FileProblem::DuplicateName`] and [`FileProblem::Pickle`].
     pub fn parse(bytes: &[u8]) -> Result<Self, FileProblem> {
         TensorFile::read(bytes, bytes.len() as u64)
+    }
+
+    fn find(&self, name: &str) -> Result<&Tensor, FileProblem> {
+        self.tensors.get(name).ok_or_else(|| FileProblem::UnknownTensor {
+            name: name.into(),
+            known: self.tensors.keys().cloned().collect(),
+        })
     }
 
     fn read(mut reader: impl Read, len: u64) -> Result<Self, FileProblem> {
@@ -223,4 +225,21 @@ impl TensorFile {
         }
         Ok(TensorFile { metadata, tensors })
     }
+}
+
+/// The file at `path`, if it is one, and its length.
+pub(super) fn open_file(path: &Path) -> Result<(File, u64), FileProblem> {
+    // Asked before opening, which could wait forever for the other end of a pipe.
+    if !fs::metadata(path).map_err(FileProblem::io("open"))?.is_file() {
+        return Err(FileProblem::NotAFile);
+    }
+    let file = File::open(path).map_err(FileProblem::io("open"))?;
+    let len = file.metadata().map_err(FileProblem::io("open"))?.len();
+    Ok((file, len))
+}
+
+/// The tensor called `name` does not hold numbers of type `F`.
+fn wrong_type<F: Scalar>(name: &str, got: Dtype) -> FileProblem {
+    let types = vec![(name.into(), number::name(number::dtype::<F>()), number::name(got))];
+    FileProblem::Mismatch(Mismatch { types, ..Mismatch::default() })
 }

@@ -33,17 +33,17 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     /// `φ'(x)`, from `x` and `y = φ(x)`, whichever is handier.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
 
+    /// The activation as data, as [`Layer::spec`]. Default: none.
+    fn spec(&self) -> Option<LayerSpec> {
+        None
+    }
+
     /// Fails if the activation was made with an argument outside its domain. Default: it never was.
     ///
     /// # Errors
     /// What is wrong.
     fn check(&self) -> Result<(), LayerProblem> {
         Ok(())
-    }
-
-    /// The activation as data, as [`Layer::spec`]. Default: none.
-    fn spec(&self) -> Option<LayerSpec> {
-        None
     }
 }
 
