@@ -5,12 +5,14 @@ mod cache;
 pub mod data;
 mod error;
 pub mod gradcheck;
+pub mod graph;
 mod init;
 pub mod io;
 mod kernels;
 mod layer;
 pub mod layers;
 pub mod loss;
+pub mod metrics;
 mod network;
 pub mod optim;
 pub mod params;
@@ -42,3 +44,8 @@ pub mod prelude {
     pub use crate::optim::{Optimizer, Sgd};
     pub use crate::{Error, Init, Layer, Network, Predictor, Scalar, Training};
 }
+
+/// The code in the README compiles and does what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

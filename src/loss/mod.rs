@@ -43,6 +43,20 @@ pub trait Loss<F: Scalar>: Debug + Send + Sync {
     fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, doutput: ArrayViewMut2<F>) -> f64;
 }
 
+impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for &L {
+    fn check(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> Result<(), Error> {
+        (**self).check(output, target)
+    }
+
+    fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
+        (**self).value(output, target)
+    }
+
+    fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, doutput: ArrayViewMut2<F>) -> f64 {
+        (**self).gradient(output, target, doutput)
+    }
+}
+
 /// The mean of `term(output, target).0` over all entries.
 fn mean<F: Scalar>(output: ArrayView2<F>, target: ArrayView2<F>, term: impl Fn(F, F) -> (f64, F)) -> f64 {
     Zip::from(output).and(target).fold(0.0, |sum, &o, &t| sum + term(o, t).0) / output.len() as f64
