@@ -28,7 +28,7 @@ fn mse(output: ArrayView2<f64>, target: ArrayView2<f64>) -> Result<f64, Error> {
 }
 
 /// The same values whatever the network does: one for each call, the last one for ever.
-fn script(values: Vec<f64>) -> impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Result<f64, Error> {
+fn script(values: Vec<f64>) -> impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Result<f64, Error> + Send {
     let calls = Cell::new(0);
     move |_, _| Ok(values[calls.replace(calls.get() + 1).min(values.len() - 1)])
 }
@@ -94,6 +94,16 @@ fn callbacks_see_every_step_and_epoch() {
     assert_eq!(second.steps, steps);
     assert_eq!(first.weights.len(), 8);
     assert_eq!(first.weights[7], network.params());
+}
+
+#[test]
+fn a_training_can_move_to_another_thread() {
+    let (mut network, data, mut recorder) = (network(), data(), recorder(Deed::Nothing));
+    let mut training = training().callback(&mut recorder).metric("mse", mse);
+    let epochs = std::thread::scope(|scope| {
+        scope.spawn(|| training.fit(&mut network, &data).unwrap().epochs.len()).join().unwrap()
+    });
+    assert_eq!(epochs, 8);
 }
 
 #[test]

@@ -79,17 +79,3 @@ fn mean_and_gradient<F: Scalar>(
     });
     sum / output.len() as f64
 }
-
-impl<F: Scalar, L: Loss<F> + ?Sized> Loss<F> for &L {
-    fn check(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> Result<(), Error> {
-        (**self).check(output, target)
-    }
-
-    fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
-        (**self).value(output, target)
-    }
-
-    fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, doutput: ArrayViewMut2<F>) -> f64 {
-        (**self).gradient(output, target, doutput)
-    }
-}

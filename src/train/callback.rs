@@ -51,7 +51,7 @@ impl Flow {
 /// assert!(history.epochs.len() < 100);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
-pub trait Callback<F: Scalar> {
+pub trait Callback<F: Scalar>: Send {
     /// After every step.
     ///
     /// # Errors

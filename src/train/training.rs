@@ -43,7 +43,7 @@ pub struct Training<'a, F, L, O> {
     pub(super) sample_weights: Option<&'a [f64]>,
     pub(super) schedule: Option<Arc<dyn Schedule>>,
     pub(super) clip: Option<Clip>,
-    pub(super) metrics: Vec<(String, Metric<'a, F>)>,
+    pub(super) metrics: Vec<(String, Metric<F>)>,
     pub(super) early_stopping: Option<EarlyStopping>,
     pub(super) callbacks: Vec<&'a mut dyn Callback<F>>,
     pub(super) checkpoint: Option<(PathBuf, usize)>,
@@ -55,7 +55,7 @@ pub struct Training<'a, F, L, O> {
 }
 
 /// A function of `(output, target)`.
-pub(super) type Metric<'a, F> = Box<dyn Fn(ArrayView2<F>, ArrayView2<F>) -> Result<f64, Error> + 'a>;
+pub(super) type Metric<F> = Box<dyn Fn(ArrayView2<F>, ArrayView2<F>) -> Result<f64, Error> + Send>;
 
 impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// 100 epochs of batches of 32, shuffled with seed 0.
@@ -136,7 +136,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     pub fn metric(
         mut self,
         name: impl Into<String>,
-        metric: impl Fn(ArrayView2<F>, ArrayView2<F>) -> Result<f64, Error> + 'a,
+        metric: impl Fn(ArrayView2<F>, ArrayView2<F>) -> Result<f64, Error> + Send + 'static,
     ) -> Self {
         self.metrics.push((name.into(), Box::new(metric)));
         self
