@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::data::DataError;
+use crate::io::FileError;
 
 /// What went wrong in a call of this crate. No error changes the network it happened to.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +117,33 @@ pub enum Error {
         cause: Box<Error>,
     },
 
+    /// A callback returned an error, which ended training.
+    #[error("callback in epoch {epoch}, after {step} steps: {source}")]
+    Callback {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// Steps done.
+        step: u64,
+        /// What the callback returned.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// Nothing of this name is measured.
+    #[error("nothing called `{name}` can be watched; there are: {}", known.join(", "))]
+    UnknownMetric {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+
+    /// Early stopping watches a value on validation data, and there are none.
+    #[error("`{metric}` needs validation data: give them with `Training::validation`")]
+    NoValidationData {
+        /// What was to be watched.
+        metric: String,
+    },
+
     /// `backward`, `tangent` or `fold_statistics` was called without a forward pass of this network to go back to.
     #[error("run `forward` of this network before `{call}`")]
     NoForwardPass {
@@ -126,6 +154,16 @@ pub enum Error {
     /// Something is wrong with a file or an array of data.
     #[error(transparent)]
     Data(Box<DataError>),
+
+    /// Something is wrong with a model file.
+    #[error(transparent)]
+    File(Box<FileError>),
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Error::File(Box::new(error))
+    }
 }
 
 impl From<DataError> for Error {

@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::params::ParamSpec;
-use crate::{Error, Scalar, random};
+use crate::{Error, LayerSpec, Scalar, random};
 
 /// A layer is a pure function of `(params, x)`: it owns its sizes, never its weights.
 ///
@@ -41,6 +41,12 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
     fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {
         let _ = inputs;
         Vec::new()
+    }
+
+    /// The layer as data, from which the same layer can be built again: what a model file keeps of it. Default: none, and
+    /// then a file holds the weights but not the architecture.
+    fn spec(&self) -> Option<LayerSpec> {
+        None
     }
 
     /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.

@@ -1,5 +1,6 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
 
+mod architecture;
 mod cache;
 mod confusion;
 pub mod data;
@@ -7,6 +8,7 @@ mod error;
 pub mod gradcheck;
 pub mod graph;
 mod init;
+pub mod io;
 mod kernels;
 mod layer;
 pub mod layers;
@@ -20,10 +22,12 @@ mod scalar;
 mod summary;
 pub mod train;
 
+pub use architecture::LayerSpec;
 pub use cache::{Buffer, Cache};
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
 pub use init::Init;
+pub use io::{FileError, Loader, Predictor};
 pub use kernels::with_threads;
 pub use layer::{Child, Layer, Mode, Saved};
 pub use layers::Sequential;
@@ -43,7 +47,7 @@ pub mod prelude {
     };
     pub use crate::loss::{CrossEntropy, Loss, MeanSquaredError};
     pub use crate::optim::{Adam, AdamW, Optimizer, Sgd};
-    pub use crate::{Error, Init, Layer, Network, Scalar, Training};
+    pub use crate::{Error, Init, Layer, Network, Predictor, Scalar, Training};
 }
 
 /// The code in the README compiles and does what it says.

@@ -57,15 +57,24 @@ impl<F: Scalar> Network<F> {
 
     /// [`new`](Network::new) for a layer that others may hold, too.
     pub(crate) fn from_shared(layer: Arc<dyn Layer<F>>, inputs: usize) -> Result<Self, Error> {
+        let zeros = |layout: &Layout| Ok::<_, Error>(vec![F::zero(); layout.len()]);
+        Ok(Network::from_params(layer, inputs, zeros)?.with_seed(0))
+    }
+
+    /// The same with the parameters that `params` finds for the layout.
+    pub(crate) fn from_params<E: From<Error>>(
+        layer: Arc<dyn Layer<F>>,
+        inputs: usize,
+        params: impl FnOnce(&Layout) -> Result<Vec<F>, E>,
+    ) -> Result<Self, E> {
         let outputs = layer.output_features(inputs)?;
         let layout = Layout::new::<F>(layer.params())?;
         for (spec, _) in layout.iter() {
             spec.init.check()?;
         }
-        let params = vec![F::zero(); layout.len()];
+        let params = params(&layout)?;
         let smallest_batch = smallest_batch(&*layer, inputs);
-        let network = Network { layer, inputs, outputs, smallest_batch, layout: Arc::new(layout), params };
-        Ok(network.with_seed(0))
+        Ok(Network { layer, inputs, outputs, smallest_batch, layout: Arc::new(layout), params })
     }
 
     /// The same network with its parameters drawn anew: the same seed gives the same numbers on every machine.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use geartrain::data::{Dataset, toy};
 use geartrain::prelude::*;
+use geartrain::train::Ending;
 use geartrain::{Loss, ParamsMut};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, array};
 
@@ -33,7 +34,7 @@ fn a_network_learns_a_noisy_sine() {
     assert!(before < 0.5, "an untrained network must not fit: R² {before}");
     assert!(r2(&network, &test) > 0.97, "R² {}", r2(&network, &test));
     assert_eq!(history.epochs.len(), 150);
-    assert!(!history.stopped);
+    assert_eq!(history.ended, Ending::Finished);
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn fault_84_the_stop_flag_ends_training_within_one_batch() {
     let mut network = Network::new(mlp(1, 4), 1).unwrap();
     let mut training = Training::new(&loss, Sgd::new(0.1)).epochs(100).batch_size(10).stop_flag(flag).quiet();
     let history = training.fit(&mut network, &data).unwrap();
-    assert!(history.stopped);
+    assert_eq!(history.ended, Ending::StopFlag);
     assert_eq!(history.epochs.len(), 2);
     drop(training);
     assert_eq!(seen(&loss), 25);

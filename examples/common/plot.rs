@@ -29,35 +29,28 @@ pub struct Frame<'a> {
     pub title: &'a str,
     pub x_label: &'a str,
     pub y_label: &'a str,
-    /// The y values are decimal logarithms, to be labelled as the numbers they stand for.
+    /// The x values are decimal logarithms, to be labelled as the numbers they stand for.
+    pub log_x: bool,
+    /// The same for the y values.
     pub log_y: bool,
 }
 
 /// An empty panel with title, axes and grid.
 pub fn panel<'a>(area: &Area<'a>, frame: &Frame, x: Range<f64>, y: Range<f64>) -> Result<Panel<'a>, Failure> {
-    let x_step = step(&x);
-    let (y_step, y_ticks) = match frame.log_y {
-        false => (step(&y), ticks(&y)),
-        true => (step(&values(&y)), log_ticks(&y)),
-    };
-    let short_log = frame.log_y && y.end - y.start < 1.0;
+    let ((x_ticks, x_text), (y_ticks, y_text)) = (scale(&x, frame.log_x), scale(&y, frame.log_y));
     let mut panel = ChartBuilder::on(area)
         .caption(label(frame.title), (FONT, 21).into_font().color(&INK))
         .margin(16)
         .margin_right(24)
         .x_label_area_size(52)
         .y_label_area_size(72)
-        .build_cartesian_2d(Axis::new(x.clone(), ticks(&x)), Axis::new(y, y_ticks))?;
+        .build_cartesian_2d(Axis::new(x, x_ticks), Axis::new(y, y_ticks))?;
     panel
         .configure_mesh()
         .x_desc(label(frame.x_label))
         .y_desc(label(frame.y_label))
-        .x_label_formatter(&|&value| number(value, x_step))
-        .y_label_formatter(&|&value| match (frame.log_y, short_log) {
-            (false, _) => number(value, y_step),
-            (true, true) => number(10f64.powf(value), y_step),
-            (true, false) => number(10f64.powf(value), 10f64.powf(value)),
-        })
+        .x_label_formatter(&x_text)
+        .y_label_formatter(&y_text)
         .axis_desc_style((FONT, 17).into_font().color(&INK))
         .label_style((FONT, 15).into_font().color(&INK))
         .axis_style(INK.mix(0.6))
@@ -147,6 +140,18 @@ impl Ranged for Axis {
     fn range(&self) -> Range<f64> {
         self.scale.range()
     }
+}
+
+/// The ticks of an axis and what to write beside them.
+fn scale(range: &Range<f64>, log: bool) -> (Vec<f64>, impl Fn(&f64) -> String + use<>) {
+    let (ticks, step) =
+        if log { (log_ticks(range), step(&values(range))) } else { (ticks(range), step(range)) };
+    let decades = log && range.end - range.start >= 1.0;
+    let text = move |&tick: &f64| {
+        let value = if log { 10f64.powf(tick) } else { tick };
+        number(value, if decades { value } else { step })
+    };
+    (ticks, text)
 }
 
 /// The distance between ticks: 1, 2 or 5 times a power of ten, so that there are four to eight of them.

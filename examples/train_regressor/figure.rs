@@ -48,6 +48,7 @@ fn losses(area: &Area, outcomes: &[Outcome]) -> Result<(), Failure> {
         title: if epochs == 0 { "Loss: no epochs, so untrained" } else { "Loss while training" },
         x_label: "epoch",
         y_label: "mean squared error (target in standard deviations)",
+        log_x: false,
         log_y: true,
     };
     let mut panel = plot::panel(area, &frame, 0.0..epochs.max(5) as f64, plot::range(all().map(log)))?;
@@ -87,6 +88,7 @@ fn predictions(area: &Area, data: &Dataset<f32>, outcomes: &[Outcome]) -> Result
         title: &title(outcomes),
         x_label: &format!("actual {target}"),
         y_label: &format!("predicted {target}"),
+        log_x: false,
         log_y: false,
     };
     let mut panel = plot::panel(area, &frame, range.clone(), range.clone())?;
@@ -117,6 +119,7 @@ fn curve(
         title: &title(outcomes),
         x_label: &data.feature_names()[0],
         y_label: &data.target_names()[0],
+        log_x: false,
         log_y: false,
     };
     let mut panel = plot::panel(area, &frame, x_range, y_range)?;

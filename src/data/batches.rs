@@ -1,5 +1,7 @@
 //! Mini-batches: a new order of the rows for each epoch, without new memory.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, s};
 
 use super::dataset::Dataset;
@@ -86,7 +88,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
     pub fn rows(&self, index: usize) -> &[usize] {
-        rows(&self.order, self.size, index, self.count())
+        &self.order[self.range(index)]
     }
 
     /// The inputs (rows × features) and targets (rows × outputs) of one batch, row after row in memory.
@@ -94,19 +96,19 @@ impl<'a, F: Scalar> Batches<'a, F> {
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
     pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
-        // Not by `rows`, which would borrow the buffers, too.
-        let rows = rows(&self.order, self.size, index, self.count());
+        let rows = &self.order[self.range(index)];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
         (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
     }
-}
 
-/// Batch `index` of `count`: `size` rows, and whatever is left in the last one.
-fn rows(order: &[usize], size: usize, index: usize, count: usize) -> &[usize] {
-    assert!(index < count, "batch {index} of {count}");
-    let start = index * size;
-    &order[start..if index + 1 == count { order.len() } else { start + size }]
+    /// Where in `order` the rows of a batch are.
+    fn range(&self, index: usize) -> Range<usize> {
+        let count = self.count();
+        assert!(index < count, "batch {index} of {count}");
+        let start = index * self.size;
+        start..if index + 1 == count { self.order.len() } else { start + self.size }
+    }
 }
 
 fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {

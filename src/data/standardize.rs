@@ -1,6 +1,7 @@
 //! Every column to mean 0 and standard deviation 1, and back.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
+use serde::{Deserialize, Serialize};
 
 use super::dataset::check_finite;
 use super::error::{DataError, Part};
@@ -11,8 +12,8 @@ use crate::Scalar;
 ///
 /// A column whose values are all equal, up to their last bits, has no scale: its `std` counts as 1, so that it becomes
 /// 0, and [`constant_columns`](Standardize::constant_columns) lists it. The statistics are kept in `f64`, whatever the
-/// type of the data. The only constructor is [`fit`](Standardize::fit), so there is no such thing as a transform
-/// before the fit.
+/// type of the data. It comes from [`fit`](Standardize::fit), so there is no such thing as a transform
+/// before the fit. Besides, a scale can be read again from the file that it was saved in.
 ///
 /// ```
 /// use geartrain::data::Standardize;
@@ -29,7 +30,8 @@ use crate::Scalar;
 /// assert!((scale.inverse(z.view())? - x).iter().all(|error| error.abs() < 1e-15));
 /// # Ok::<(), geartrain::data::DataError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Statistics", try_from = "Statistics")]
 pub struct Standardize {
     mean: Array1<f64>,
     std: Array1<f64>,
@@ -121,6 +123,38 @@ impl Standardize {
         }
         check_finite(Part::Scaled, result.view(), &[])?;
         Ok(result)
+    }
+}
+
+/// The form of a scale in files. What is read is checked, since nothing made it but a text.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statistics {
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    constant: Vec<usize>,
+}
+
+impl From<Standardize> for Statistics {
+    fn from(Standardize { mean, std, constant }: Standardize) -> Self {
+        Statistics { mean: mean.to_vec(), std: std.to_vec(), constant }
+    }
+}
+
+impl TryFrom<Statistics> for Standardize {
+    type Error = &'static str;
+
+    fn try_from(Statistics { mean, std, constant }: Statistics) -> Result<Self, Self::Error> {
+        if mean.is_empty() || mean.len() != std.len() {
+            return Err("a scale needs a mean and a standard deviation for every column");
+        }
+        if !mean.iter().chain(&std).all(|number| number.is_finite()) || std.iter().any(|&std| std <= 0.0) {
+            return Err("a scale needs finite means and finite standard deviations above 0");
+        }
+        if !constant.is_sorted_by(|a, b| a < b) || constant.last().is_some_and(|&last| last >= mean.len()) {
+            return Err("the constant columns of a scale must be in order and among its columns");
+        }
+        Ok(Standardize { mean: mean.into(), std: std.into(), constant })
     }
 }
 

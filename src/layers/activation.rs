@@ -2,7 +2,7 @@
 
 use super::Elementwise;
 use crate::error::LayerProblem;
-use crate::{Scalar, kernels};
+use crate::{LayerSpec, Scalar, kernels};
 
 /// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
 /// deep stacks of it.
@@ -16,6 +16,10 @@ impl Elementwise for Sigmoid {
 
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
         y * (F::one() - y)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Sigmoid)
     }
 
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
@@ -36,6 +40,10 @@ impl Elementwise for Tanh {
         F::one() - y * y
     }
 
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Tanh)
+    }
+
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
         kernels::tanh(x, y);
     }
@@ -53,6 +61,10 @@ impl Elementwise for ReLU {
 
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         if x > F::zero() { F::one() } else { F::zero() }
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::ReLU)
     }
 }
 
@@ -88,6 +100,10 @@ impl Elementwise for LeakyReLU {
     fn check(&self) -> Result<(), LayerProblem> {
         finite("negative_slope", self.negative_slope)
     }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::LeakyReLU { negative_slope: self.negative_slope })
+    }
 }
 
 /// The exponential linear unit (Clevert et al. 2016): `y = x` above 0 and `y = α (eˣ − 1)` elsewhere, as `torch.nn.ELU`.
@@ -122,6 +138,10 @@ impl Elementwise for ELU {
     fn check(&self) -> Result<(), LayerProblem> {
         finite("alpha", self.alpha)
     }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::ELU { alpha: self.alpha })
+    }
 }
 
 /// The scaled exponential linear unit (Klambauer et al. 2017): `λ` times an [`ELU`] with `α`, the two numbers for which mean
@@ -144,6 +164,10 @@ impl Elementwise for SELU {
 
     fn slope<F: Scalar>(&self, x: F, y: F) -> F {
         F::of(SELU::SCALE) * ELU::new(SELU::ALPHA).slope(x, y)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::SELU)
     }
 }
 
@@ -168,6 +192,10 @@ impl Elementwise for GELU {
         let x = x.as_f64();
         let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
         F::of(GELU::distribution(x) + x * density)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::GELU)
     }
 }
 
@@ -201,6 +229,10 @@ impl Elementwise for GELUTanh {
         let inner = F::of(GELUTanh::scale()) * (F::one() + F::of(3.0 * GELUTanh::CUBE) * x * x);
         F::of(0.5) * (F::one() + tanh + x * (F::one() - tanh * tanh) * inner)
     }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::GELUTanh)
+    }
 }
 
 /// The sigmoid linear unit, or swish (Hendrycks and Gimpel 2016; Ramachandran et al. 2017): `y = x σ(x)` with the
@@ -216,6 +248,10 @@ impl Elementwise for SiLU {
     fn slope<F: Scalar>(&self, x: F, y: F) -> F {
         let sigmoid = Sigmoid.value(x);
         sigmoid + y * (F::one() - sigmoid)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::SiLU)
     }
 }
 
@@ -234,6 +270,10 @@ impl Elementwise for Softplus {
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         Sigmoid.value(x)
     }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Softplus)
+    }
 }
 
 /// `y = x`, with slope 1: the linear network's activation.
@@ -247,6 +287,10 @@ impl Elementwise for Identity {
 
     fn slope<F: Scalar>(&self, _x: F, _y: F) -> F {
         F::one()
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Identity)
     }
 }
 

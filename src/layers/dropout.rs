@@ -4,7 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::error::layer_argument;
-use crate::{Error, Layer, Mode, Saved, Scalar, random};
+use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar, random};
 
 /// In training, every number becomes 0 with probability `p` and is divided by `1 − p` otherwise, so that its mean stays
 /// what it was (Srivastava et al. 2014; inverted scaling as `torch.nn.Dropout`). In prediction, `y = x`.
@@ -58,6 +58,10 @@ impl<F: Scalar> Layer<F> for Dropout {
 
     fn name(&self) -> String {
         format!("Dropout({})", self.p)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Dropout { p: self.p })
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode) {

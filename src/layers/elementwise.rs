@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::kernels;
-use crate::{Error, Layer, Mode, Saved, Scalar};
+use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
 ///
@@ -36,6 +36,11 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     /// `φ'(x)`, from `x` and `y = φ(x)`, whichever is handier.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
 
+    /// The activation as data, as [`Layer::spec`]. Default: none.
+    fn spec(&self) -> Option<LayerSpec> {
+        None
+    }
+
     /// Fails if the activation was made with an argument outside its domain. Default: it never was.
     ///
     /// # Errors
@@ -55,6 +60,10 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
         self.check().map_err(|problem| Error::layer(Layer::<F>::name(self), problem))?;
         Ok(inputs)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Elementwise::spec(self)
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {

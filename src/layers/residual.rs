@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::layer::Child;
-use crate::{Error, Layer, Mode, ParamSpec, Saved, Scalar, Sequential};
+use crate::{Error, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar, Sequential};
 
 /// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s` that is 1 unless [`scale`](Residual::scale) says so.
 ///
@@ -57,6 +57,10 @@ impl<F: Scalar> Layer<F> for Residual<F> {
 
     fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {
         vec![Child { name: "body".into(), layer: &self.body, inputs }]
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Residual { scale: self.scale, body: self.body.specs()? })
     }
 
     fn forward(

@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::cache::{Buffer, Cache};
 use crate::layer::Child;
 use crate::params::count;
-use crate::{Error, Layer, Mode, ParamSpec, Saved, Scalar};
+use crate::{Error, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = f_n(… f_2(f_1(x)))`: each layer reads what the one before it wrote.
 ///
@@ -56,6 +56,11 @@ impl<F: Scalar> Sequential<F> {
         self
     }
 
+    /// The layers as data, if all of them can be told so.
+    pub(super) fn specs(&self) -> Option<Vec<LayerSpec>> {
+        self.layers.iter().map(|layer| layer.spec()).collect()
+    }
+
     /// The layers with their places in the flat vector, in order.
     fn layers(
         &self,
@@ -94,6 +99,10 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             Some(Child { name: i.to_string(), layer, inputs })
         };
         self.layers().map_while(child).collect()
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Sequential { layers: self.specs()? })
     }
 
     fn forward(

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
-use crate::{Error, Layer, Mode, Saved, Scalar};
+use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
 
 /// `y_i = e^{x_i} / Σ_j e^{x_j}` over the features of each row (Bridle 1990), as `torch.nn.Softmax(dim=1)`: positive numbers
 /// that sum to 1.
@@ -32,6 +32,10 @@ fn times_jacobian<F: Scalar>(y: ArrayView2<F>, v: ArrayView2<F>, mut out: ArrayV
 impl<F: Scalar> Layer<F> for Softmax {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
         Ok(inputs)
+    }
+
+    fn spec(&self) -> Option<LayerSpec> {
+        Some(LayerSpec::Softmax)
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {

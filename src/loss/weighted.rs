@@ -52,6 +52,9 @@ impl<F: Scalar> Loss<F> for Weighted<'_, F> {
 /// Fails unless there is a finite weight ≥ 0 for each of `rows` rows.
 pub(crate) fn check_weights(weights: &[f64], rows: usize) -> Result<(), Error> {
     same_shape("sample weights", &[rows], &[weights.len()])?;
-    let wrong = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0));
-    wrong.map_or(Ok(()), |weight| require(false, "sample weight", "a finite number ≥ 0", weight))
+    for (row, &weight) in weights.iter().enumerate() {
+        let holds = weight.is_finite() && weight >= 0.0;
+        require(holds, "sample weight", "a finite number ≥ 0", format_args!("{weight} for row {row}"))?;
+    }
+    Ok(())
 }

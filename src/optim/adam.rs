@@ -1,6 +1,6 @@
 //! Adam and AdamW.
 
-use super::{Optimizer, at_least_0, update_all};
+use super::{Memory, Optimizer, at_least_0, update_all};
 use crate::error::require;
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
@@ -31,7 +31,7 @@ pub struct Adam<F> {
     /// Whether weights shrink by themselves (AdamW) rather than through the gradient.
     decoupled: bool,
     /// t of the last step.
-    steps: i32,
+    steps: u64,
     /// m and v, empty before the first step.
     first: Vec<F>,
     second: Vec<F>,
@@ -96,7 +96,7 @@ impl<F: Scalar> Optimizer<F> for Adam<F> {
             self.first = vec![F::zero(); params.len()];
             self.second = vec![F::zero(); params.len()];
         }
-        let t = self.steps.saturating_add(1);
+        let t = i32::try_from(self.steps).unwrap_or(i32::MAX).saturating_add(1);
         let (beta1, beta2) = self.betas;
         // lr / (1 − β₁ᵗ) and √(1 − β₂ᵗ), in f64: in f32, 1 − 0.999 would have lost half of its digits.
         let rate = F::of(self.learning_rate / (1.0 - beta1.powi(t)));
@@ -118,8 +118,16 @@ impl<F: Scalar> Optimizer<F> for Adam<F> {
                 *w = shrink * *w - rate * *m / (v.sqrt() / correction + eps);
             }
         })?;
-        self.steps = t;
+        self.steps += 1;
         Ok(())
+    }
+
+    fn memory(&mut self) -> Memory<'_, F> {
+        let Adam { betas: (first, second), eps, weight_decay, decoupled, .. } = self;
+        let name = if *decoupled { "AdamW" } else { "Adam" };
+        let rule = format!("{name}(betas {first} and {second}, eps {eps}, weight decay {weight_decay})");
+        let vectors = vec![("first", &mut self.first), ("second", &mut self.second)];
+        Memory { rule, steps: Some(&mut self.steps), vectors }
     }
 }
 
@@ -169,5 +177,9 @@ impl<F: Scalar> Optimizer<F> for AdamW<F> {
 
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
         self.0.step(params, grads)
+    }
+
+    fn memory(&mut self) -> Memory<'_, F> {
+        self.0.memory()
     }
 }

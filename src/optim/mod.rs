@@ -40,6 +40,21 @@ pub trait Optimizer<F: Scalar>: Debug + Send {
     /// [`Error::NonFinite`] with the parameter's name when a gradient is NaN or infinite or a weight would become so.
     /// After an error the parameters are what they were.
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error>;
+
+    /// Everything that the next step depends on besides weights, gradient and learning rate: checkpoints read it, and write
+    /// into it what they read from a file.
+    fn memory(&mut self) -> Memory<'_, F>;
+}
+
+/// What an optimizer remembers between steps, lent to be saved or to be put back.
+#[derive(Debug)]
+pub struct Memory<'a, F> {
+    /// The update rule and every hyper-parameter except the learning rate. Memory only fits where these are the same.
+    pub rule: String,
+    /// The number of steps done, if the rule counts them.
+    pub steps: Option<&'a mut u64>,
+    /// Names and numbers of vectors that are laid out as the parameters, or empty before the first step.
+    pub vectors: Vec<(&'static str, &'a mut Vec<F>)>,
 }
 
 /// An optimizer that was chosen at run time is one, too.
@@ -58,6 +73,10 @@ impl<F: Scalar, O: Optimizer<F> + ?Sized> Optimizer<F> for Box<O> {
 
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
         (**self).step(params, grads)
+    }
+
+    fn memory(&mut self) -> Memory<'_, F> {
+        (**self).memory()
     }
 }
 

@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Optimizer, at_least_0, update_all};
+use super::{Memory, Optimizer, at_least_0, update_all};
 use crate::error::require;
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
@@ -130,5 +130,15 @@ impl<F: Scalar> Optimizer<F> for RMSprop<F> {
                 *w -= rate * *b;
             }
         })
+    }
+
+    fn memory(&mut self) -> Memory<'_, F> {
+        let RMSprop { alpha, eps, momentum, weight_decay, centered, .. } = self;
+        let rule = format!(
+            "RMSprop(alpha {alpha}, eps {eps}, momentum {momentum}, weight decay {weight_decay}, centred {centered})"
+        );
+        let vectors =
+            vec![("square", &mut self.square), ("mean", &mut self.mean), ("velocity", &mut self.velocity)];
+        Memory { rule, steps: None, vectors }
     }
 }

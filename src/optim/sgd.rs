@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, at_least_0, update_all};
+use super::{Memory, Optimizer, at_least_0, update_all};
 use crate::error::require;
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
@@ -123,5 +123,13 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
             self.velocity.clear();
         }
         result
+    }
+
+    fn memory(&mut self) -> Memory<'_, F> {
+        let Sgd { momentum, dampening, weight_decay, nesterov, .. } = self;
+        let rule = format!(
+            "SGD(momentum {momentum}, dampening {dampening}, weight decay {weight_decay}, Nesterov {nesterov})"
+        );
+        Memory { rule, steps: None, vectors: vec![("velocity", &mut self.velocity)] }
     }
 }

@@ -1,8 +1,19 @@
 //! Training: epochs of mini-batches, watched.
 
+mod callback;
+mod checkpoint;
+mod early_stopping;
 mod fit;
 mod history;
+mod lr_finder;
 mod progress;
+mod run;
+mod sample_weights;
+mod training;
 
-pub use fit::Training;
-pub use history::{Epoch, History};
+pub use callback::{Callback, CallbackResult, EpochEnd, Flow, StepEnd};
+pub use checkpoint::load_checkpoint_weights;
+pub use early_stopping::EarlyStopping;
+pub use history::{Ending, Epoch, History};
+pub use lr_finder::{LearningRateCurve, LearningRateFinder, RatePoint};
+pub use training::Training;

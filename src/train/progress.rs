@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::history::Epoch;
+use super::history::History;
 
 /// Lines that one run writes at most when stderr is not a terminal.
 const LINES: usize = 20;
@@ -30,18 +30,19 @@ impl Progress {
         Progress::Bar(ProgressBar::new(epochs as u64).with_style(style.expect("a valid template")))
     }
 
-    /// Epoch `number`, from 1, is complete.
-    pub fn epoch(&self, number: usize, epoch: &Epoch) {
+    /// The last epoch of `history` is complete.
+    pub fn epoch(&self, history: &History) {
+        let number = history.epochs.len();
         match self {
             Progress::Silent => {}
             Progress::Bar(bar) => {
-                bar.set_message(losses(epoch));
-                bar.inc(1);
+                bar.set_message(values(history));
+                bar.set_position(number as u64);
             }
             Progress::Lines { epochs } => {
                 if number == 1 || number == *epochs || number.is_multiple_of(epochs.div_ceil(LINES)) {
                     // A closed stderr must not end the training.
-                    let _ = writeln!(std::io::stderr(), "epoch {number}/{epochs} {}", losses(epoch));
+                    let _ = writeln!(std::io::stderr(), "epoch {number}/{epochs} {}", values(history));
                 }
             }
         }
@@ -57,10 +58,17 @@ impl Drop for Progress {
     }
 }
 
-fn losses(epoch: &Epoch) -> String {
+/// The losses of the last epoch, and its metrics on the validation data or else on the training data.
+fn values(history: &History) -> String {
+    let Some(epoch) = history.epochs.last() else { return String::new() };
     let mut text = format!("loss {:.5}", epoch.train_loss);
     if let Some(validation) = epoch.validation_loss {
         text += &format!(", validation {validation:.5}");
+    }
+    let on_validation = !epoch.validation_metrics.is_empty();
+    let metrics = if on_validation { &epoch.validation_metrics } else { &epoch.train_metrics };
+    for (name, value) in history.metrics.iter().zip(metrics) {
+        text += &format!(", {name} {value:.5}");
     }
     text
 }

@@ -1,0 +1,93 @@
+//! What a model file says about its model besides the weights: a JSON text in the metadata.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FileProblem, TensorFile, header};
+use crate::data::Standardize;
+use crate::{Error, LayerSpec, Scalar};
+
+/// The key of the metadata under which the description lies.
+const KEY: &str = "geartrain";
+
+/// The version of the description that this crate writes, and the newest that it reads.
+const VERSION: u32 = 1;
+
+/// How the numbers of a weight follow one another in the file. A file that says something else is refused: in a square
+/// matrix nobody could see that it is the transpose.
+const WEIGHT_LAYOUT: &str = "outputs x inputs, row-major";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Description {
+    version: u32,
+    weights: String,
+    /// Features per row that the network reads.
+    pub inputs: usize,
+    /// `None` if a layer of a user's own is inside.
+    pub architecture: Option<LayerSpec>,
+    pub x_scale: Option<Standardize>,
+    pub y_scale: Option<Standardize>,
+    pub feature_names: Vec<String>,
+    pub target_names: Vec<String>,
+}
+
+/// What every version says.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+impl Description {
+    pub fn new<F: Scalar>(predictor: &super::Predictor<F>) -> Self {
+        let network = predictor.network();
+        Description {
+            version: VERSION,
+            weights: WEIGHT_LAYOUT.into(),
+            inputs: network.inputs(),
+            architecture: network.layer().spec(),
+            x_scale: predictor.x_scale().cloned(),
+            y_scale: predictor.y_scale().cloned(),
+            feature_names: predictor.feature_names().to_vec(),
+            target_names: predictor.target_names().to_vec(),
+        }
+    }
+
+    /// Puts the description into a file, unless it could not be read again (layers nested too deeply for JSON).
+    pub fn write(&self, file: &mut TensorFile) -> Result<(), FileProblem> {
+        let json = serde_json::to_string(self).map_err(unusable)?;
+        file.set_metadata(KEY, json);
+        match Description::read(file)? {
+            Some(read) if read == *self => Ok(()),
+            _ => Err(FileProblem::Description { reason: "it does not survive being written".into() }),
+        }
+    }
+
+    /// The description in a file; `None` in a file of another program.
+    pub fn read(file: &TensorFile) -> Result<Option<Self>, FileProblem> {
+        let Some(json) = file.metadata(KEY) else { return Ok(None) };
+        if let Some(name) = header::first_duplicate(json).map_err(unusable)? {
+            return Err(FileProblem::DuplicateName { name });
+        }
+        let Version { version } = serde_json::from_str(json).map_err(unusable)?;
+        if version > VERSION {
+            return Err(FileProblem::NewerVersion { got: version, newest: VERSION });
+        }
+        let description: Description = serde_json::from_str(json).map_err(unusable)?;
+        if description.weights != WEIGHT_LAYOUT {
+            return Err(FileProblem::WeightLayout { expected: WEIGHT_LAYOUT, got: description.weights });
+        }
+        Ok(Some(description))
+    }
+}
+
+/// The description says something that cannot be.
+pub(super) fn unusable(reason: impl std::fmt::Display) -> FileProblem {
+    FileProblem::Description { reason: reason.to_string() }
+}
+
+impl From<Error> for FileProblem {
+    /// An architecture from a file that is refused like any other.
+    fn from(error: Error) -> Self {
+        unusable(error)
+    }
+}

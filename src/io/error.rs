@@ -1,0 +1,198 @@
+//! Everything that can be wrong with a model file: what, where, expected and got.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::Shape;
+
+/// What is wrong with which file.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct FileError {
+    /// The file's path, or the name given for bytes in memory.
+    pub path: String,
+    /// What is wrong with it.
+    #[source]
+    pub problem: FileProblem,
+}
+
+/// What can be wrong with a file of weights.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileProblem {
+    /// The operating system refused.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried, as in `write`.
+        doing: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The path is that of a folder or a device.
+    #[error("this is not a file")]
+    NotAFile,
+    /// The file to be replaced is write protected.
+    #[error("the file is write protected")]
+    ReadOnly,
+    /// A `.pt` or `.pth` file of `torch.save`: a pickle, which can run code when it is opened.
+    #[error(
+        "a file of torch.save holds a pickle, which only Python can read; in PyTorch, save as safetensors: \
+         safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"
+    )]
+    Pickle,
+    /// The bytes do not follow the rules of their format.
+    #[error("not a valid {format} file: {reason}")]
+    Format {
+        /// The format that was expected.
+        format: &'static str,
+        /// The rule that is broken.
+        reason: String,
+    },
+    /// A name is there twice.
+    #[error("the name `{name}` is there twice")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// The format keeps this name for itself.
+    #[error("no tensor can have the name `{name}` in a {format} file")]
+    ReservedName {
+        /// The name.
+        name: String,
+        /// The format.
+        format: &'static str,
+    },
+    /// A tensor that was asked for is not there.
+    #[error("there is no tensor `{name}`; there are: {}", known.join(", "))]
+    UnknownTensor {
+        /// The name that was asked for.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// The file was written by a newer version of this crate.
+    #[error("the file has format version {got}, but this version of geartrain reads up to {newest}")]
+    NewerVersion {
+        /// The version that the file says.
+        got: u32,
+        /// The newest version that can be read.
+        newest: u32,
+    },
+    /// The weights lie in another order, which could not be seen in a square matrix.
+    #[error("the weights are laid out as {got:?}, expected {expected:?}")]
+    WeightLayout {
+        /// The order that this crate reads.
+        expected: &'static str,
+        /// The order that the file says.
+        got: String,
+    },
+    /// What the file says about its model cannot be.
+    #[error("the description of the model cannot be used: {reason}")]
+    Description {
+        /// Why not.
+        reason: String,
+    },
+    /// The file holds weights, but not what they are the weights of.
+    #[error(
+        "the file does not say which layers its weights belong to (a file of PyTorch never does, nor one with a layer \
+         that is not geartrain's); build the network and use `load_weights`"
+    )]
+    NoArchitecture,
+    /// The file holds tensors, but not the state of a training.
+    #[error("the file is not a checkpoint: {reason}")]
+    NotACheckpoint {
+        /// What it lacks.
+        reason: String,
+    },
+    /// The checkpoint is that of a training with other data or other settings, from which going on would give neither.
+    #[error("the checkpoint belongs to another training: {setting} was {saved}, now it is {given}")]
+    OtherTraining {
+        /// What is different, as in `batch size`.
+        setting: String,
+        /// What the checkpoint says.
+        saved: String,
+        /// What the training says.
+        given: String,
+    },
+    /// A network without its scales would predict something else.
+    #[error("the model scales its inputs or outputs; load it as a `Predictor`")]
+    Scaled,
+    /// The tensors in the file are not the parameters of the network.
+    #[error("the file does not fit the network: {0}")]
+    Mismatch(Mismatch),
+    /// The format has no such layer.
+    #[error("layer {path} ({layer}) cannot be written as {format}", path = if path.is_empty() { "at the root" } else { path })]
+    Unsupported {
+        /// Where the layer is, as in `3.body.0`; empty for the outermost layer.
+        path: String,
+        /// The layer as its name tells it.
+        layer: String,
+        /// The format.
+        format: &'static str,
+    },
+    /// A number is NaN or infinite.
+    #[error("`{name}` at {index:?} is {value}: not a finite number of the type that is asked for")]
+    NonFinite {
+        /// The tensor.
+        name: String,
+        /// The entry's index in the tensor's shape.
+        index: Vec<usize>,
+        /// The value found there.
+        value: f64,
+    },
+}
+
+impl FileProblem {
+    /// The problem of the file at `path`.
+    pub fn at(self, path: impl AsRef<Path>) -> FileError {
+        FileError { path: path.as_ref().display().to_string(), problem: self }
+    }
+
+    pub(super) fn io(doing: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |source| FileProblem::Io { doing, source }
+    }
+}
+
+/// Every difference between the tensors in a file and the parameters of a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Parameters of the network that the file does not have.
+    pub missing: Vec<String>,
+    /// Tensors in the file that the network does not have.
+    pub unexpected: Vec<String>,
+    /// Tensors of another shape: name, the parameter's shape and the tensor's.
+    pub shapes: Vec<(String, Shape, Shape)>,
+    /// Tensors of another number type: name, the network's type and the tensor's.
+    pub types: Vec<(String, String, String)>,
+}
+
+impl Mismatch {
+    /// Whether there is no difference.
+    pub fn is_empty(&self) -> bool {
+        *self == Mismatch::default()
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shapes = self
+            .shapes
+            .iter()
+            .map(|(name, expected, got)| format!("`{name}` should be {expected}, is {got}"));
+        let types =
+            self.types.iter().map(|(name, expected, got)| format!("`{name}` should be {expected}, is {got}"));
+        let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let parts = [
+            ("missing", quoted(&self.missing)),
+            ("unexpected", quoted(&self.unexpected)),
+            ("wrong shape", shapes.collect()),
+            ("wrong type (`Loader::convert` converts floating-point numbers)", types.collect()),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(title, list)| format!("{title}: {}", list.join(", ")))
+            .collect();
+        f.write_str(&parts.join("; "))
+    }
+}

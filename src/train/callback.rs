@@ -1,0 +1,108 @@
+//! Hooks into the training loop for whoever wants to watch, steer or stop it.
+
+use ndarray::ArrayView2;
+
+use super::history::History;
+use crate::{Network, Scalar};
+
+/// What a hook returns: whether to go on, or an error of any type, which ends training as
+/// [`Error::Callback`](crate::Error::Callback).
+pub type CallbackResult = Result<Flow, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Whether training goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Train on.
+    Continue,
+    /// End training here, as if this had been the last epoch. Nothing is lost: `fit` returns its history.
+    Stop,
+}
+
+impl Flow {
+    /// `Stop` if either is.
+    pub(super) fn and(self, other: Flow) -> Flow {
+        if self == Flow::Stop { self } else { other }
+    }
+}
+
+/// Something that is called while [`Training::fit`](crate::Training::fit) runs. Both hooks do nothing by default.
+///
+/// ```
+/// use geartrain::{data::toy, prelude::*};
+/// use geartrain::train::{Callback, CallbackResult, EpochEnd, Flow};
+///
+/// /// Stops as soon as the training loss is small enough.
+/// struct GoodEnough(f64);
+///
+/// impl Callback<f64> for GoodEnough {
+///     fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f64>) -> CallbackResult {
+///         let loss = epoch.history.epochs[epoch.epoch - 1].train_loss;
+///         Ok(if loss < self.0 { Flow::Stop } else { Flow::Continue })
+///     }
+/// }
+///
+/// let data = toy::sine::<f64>(100, 0.0, 1)?;
+/// let mut network = Network::new(Linear::new(1, 1), 1)?;
+/// let mut good_enough = GoodEnough(0.5);
+/// let history = Training::new(MeanSquaredError, Sgd::new(0.1))
+///     .callback(&mut good_enough)
+///     .quiet()
+///     .fit(&mut network, &data)?;
+/// assert!(history.epochs.len() < 100);
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+pub trait Callback<F: Scalar>: Send {
+    /// After every step.
+    ///
+    /// # Errors
+    /// Whatever it likes.
+    fn on_step_end(&mut self, step: &mut StepEnd<'_, F>) -> CallbackResult {
+        let _ = step;
+        Ok(Flow::Continue)
+    }
+
+    /// After every epoch, when its entry in the history is complete.
+    ///
+    /// # Errors
+    /// Whatever it likes.
+    fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, F>) -> CallbackResult {
+        let _ = epoch;
+        Ok(Flow::Continue)
+    }
+}
+
+/// A step that has just been done.
+#[derive(Debug)]
+pub struct StepEnd<'a, F> {
+    /// The network after the step.
+    pub network: &'a Network<F>,
+    /// The batch: its inputs, `(rows, inputs)`.
+    pub x: ArrayView2<'a, F>,
+    /// Its targets, `(rows, outputs)`.
+    pub y: ArrayView2<'a, F>,
+    /// The loss of the batch before the step.
+    pub loss: f64,
+    /// The gradient that the optimizer was given, laid out as [`Network::params`].
+    pub grads: &'a [F],
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Steps done since training began, this one too.
+    pub step: u64,
+    /// The optimizer's learning rate. What is written here is used from the next step on, unless a schedule sets it anew.
+    pub learning_rate: &'a mut f64,
+}
+
+/// An epoch that has just been completed.
+#[derive(Debug)]
+pub struct EpochEnd<'a, F> {
+    /// The network after the epoch.
+    pub network: &'a Network<F>,
+    /// Everything measured so far; this epoch's entry is the last.
+    pub history: &'a History,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Steps done since training began.
+    pub step: u64,
+    /// The optimizer's learning rate. What is written here is used from the next step on, unless a schedule sets it anew.
+    pub learning_rate: &'a mut f64,
+}

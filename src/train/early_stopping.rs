@@ -1,0 +1,136 @@
+//! Ends training when it no longer helps, and gives the best weights back.
+
+use super::history::{Epoch, History};
+use crate::Error;
+use crate::error::require;
+
+/// Stops training after `patience` epochs in a row without an improvement, and gives the network the weights of the best
+/// epoch back (Prechelt 1998).
+///
+/// An epoch is an improvement if its value is better than the best so far by **more than** `min_delta`. NaN is never an
+/// improvement, and the first number is one. The value and the weights are those at the end of the epoch, both.
+///
+/// The best weights come back however training ends: finished, stopped, diverged, by an error or a panic. If no epoch was
+/// an improvement (every value is NaN), the network keeps its last weights and
+/// [`History::best`](super::History::best) is `None`. The optimizer keeps its last state.
+///
+/// ```
+/// use geartrain::{data::toy, prelude::*};
+/// use geartrain::train::EarlyStopping;
+///
+/// let (train, test) = toy::sine::<f64>(60, 0.3, 1)?.split(0.5, 1)?;
+/// let mut network = Network::new(Linear::new(1, 1), 1)?;
+/// let history = Training::new(MeanSquaredError, Sgd::new(0.1))
+///     .epochs(1000)
+///     .validation(&test)
+///     .early_stopping(EarlyStopping::new(5))
+///     .quiet()
+///     .fit(&mut network, &train)?;
+/// let best = history.validation_losses()[history.best.unwrap()];
+/// assert_eq!(network.loss(&MeanSquaredError, test.x(), test.y())?, best);
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlyStopping {
+    monitor: String,
+    patience: usize,
+    min_delta: f64,
+    maximize: bool,
+}
+
+impl EarlyStopping {
+    /// Watches `validation_loss`, the smaller the better, and stops after `patience` epochs, at least 1, without an
+    /// improvement.
+    pub fn new(patience: usize) -> Self {
+        EarlyStopping { monitor: "validation_loss".to_string(), patience, min_delta: 0.0, maximize: false }
+    }
+
+    /// Watches another value of the history, such as `validation_r2` or `train_mse`.
+    ///
+    /// `train_loss` cannot be watched: it is measured while the weights change and so belongs to no weights. Give the loss
+    /// as a [metric](super::Training::metric) to watch it on the training data.
+    pub fn monitor(mut self, name: impl Into<String>) -> Self {
+        self.monitor = name.into();
+        self
+    }
+
+    /// The larger the better, as for R² and accuracy.
+    pub fn maximize(mut self) -> Self {
+        self.maximize = true;
+        self
+    }
+
+    /// What a smaller improvement than this, at least 0 (the default), does not count as one.
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.min_delta = min_delta;
+        self
+    }
+
+    /// Fails for arguments outside their domain, and unless `history` will have what is to be watched.
+    pub(super) fn check(&self, history: &History) -> Result<(), Error> {
+        require(self.patience > 0, "patience", "at least 1", self.patience)?;
+        let at_least_0 = self.min_delta.is_finite() && self.min_delta >= 0.0;
+        require(at_least_0, "min_delta", "a finite number ≥ 0", self.min_delta)?;
+        // The first two are the learning rate and the training loss, of which neither says how good the weights are.
+        let can_be_watched = |history: &History| history.names().split_off(2);
+        let known = can_be_watched(history);
+        if known.contains(&self.monitor) {
+            return Ok(());
+        }
+        let with_validation = History::new(history.metrics.clone(), true);
+        if can_be_watched(&with_validation).contains(&self.monitor) {
+            return Err(Error::NoValidationData { metric: self.monitor.clone() });
+        }
+        Err(Error::UnknownMetric { name: self.monitor.clone(), known })
+    }
+}
+
+/// How early stopping stands. It follows from the history alone, so that nothing of it needs to be saved.
+#[derive(Debug)]
+pub(super) struct Watch {
+    settings: EarlyStopping,
+    /// Where in [`Epoch::values`] the watched value is.
+    index: usize,
+    epochs: usize,
+    /// Index and value of the best epoch.
+    best: Option<(usize, f64)>,
+}
+
+impl Watch {
+    /// Has seen the epochs of `history`.
+    pub fn new(settings: &EarlyStopping, history: &History) -> Result<Self, Error> {
+        let index = history.index(&settings.monitor)?;
+        let mut watch = Watch { settings: settings.clone(), index, epochs: 0, best: None };
+        for epoch in &history.epochs {
+            watch.improves(epoch);
+        }
+        Ok(watch)
+    }
+
+    /// Takes note of the next `epoch`, and says whether it is the best so far.
+    pub fn improves(&mut self, epoch: &Epoch) -> bool {
+        let value = epoch.values()[self.index];
+        let EarlyStopping { min_delta, maximize, .. } = self.settings;
+        let improved = match self.best {
+            None => !value.is_nan(),
+            Some((_, best)) if maximize => value > best + min_delta,
+            Some((_, best)) => value < best - min_delta,
+        };
+        if improved {
+            self.best = Some((self.epochs, value));
+        }
+        self.epochs += 1;
+        improved
+    }
+
+    /// Index of the best epoch.
+    pub fn best(&self) -> Option<usize> {
+        self.best.map(|(epoch, _)| epoch)
+    }
+
+    /// Whether the last improvement is too long ago.
+    pub fn exhausted(&self) -> bool {
+        let since = self.best.map_or(0, |(epoch, _)| epoch + 1);
+        self.epochs - since >= self.settings.patience
+    }
+}

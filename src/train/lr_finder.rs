@@ -1,0 +1,176 @@
+//! Which learning rate to take: a short training whose rate grows from tiny to far too large.
+
+use super::callback::{Callback, CallbackResult, Flow, StepEnd};
+use super::training::Training;
+use crate::data::Dataset;
+use crate::error::require;
+use crate::{Error, Loss, Network, Optimizer, Scalar};
+
+/// Smith's learning rate range test (2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3): trains a
+/// copy of a network for a few steps, each with a learning rate a constant factor above that of the step before, and notes
+/// the loss. Where it falls fastest the rate is good; where it rises the rate is too large.
+///
+/// ```
+/// use geartrain::{data::toy, prelude::*};
+/// use geartrain::train::LearningRateFinder;
+///
+/// let data = toy::sine::<f32>(400, 0.1, 1)?;
+/// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
+/// let network = Network::new(layers, 1)?;
+/// let curve = LearningRateFinder::new().run(&network, MeanSquaredError, Sgd::new(0.0), &data)?;
+/// let rate = curve.suggestion().expect("a loss that falls");
+/// assert!((0.001..2.0).contains(&rate), "{rate}");
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LearningRateFinder {
+    from: f64,
+    to: f64,
+    steps: usize,
+    batch_size: usize,
+    seed: u64,
+}
+
+impl Default for LearningRateFinder {
+    fn default() -> Self {
+        LearningRateFinder::new()
+    }
+}
+
+/// The share of the old in the running mean of the losses.
+const SMOOTHING: f64 = 0.9;
+/// A smoothed loss this many times the smallest one ends the test: from there on it only rises.
+const DIVERGED: f64 = 4.0;
+/// Points at the beginning whose running mean is over too few losses to be believed.
+const WARM_UP: usize = 10;
+/// The share of the loss that must have been lost for a suggestion.
+const LEAST_DESCENT: f64 = 0.05;
+
+impl LearningRateFinder {
+    /// 100 steps from 1e-6 to 10, with batches of 32 rows in the order of seed 0.
+    pub fn new() -> Self {
+        LearningRateFinder { from: 1e-6, to: 10.0, steps: 100, batch_size: 32, seed: 0 }
+    }
+
+    /// The first and the last rate, both finite, with 0 < `from` < `to`.
+    pub fn range(mut self, from: f64, to: f64) -> Self {
+        (self.from, self.to) = (from, to);
+        self
+    }
+
+    /// Steps from the first to the last rate, at least 2. Many steps give a smoother curve, but a copy that has learnt more
+    /// on the way.
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// Rows per step, as [`Training::batch_size`]: the best rate depends on it.
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = batch_size;
+        self
+    }
+
+    /// Seed of the order of rows.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The curve for a copy of `network`, trained by an `optimizer` whose own rate does not matter. Ends early where the
+    /// loss explodes.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for arguments outside their domain, and everything that [`Training::fit`] refuses before its
+    /// first step.
+    pub fn run<F: Scalar>(
+        &self,
+        network: &Network<F>,
+        loss: impl Loss<F>,
+        mut optimizer: impl Optimizer<F>,
+        data: &Dataset<F>,
+    ) -> Result<LearningRateCurve, Error> {
+        let LearningRateFinder { from, to, steps, .. } = *self;
+        require(from.is_finite() && from > 0.0, "first learning rate", "a finite number above 0", from)?;
+        require(to.is_finite() && to > from, "last learning rate", "finite and above the first", to)?;
+        require(steps >= 2, "steps", "at least 2", steps)?;
+        optimizer.set_learning_rate(from);
+        let mut sweep = Sweep { finder: *self, points: Vec::new(), mean: 0.0, best: f64::INFINITY };
+        // One step more, because the loss after a step is known in the next one.
+        let result = Training::new(loss, optimizer)
+            .epochs(steps + 1)
+            .batch_size(self.batch_size)
+            .seed(self.seed)
+            .callback(&mut sweep)
+            .quiet()
+            .fit(&mut network.clone(), data);
+        match result {
+            Ok(_) | Err(Error::Diverged { .. }) => Ok(LearningRateCurve { points: sweep.points }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Raises the learning rate after every step.
+struct Sweep {
+    finder: LearningRateFinder,
+    points: Vec<RatePoint>,
+    /// The running mean of the losses, which begins at 0.
+    mean: f64,
+    best: f64,
+}
+
+impl<F: Scalar> Callback<F> for Sweep {
+    fn on_step_end(&mut self, step: &mut StepEnd<'_, F>) -> CallbackResult {
+        let LearningRateFinder { from, to, steps, .. } = self.finder;
+        let rate = |i: usize| from * (to / from).powf(i as f64 / (steps - 1) as f64);
+        let done = step.step as usize;
+        // The loss of this batch is what the rate of the step before it has led to.
+        if done > 1 {
+            self.mean = SMOOTHING * self.mean + (1.0 - SMOOTHING) * step.loss;
+            // The mean of the losses alone, without the 0 that it began with.
+            let smooth = self.mean / (1.0 - SMOOTHING.powi(done as i32 - 1));
+            self.points.push(RatePoint { rate: rate(done - 2), loss: step.loss, smooth });
+            self.best = self.best.min(smooth);
+            if smooth > DIVERGED * self.best || done > steps {
+                return Ok(Flow::Stop);
+            }
+        }
+        *step.learning_rate = rate(done);
+        Ok(Flow::Continue)
+    }
+}
+
+/// What [`LearningRateFinder::run`] has found: losses against learning rates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearningRateCurve {
+    /// One point per step, the rates growing by a constant factor. Every number is finite.
+    pub points: Vec<RatePoint>,
+}
+
+/// One step of a [`LearningRateFinder`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RatePoint {
+    /// The learning rate of the step.
+    pub rate: f64,
+    /// The loss of the batch after it.
+    pub loss: f64,
+    /// The running mean of the losses up to this one, each weighing 0.9 times as much as the one after it.
+    pub smooth: f64,
+}
+
+impl LearningRateCurve {
+    /// The rate at which the smoothed loss falls fastest per factor of the rate, before its smallest value. `None` if it
+    /// never falls by at least 5 %, or if there are too few points to say.
+    pub fn suggestion(&self) -> Option<f64> {
+        let smooth = |i: usize| self.points[i].smooth;
+        let lowest = (0..self.points.len()).min_by(|&a, &b| smooth(a).total_cmp(&smooth(b)))?;
+        if lowest <= WARM_UP + 1 || smooth(lowest) > (1.0 - LEAST_DESCENT) * smooth(WARM_UP) {
+            return None;
+        }
+        // All rates are the same factor apart, so that differences of the loss are slopes in the logarithm of the rate.
+        let slope = |i: usize| smooth(i + 1) - smooth(i - 1);
+        let steepest = (WARM_UP + 1..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
+        Some(self.points[steepest].rate)
+    }
+}

@@ -1,0 +1,451 @@
+//! A training that was interrupted goes on as if it had not been, or says why it cannot.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use geartrain::data::{Dataset, toy};
+use geartrain::io::{FileProblem, TensorFile};
+use geartrain::layers::{BatchNorm, Dropout};
+use geartrain::optim::schedule::{Cosine, ReduceOnPlateau};
+use geartrain::optim::{Adam, AdamW, Clip, RMSprop};
+use geartrain::prelude::*;
+use geartrain::train::{
+    Callback, CallbackResult, EarlyStopping, Ending, EpochEnd, Flow, History, StepEnd,
+    load_checkpoint_weights,
+};
+use ndarray::ArrayView2;
+use tempfile::TempDir;
+
+type Any = Box<dyn Optimizer<f32>>;
+type Train<'a> = Training<'a, f32, MeanSquaredError, Any>;
+
+/// Running statistics, random masks and weights, so that everything there is to be saved is there.
+fn network() -> Network<f32> {
+    let layers = Sequential::new()
+        .then(Linear::new(10, 8))
+        .then(BatchNorm::new(8))
+        .then(ReLU)
+        .then(Dropout::new(0.2))
+        .then(Residual::new(Sequential::new().then(Linear::new(8, 8)).then(Tanh)))
+        .then(Linear::new(8, 1));
+    Network::new(layers, 10).unwrap().with_seed(1)
+}
+
+struct Case {
+    folder: TempDir,
+    train: Dataset<f32>,
+    test: Dataset<f32>,
+}
+
+impl Case {
+    fn new() -> Self {
+        let data = toy::friedman1::<f32>(75, 1.0, 3).unwrap();
+        let (train, test) = data.split(0.2, 1).unwrap();
+        Case { folder: tempfile::tempdir().unwrap(), train, test }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("run.safetensors")
+    }
+
+    /// 4 batches an epoch (three of 16 rows and one of 12).
+    fn training(&self, optimizer: Any) -> Train<'_> {
+        Training::new(MeanSquaredError, optimizer)
+            .epochs(8)
+            .batch_size(16)
+            .seed(9)
+            .validation(&self.test)
+            .metric("mse", mse)
+            .quiet()
+    }
+}
+
+fn mse(output: ArrayView2<f32>, target: ArrayView2<f32>) -> Result<f64, Error> {
+    Ok(MeanSquaredError.value(output, target))
+}
+
+fn optimizers() -> Vec<fn() -> Any> {
+    vec![
+        || Box::new(Sgd::new(0.01)),
+        || Box::new(Sgd::new(0.01).momentum(0.9).dampening(0.1).weight_decay(1e-3)),
+        || Box::new(Adam::new(0.01).weight_decay(1e-3)),
+        || Box::new(AdamW::new(0.01)),
+        || Box::new(RMSprop::new(0.003).momentum(0.5).centered()),
+    ]
+}
+
+fn bits(network: &Network<f32>) -> Vec<u32> {
+    network.params().iter().map(|w| w.to_bits()).collect()
+}
+
+fn history_bits(history: &History) -> Vec<u64> {
+    let names = history.names();
+    names.iter().flat_map(|name| history.values(name).unwrap()).map(f64::to_bits).collect()
+}
+
+/// Stops after a step or an epoch, and meddles with the learning rate.
+#[derive(Default)]
+struct Stop {
+    after_step: Option<u64>,
+    after_epoch: Option<usize>,
+    slower: bool,
+}
+
+impl Callback<f32> for Stop {
+    fn on_step_end(&mut self, step: &mut StepEnd<'_, f32>) -> CallbackResult {
+        if self.slower && step.step.is_multiple_of(3) {
+            *step.learning_rate *= 0.9;
+        }
+        Ok(if self.after_step == Some(step.step) { Flow::Stop } else { Flow::Continue })
+    }
+
+    fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f32>) -> CallbackResult {
+        Ok(if self.after_epoch == Some(epoch.epoch) { Flow::Stop } else { Flow::Continue })
+    }
+}
+
+/// What else a training can have.
+fn configure(variant: usize, training: Train<'_>) -> Train<'_> {
+    match variant {
+        0 => training,
+        1 => training.schedule(Cosine::new(8)).clip(Clip::GlobalNorm(1.0)),
+        2 => training.early_stopping(EarlyStopping::new(3).min_delta(0.01)),
+        3 => training.schedule(ReduceOnPlateau::default().factor(0.5).patience(0)),
+        _ => training.early_stopping(EarlyStopping::new(2).monitor("train_mse").maximize()),
+    }
+}
+
+#[test]
+fn fault_86_a_training_that_was_interrupted_goes_on_bit_for_bit() {
+    let case = Case::new();
+    for optimizer in optimizers() {
+        for variant in 0..5 {
+            let slower = variant % 2 == 1;
+            let whole = |stop: Stop, resume: bool, path: &Path| {
+                let mut network = network();
+                let mut stop = Stop { slower, ..stop };
+                let training = configure(variant, case.training(optimizer())).checkpoint(path, 3);
+                let training = if resume { training.resume(path) } else { training };
+                let history = training.callback(&mut stop).fit(&mut network, &case.train).unwrap();
+                (bits(&network), history_bits(&history), history.best, history.ended)
+            };
+            let straight = case.folder.path().join("straight");
+            let expected = whole(Stop::default(), false, &straight);
+            let steps = [1, 4, 11, 18].map(|step| Stop { after_step: Some(step), ..Stop::default() });
+            let epochs = [3].map(|epoch| Stop { after_epoch: Some(epoch), ..Stop::default() });
+            for stop in steps.into_iter().chain(epochs) {
+                let path = case.path();
+                whole(stop, false, &path);
+                let resumed = whole(Stop::default(), true, &path);
+                assert_eq!(resumed, expected, "{:?}, variant {variant}", optimizer());
+                assert_eq!(fs::read(&path).unwrap(), fs::read(&straight).unwrap(), "{:?}", optimizer());
+            }
+        }
+    }
+}
+
+#[test]
+fn more_epochs_than_planned_at_first_are_the_same_as_planning_them_at_once() {
+    let case = Case::new();
+    let train = |epochs, resume: bool| {
+        let mut network = network();
+        let training = case.training(optimizers()[1]()).epochs(epochs).checkpoint(case.path(), 1);
+        let mut training = if resume { training.resume(case.path()) } else { training };
+        let history = training.fit(&mut network, &case.train).unwrap();
+        (bits(&network), history_bits(&history))
+    };
+    let expected = train(10, false);
+    train(4, false);
+    assert_eq!(train(10, true), expected);
+    // All epochs are done: nothing happens, and the results are there.
+    assert_eq!(train(10, true), expected);
+    assert_eq!(train(2, true), expected);
+}
+
+#[test]
+fn a_finished_training_stays_finished_when_early_stopping_ended_it() {
+    let case = Case::new();
+    let train = |resume: bool| {
+        let mut network = network();
+        let early = EarlyStopping::new(2).monitor("train_mse").maximize();
+        let training = case.training(optimizers()[2]()).early_stopping(early).checkpoint(case.path(), 1);
+        let mut training = if resume { training.resume(case.path()) } else { training };
+        let history = training.fit(&mut network, &case.train).unwrap();
+        (bits(&network), history_bits(&history), history.best, history.ended)
+    };
+    let expected = train(false);
+    assert_eq!((expected.2, expected.3), (Some(0), Ending::EarlyStopping));
+    assert_eq!(train(true), expected);
+}
+
+/// Counts how often a file is replaced, by its inode.
+#[cfg(unix)]
+#[test]
+fn fault_84_the_stop_flag_leaves_a_checkpoint_written_once() {
+    use std::os::unix::fs::MetadataExt;
+    /// Sets the flag in the middle of the second epoch, and remembers which file was there then.
+    struct Interrupt(Arc<AtomicBool>, PathBuf, u64);
+    impl Callback<f32> for Interrupt {
+        fn on_step_end(&mut self, step: &mut StepEnd<'_, f32>) -> CallbackResult {
+            if step.step == 6 {
+                self.0.store(true, Ordering::Relaxed);
+                self.2 = fs::metadata(&self.1)?.ino();
+                // The old file stays on the disk under another name, so that its inode is not used again.
+                fs::hard_link(&self.1, self.1.with_extension("old"))?;
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let (case, flag) = (Case::new(), Arc::new(AtomicBool::new(false)));
+    let mut interrupt = Interrupt(flag.clone(), case.path(), 0);
+    let mut network = network();
+    let history = case
+        .training(optimizers()[1]())
+        .checkpoint(case.path(), 1)
+        .stop_flag(flag)
+        .callback(&mut interrupt)
+        .fit(&mut network, &case.train)
+        .unwrap();
+    assert_eq!((history.ended, history.epochs.len()), (Ending::StopFlag, 1));
+    assert_ne!(fs::metadata(case.path()).unwrap().ino(), interrupt.2);
+    let mut saved = self::network();
+    load_checkpoint_weights(case.path(), &mut saved).unwrap();
+    assert_eq!(bits(&saved), bits(&network));
+}
+
+#[test]
+fn a_training_that_diverges_leaves_the_last_good_checkpoint() {
+    struct Explode;
+    impl Callback<f32> for Explode {
+        fn on_step_end(&mut self, step: &mut StepEnd<'_, f32>) -> CallbackResult {
+            if step.step == 9 {
+                *step.learning_rate = 1e38;
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let case = Case::new();
+    let mut network = network();
+    let mut explode = Explode;
+    let mut training = case.training(optimizers()[0]()).checkpoint(case.path(), 1).callback(&mut explode);
+    let error = training.fit(&mut network, &case.train).unwrap_err();
+    assert!(matches!(error, Error::Diverged { epoch: 3, .. }), "{error}");
+    assert_eq!(training.history().epochs.len(), 2);
+    let resumed =
+        case.training(optimizers()[0]()).epochs(2).resume(case.path()).fit(&mut network, &case.train);
+    assert_eq!(resumed.unwrap().epochs.len(), 2);
+    assert!(network.params().iter().all(|w| w.is_finite()));
+}
+
+/// A checkpoint after two of eight epochs.
+fn interrupted(case: &Case) {
+    let mut stop = Stop { after_epoch: Some(2), ..Stop::default() };
+    case.training(optimizers()[2]())
+        .checkpoint(case.path(), 1)
+        .callback(&mut stop)
+        .fit(&mut network(), &case.train)
+        .unwrap();
+}
+
+/// The error of resuming, after which nothing may have changed.
+fn refused(case: &Case, mut training: Train<'_>, data: &Dataset<f32>) -> FileProblem {
+    let mut network = network().with_seed(77);
+    let before = bits(&network);
+    let error = training.fit(&mut network, data).unwrap_err();
+    assert_eq!(bits(&network), before);
+    let Error::File(file) = error else { panic!("{error}") };
+    assert_eq!(file.path, case.path().display().to_string());
+    file.problem
+}
+
+#[test]
+fn fault_78_and_87_another_training_is_refused_and_the_difference_named() {
+    let case = Case::new();
+    interrupted(&case);
+    let adam = || case.training(optimizers()[2]()).resume(case.path());
+    let refuse = |training: Train<'_>, data: &Dataset<f32>, expected: &str, words: [&str; 2]| match refused(
+        &case, training, data,
+    ) {
+        FileProblem::OtherTraining { setting, saved, given } => {
+            assert_eq!(setting, expected);
+            assert!(saved.contains(words[0]) && given.contains(words[1]), "{saved} and {given}");
+        }
+        other => panic!("{other}"),
+    };
+    let data = &case.train;
+    let with = |optimizer: Any| case.training(optimizer).resume(case.path());
+    let expected = "Adam(betas 0.9 and 0.999, eps 0.00000001, weight decay 0.001)";
+    refuse(with(Box::new(AdamW::new(0.01).weight_decay(1e-3))), data, "optimizer", [expected, "AdamW(betas"]);
+    refuse(with(Box::new(Adam::new(0.01))), data, "optimizer", [expected, "weight decay 0)"]);
+    refuse(with(Box::new(Sgd::new(0.01))), data, "optimizer", [expected, "SGD(momentum 0"]);
+    refuse(with(Box::new(Adam::new(0.02).weight_decay(1e-3))), data, "learning rate", ["0.01", "0.02"]);
+    refuse(adam().batch_size(17), data, "batch size", ["16", "17"]);
+    refuse(adam().seed(10), data, "seed", ["9", "10"]);
+    refuse(adam().schedule(Cosine::new(8)), data, "schedule", ["none", "Cosine"]);
+    refuse(adam().clip(Clip::Norm(1.0)), data, "clipping", ["none", "Norm(1.0)"]);
+    refuse(adam().early_stopping(EarlyStopping::new(3)), data, "early stopping", ["none", "EarlyStopping"]);
+    refuse(adam().metric("again", mse), data, "measured values", ["train_mse", "train_again"]);
+    refuse(adam().sample_weights(&[1.0; 60]), data, "sample weights", ["none", "60 weights"]);
+    refuse(adam().validation(&case.train), data, "validation data", ["15 rows", "60 rows"]);
+    let fewer = case.train.select(&(0..59).collect::<Vec<_>>()).unwrap();
+    refuse(adam(), &fewer, "training data", ["60 rows", "59 rows"]);
+    let mut y = case.train.y().to_owned();
+    y[[31, 0]] += 1e-5;
+    let nudged = Dataset::new(case.train.x().to_owned(), y).unwrap();
+    refuse(adam(), &nudged, "training data", ["60 rows", "60 rows"]);
+
+    // The weights alone can be had, whatever the optimizer is.
+    let mut network = network();
+    load_checkpoint_weights(case.path(), &mut network).unwrap();
+    let mut expected = self::network();
+    case.training(optimizers()[2]()).epochs(2).fit(&mut expected, data).unwrap();
+    assert_eq!(bits(&network), bits(&expected));
+}
+
+/// Changes the file and says what resuming makes of it.
+fn broken(change: impl FnOnce(&mut TensorFile)) -> FileProblem {
+    let case = Case::new();
+    interrupted(&case);
+    let mut file = TensorFile::open(case.path()).unwrap();
+    change(&mut file);
+    file.save(case.path()).unwrap();
+    refused(&case, case.training(optimizers()[2]()).resume(case.path()), &case.train)
+}
+
+const KEY: &str = "geartrain.checkpoint";
+
+fn rewrite(file: &mut TensorFile, from: &str, to: &str) {
+    let text = file.metadata(KEY).unwrap().to_string();
+    assert!(text.contains(from), "{text}");
+    file.set_metadata(KEY, text.replace(from, to));
+}
+
+#[test]
+fn fault_77_a_newer_format_is_refused_with_both_versions() {
+    let problem = broken(|file| rewrite(file, "\"version\":1", "\"version\":2"));
+    assert!(matches!(problem, FileProblem::NewerVersion { got: 2, newest: 1 }), "{problem}");
+    assert!(
+        problem.to_string().contains("version 2") && problem.to_string().contains("up to 1"),
+        "{problem}"
+    );
+    // Whatever else a newer version says, the number is what counts.
+    let problem = broken(|file| file.set_metadata(KEY, "{\"version\": 99999999999999, \"new\": []}"));
+    assert!(matches!(problem, FileProblem::NewerVersion { newest: 1, .. }), "{problem}");
+}
+
+#[test]
+fn a_checkpoint_that_does_not_add_up_is_refused() {
+    for (from, to) in [
+        ("\"epoch\":2", "\"epoch\":3"),
+        ("\"batch\":0", "\"batch\":5"),
+        ("\"batch\":0", "\"batch\":-1"),
+        ("\"step\":8", "\"step\":18446744073709551615"),
+        ("\"epoch\":2", "\"epoch\":18446744073709551615"),
+        ("\"optimizer_steps\":8", "\"optimizer_steps\":null"),
+        ("\"step\":8", "\"stepp\":8"),
+        ("\"version\":1", "\"version\":\"1\""),
+    ] {
+        let problem = broken(|file| rewrite(file, from, to));
+        assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{to}: {problem}");
+    }
+    for text in ["", "{", "[1]", "null", &"[".repeat(100_000)] {
+        let problem = broken(|file| file.set_metadata(KEY, text));
+        assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{problem}");
+    }
+    let problem = broken(|file| *file = TensorFile::new());
+    assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{problem}");
+}
+
+#[test]
+fn missing_unexpected_and_wrong_tensors_are_listed() {
+    let mismatch = |change: fn(&mut TensorFile)| match broken(change) {
+        FileProblem::Mismatch(mismatch) => mismatch,
+        other => panic!("{other}"),
+    };
+    let missing = mismatch(|file| drop(file.split_off("weights/0.")));
+    assert_eq!(missing.missing, ["0.weight", "0.bias"]);
+    let missing = mismatch(|file| drop(file.split_off("optimizer/second/5.b")));
+    assert_eq!(missing.missing, ["5.bias"]);
+    let extra = ndarray::arr1(&[1.0_f32]).into_dyn();
+    let unexpected = broken(|file| file.insert("extra", extra.view()).unwrap()).to_string();
+    assert!(unexpected.contains("unexpected: `extra`"), "{unexpected}");
+    let wrong = broken(|file| {
+        drop(file.split_off("weights/5.bias"));
+        file.insert("weights/5.bias", ndarray::arr1(&[1.0_f32, 2.0]).into_dyn().view()).unwrap();
+    });
+    assert!(wrong.to_string().contains("`5.bias` should be (1), is (2)"), "{wrong}");
+    for name in ["history", "numbers"] {
+        let problem = broken(|file| drop(file.split_off(name)));
+        assert!(
+            matches!(&problem, FileProblem::UnknownTensor { name: missing, .. } if missing == name),
+            "{problem}"
+        );
+        let problem = broken(|file| {
+            drop(file.split_off(name));
+            file.insert(name, ndarray::arr1(&[1.0_f64]).into_dyn().view()).unwrap();
+        });
+        assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{problem}");
+    }
+}
+
+#[test]
+fn fault_76_weights_that_are_not_finite_are_refused() {
+    let problem = broken(|file| {
+        drop(file.split_off("weights/5.bias"));
+        file.insert("weights/5.bias", ndarray::arr1(&[f32::NAN]).into_dyn().view()).unwrap();
+    });
+    assert!(matches!(&problem, FileProblem::NonFinite { name, .. } if name == "5.bias"), "{problem}");
+}
+
+#[test]
+fn fault_79_other_files_and_no_file_are_refused() {
+    let case = Case::new();
+    let resume = || refused(&case, case.training(optimizers()[2]()).resume(case.path()), &case.train);
+    assert!(matches!(resume(), FileProblem::Io { .. }));
+    fs::write(case.path(), b"PK\x03\x04 and then a pickle").unwrap();
+    assert!(resume().to_string().contains("safetensors.torch.save_file"));
+    network().save(case.path()).unwrap();
+    assert!(matches!(resume(), FileProblem::NotACheckpoint { .. }));
+    let mut network = network();
+    assert!(load_checkpoint_weights(case.path(), &mut network).is_err());
+}
+
+#[test]
+fn a_checkpoint_cut_off_anywhere_is_refused() {
+    let case = Case::new();
+    interrupted(&case);
+    let bytes = fs::read(case.path()).unwrap();
+    for length in (0..bytes.len()).step_by(97).chain(bytes.len() - 9..bytes.len()) {
+        fs::write(case.path(), &bytes[..length]).unwrap();
+        refused(&case, case.training(optimizers()[2]()).resume(case.path()), &case.train);
+    }
+}
+
+#[test]
+fn fault_80_and_81_a_checkpoint_that_cannot_be_written_is_an_error_and_the_old_one_stays() {
+    let case = Case::new();
+    let fit = |path: &Path, every| {
+        let mut network = network();
+        let mut training = case.training(optimizers()[2]()).epochs(4).checkpoint(path, every);
+        let error = training.fit(&mut network, &case.train).unwrap_err();
+        (error, training.history().epochs.len())
+    };
+    let (error, epochs) = fit(case.folder.path(), 2);
+    assert!(error.to_string().ends_with("this is not a file"), "{error}");
+    assert_eq!(epochs, 2, "what was measured is still there");
+    let (error, _) = fit(&case.folder.path().join("missing/run"), 1);
+    assert!(matches!(error, Error::File(_)), "{error}");
+    let (error, _) = fit(&case.path(), 0);
+    assert!(matches!(error, Error::Argument { argument: "epochs between checkpoints", .. }), "{error}");
+
+    interrupted(&case);
+    let before = fs::read(case.path()).unwrap();
+    let mut permissions = fs::metadata(case.path()).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(case.path(), permissions).unwrap();
+    let (error, _) = fit(&case.path(), 1);
+    assert!(error.to_string().ends_with("the file is write protected"), "{error}");
+    assert_eq!(fs::read(case.path()).unwrap(), before);
+}

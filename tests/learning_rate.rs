@@ -1,0 +1,128 @@
+//! The learning rate finder does what it says, and leaves the model alone.
+
+use geartrain::data::{Batches, Dataset, toy};
+use geartrain::layers::{BatchNorm, Dropout};
+use geartrain::optim::Adam;
+use geartrain::prelude::*;
+use geartrain::train::{LearningRateCurve, LearningRateFinder, RatePoint};
+use ndarray::Array2;
+
+fn network() -> Network<f64> {
+    let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
+    Network::new(layers, 1).unwrap().with_seed(2)
+}
+
+fn data() -> Dataset<f64> {
+    toy::sine(200, 0.1, 2).unwrap()
+}
+
+#[test]
+fn the_curve_is_that_of_training_by_hand_with_growing_rates() {
+    let (network, data) = (network(), data());
+    let finder = LearningRateFinder::new().range(1e-4, 0.1).steps(31).batch_size(50).seed(4);
+    let curve = finder.run(&network, MeanSquaredError, Sgd::new(123.0).momentum(0.5), &data).unwrap();
+    assert_eq!(curve.points.len(), 31);
+
+    let (mut copy, mut sgd) = (network.clone(), Sgd::new(0.0).momentum(0.5));
+    let mut batches = Batches::new(&data, 50, 4).unwrap();
+    let (mut losses, mut rates): (Vec<f64>, Vec<f64>) = (vec![], vec![]);
+    for step in 0..32 {
+        if step % 4 == 0 {
+            batches.shuffle(step / 4);
+        }
+        let (x, y) = batches.get(step as usize % 4);
+        let pass = copy.loss_and_gradients(&MeanSquaredError, x, y).unwrap();
+        // Three decades in thirty steps.
+        let rate = 1e-4 * 10_f64.powf(step as f64 / 10.0);
+        sgd.set_learning_rate(rate);
+        sgd.step(copy.params_mut(), &pass.grads).unwrap();
+        losses.push(pass.loss);
+        rates.push(rate);
+    }
+    for (i, point) in curve.points.iter().enumerate() {
+        approx::assert_relative_eq!(point.rate, rates[i], max_relative = 1e-12);
+        approx::assert_relative_eq!(point.loss, losses[i + 1], max_relative = 1e-9);
+        let weights: Vec<f64> = (0..=i).map(|age| 0.9_f64.powi(age as i32)).collect();
+        let sum: f64 = (0..=i).map(|age| weights[age] * losses[i + 1 - age]).sum();
+        approx::assert_relative_eq!(point.smooth, sum / weights.iter().sum::<f64>(), max_relative = 1e-9);
+    }
+}
+
+#[test]
+fn the_model_is_never_touched() {
+    let layers = Sequential::new()
+        .then(Linear::new(1, 8))
+        .then(BatchNorm::new(8))
+        .then(Dropout::new(0.5))
+        .then(Linear::new(8, 1));
+    let network = Network::<f64>::new(layers, 1).unwrap();
+    let before = network.params().to_vec();
+    LearningRateFinder::new().run(&network, MeanSquaredError, Adam::new(1.0), &data()).unwrap();
+    assert_eq!(network.params(), before);
+}
+
+#[test]
+fn the_test_ends_where_the_loss_explodes_and_every_number_is_finite() {
+    let finder = LearningRateFinder::new().range(1e-3, 1e200).steps(500);
+    let curve = finder.run(&network(), MeanSquaredError, Sgd::new(0.0), &data()).unwrap();
+    let RatePoint { rate, smooth, .. } = curve.points[curve.points.len() - 1];
+    assert!(rate < 1e4, "{rate}");
+    assert!(smooth > curve.points[0].smooth, "{smooth}");
+    assert!(curve.points.iter().all(|p| p.rate.is_finite() && p.loss.is_finite() && p.smooth.is_finite()));
+    // Where the very first step leads to infinity there is no point at all.
+    let finder = LearningRateFinder::new().range(1e300, 1e301);
+    let curve = finder.run(&network(), MeanSquaredError, Sgd::new(0.0), &data()).unwrap();
+    assert!(curve.points.len() < 3, "{:?}", curve.points);
+    assert_eq!(curve.suggestion(), None);
+}
+
+#[test]
+fn the_suggestion_trains_well() {
+    let (network, data) = (network(), data());
+    let curve = LearningRateFinder::new().run(&network, MeanSquaredError, Sgd::new(0.0), &data).unwrap();
+    let suggestion = curve.suggestion().unwrap();
+    let loss = |rate: f64| {
+        let mut network = network.clone();
+        Training::new(MeanSquaredError, Sgd::new(rate)).epochs(10).quiet().fit(&mut network, &data).unwrap();
+        network.loss(&MeanSquaredError, data.x(), data.y()).unwrap()
+    };
+    assert!(loss(suggestion) < 0.5 * loss(suggestion / 100.0), "suggested {suggestion}");
+}
+
+#[test]
+fn the_suggestion_is_the_steepest_point_before_the_lowest() {
+    // A valley in the logarithm of the rate: flat, then down with its steepest slope at point 30, then up.
+    let curve = |smooth: fn(f64) -> f64| LearningRateCurve {
+        points: (0..60)
+            .map(|i| RatePoint {
+                rate: 10_f64.powf(f64::from(i) / 10.0 - 5.0),
+                loss: f64::NAN,
+                smooth: smooth(f64::from(i)),
+            })
+            .collect(),
+    };
+    let valley = curve(|i| if i < 50.0 { 1.0 - 0.5 * ((i - 30.0) / 4.0).tanh() } else { i });
+    assert_eq!(valley.suggestion(), Some(valley.points[30].rate));
+    assert_eq!(curve(|_| 1.0).suggestion(), None);
+    assert_eq!(curve(|i| 1.0 + i).suggestion(), None);
+    assert_eq!(curve(|i| 1.0 - i / 2000.0).suggestion(), None, "a fall of 2.5 % is no fall");
+    assert_eq!(LearningRateCurve { points: vec![] }.suggestion(), None);
+}
+
+#[test]
+fn arguments_are_checked() {
+    let (network, data) = (network(), data());
+    let run = |finder: LearningRateFinder, data: &Dataset<f64>| {
+        finder.run(&network, MeanSquaredError, Sgd::new(0.0), data).map(|curve| curve.points.len())
+    };
+    let new = LearningRateFinder::new;
+    for (from, to) in [(0.0, 1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, 0.1), (f64::NAN, 1.0), (1.0, f64::INFINITY)]
+    {
+        assert!(matches!(run(new().range(from, to), &data), Err(Error::Argument { .. })), "{from} to {to}");
+    }
+    assert!(matches!(run(new().steps(1), &data), Err(Error::Argument { argument: "steps", .. })));
+    assert!(run(new().batch_size(0), &data).is_err());
+    assert_eq!(run(new().range(1e-9, 1e-8).steps(2), &data).unwrap(), 2);
+    let wide = Dataset::new(Array2::zeros((5, 2)), Array2::zeros((5, 1))).unwrap();
+    assert!(matches!(run(new(), &wide), Err(Error::Layer { .. })));
+}
