@@ -499,7 +499,7 @@ fn every_kind_comes_back<F: Scalar>() {
     let x = Array2::from_shape_fn((4, 3), |(r, c)| F::of(r as f64 - 1.3 * c as f64));
     for layers in every_kind::<F>() {
         let mut network = Network::new(layers, 3).unwrap().with_seed(8);
-        network.params_mut().iter_mut().for_each(|p| *p = *p + F::of(0.1));
+        network.params_mut().iter_mut().for_each(|p| *p += F::of(0.1));
         let loaded =
             Loader::new().predictor_from::<F>(&Predictor::new(network.clone()).to_tensors().unwrap());
         let loaded = loaded.unwrap().into_network();
