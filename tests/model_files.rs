@@ -4,6 +4,7 @@ use std::fs;
 
 use geartrain::data::{Standardize, toy};
 use geartrain::io::{FileProblem, TensorFile};
+use geartrain::layers::*;
 use geartrain::prelude::*;
 use geartrain::{Cache, LayerSpec, Loader, Mode, ParamSpec, Saved};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, array};
@@ -465,6 +466,57 @@ fn tensors_of_both_types_share_a_file() {
     assert!(matches!(state.get::<f32>("b"), Err(FileProblem::Mismatch(_))));
     let problem = state.get::<f64>("c").unwrap_err().to_string();
     assert_eq!(problem, "there is no tensor `c`; there are: b, number");
+}
+
+/// One of each kind, three features wide.
+fn every_kind<F: Scalar>() -> Vec<Sequential<F>> {
+    let one = Sequential::new;
+    vec![
+        one(),
+        one().then(Linear::new(3, 3)),
+        one().then(Linear::new(3, 3).without_bias()),
+        one().then(Sigmoid),
+        one().then(Tanh),
+        one().then(ReLU),
+        one().then(LeakyReLU::new(0.3)),
+        one().then(ELU::new(0.7)),
+        one().then(SELU),
+        one().then(GELU),
+        one().then(GELUTanh),
+        one().then(SiLU),
+        one().then(Softplus),
+        one().then(Identity),
+        one().then(Softmax),
+        one().then(LayerNorm::new(3).eps(0.1)),
+        one().then(BatchNorm::new(3).eps(0.1).momentum(0.3)),
+        one().then(Dropout::new(0.3)),
+        one().then(Residual::new(one().then(Linear::new(3, 3))).scale(1.0 / 3.0)),
+        one().then(one().then(Tanh)).then(Linear::new(3, 3)),
+    ]
+}
+
+fn every_kind_comes_back<F: Scalar>() {
+    let x = Array2::from_shape_fn((4, 3), |(r, c)| F::of(r as f64 - 1.3 * c as f64));
+    for layers in every_kind::<F>() {
+        let mut network = Network::new(layers, 3).unwrap().with_seed(8);
+        network.params_mut().iter_mut().for_each(|p| *p += F::of(0.1));
+        let loaded =
+            Loader::new().predictor_from::<F>(&Predictor::new(network.clone()).to_tensors().unwrap());
+        let loaded = loaded.unwrap().into_network();
+        assert_eq!(loaded.layer().spec(), network.layer().spec());
+        // In training, too: options that only matter there are kept.
+        let pass =
+            |network: &Network<F>| network.loss_and_gradients(&MeanSquaredError, x.view(), x.view()).unwrap();
+        let (before, after) = (pass(&network), pass(&loaded));
+        assert_eq!(loaded.predict(x.view()).unwrap(), network.predict(x.view()).unwrap(), "{network:?}");
+        assert_eq!((before.output, before.grads), (after.output, after.grads), "{network:?}");
+    }
+}
+
+#[test]
+fn a_layer_of_every_kind_comes_back() {
+    every_kind_comes_back::<f32>();
+    every_kind_comes_back::<f64>();
 }
 
 #[test]
