@@ -43,6 +43,11 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// What kind of function this is, for those who reason about a layer instead of running it. Default: not known.
+    fn kind(&self) -> Kind {
+        Kind::Opaque
+    }
+
     /// `y = f(x; params)`. Under [`Mode::Train`], keeps in `cache` what `backward` needs besides `x` and `y`.
     fn forward(&self, params: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode);
 
@@ -104,4 +109,28 @@ pub struct Child<'a, F> {
     pub layer: &'a dyn Layer<F>,
     /// Features per row that it reads.
     pub inputs: usize,
+}
+
+/// What kind of function a layer is: what the [gradient laboratory](crate::lab) needs to know to look inside a container
+/// and to predict how a layer changes signals and gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `y = φ(x)` on every number alone. Whatever implements [`Elementwise`](crate::layers::Elementwise) is this.
+    Elementwise,
+    /// `y = x Wᵀ + b`, its parameters being `weight`, `outputs × inputs`, and perhaps `bias`.
+    Linear,
+    /// Its children one after the other.
+    Sequence,
+    /// `y = x + scale · child(x)`.
+    Skip {
+        /// What the only child's output is multiplied by.
+        scale: f64,
+    },
+    /// Every row brought to mean 0 and variance 1.
+    LayerNorm,
+    /// Every column brought to mean 0 and variance 1.
+    BatchNorm,
+    /// Nothing is known about it.
+    Opaque,
 }

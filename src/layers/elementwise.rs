@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
-use crate::{Error, Layer, Mode, Saved, Scalar};
+use crate::{Error, Kind, Layer, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
 ///
@@ -36,6 +36,10 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
         Ok(inputs)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Elementwise
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
