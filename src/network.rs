@@ -225,7 +225,7 @@ impl<F: Scalar> Network<F> {
         self.layer.backward(&self.params, Saved { x, y, cache }, dy, grads, dx);
     }
 
-    fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
+    pub(crate) fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
             self.layer.output_features(x.ncols())?;
             // Layers that read any width cannot object, but the parameters behind them were laid out for one.

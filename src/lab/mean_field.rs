@@ -97,7 +97,7 @@ impl<'a> MeanField<'a> {
     /// The correlation map: two inputs whose `z` have mean square `q` and correlation `c` in one layer have this
     /// correlation in the next, `(σw² E φ(u) φ(v) + σb²) / q'`.
     pub fn next_correlation(&self, q: f64, c: f64) -> f64 {
-        let (product, _) = products(self.activation, q, q, c.clamp(-1.0, 1.0));
+        let product = products(self.activation, q, c.clamp(-1.0, 1.0)).values;
         (self.weight_variance * product + self.bias_variance) / self.next_q(q)
     }
 

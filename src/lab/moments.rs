@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::quadrature::{normal_rule, rule_with_kink, rule_with_step};
 use crate::cache::Cache;
-use crate::{Error, Kind, Layer, Mode, Saved};
+use crate::{Error, Kind, Layer, Mode, Saved, Scalar};
 
 /// Expectations of an activation `φ` and of its slope over `z ~ N(0, q)`, by quadrature to about 15 digits.
 ///
@@ -62,11 +62,11 @@ pub(super) fn check(activation: &dyn Layer<f64>) -> Result<(), Error> {
 }
 
 /// [`Moments::of`] for a layer that was checked.
-pub(super) fn moments(activation: &dyn Layer<f64>, q: f64) -> Moments {
+pub(super) fn moments<F: Scalar>(activation: &dyn Layer<F>, q: f64) -> Moments {
     let scale = q.sqrt();
     let rule = normal_rule();
     let z = Array2::from_shape_fn((rule.len(), 1), |(i, _)| scale * rule[i].0);
-    let (values, slopes) = evaluate(activation, z.view());
+    let (values, slopes) = evaluate_at(activation, &z);
     let mut sum = [0.0; 6];
     for (((&value, &slope), &z), &(_, weight)) in values.iter().zip(&slopes).zip(&z).zip(rule) {
         let (v2, s2) = (value * value, slope * slope);
@@ -80,7 +80,7 @@ pub(super) fn moments(activation: &dyn Layer<f64>, q: f64) -> Moments {
 }
 
 /// `φ` and `φ'` at every entry of `z`, by the layer's own passes.
-fn evaluate(activation: &dyn Layer<f64>, z: ArrayView2<f64>) -> (Array2<f64>, Array2<f64>) {
+pub(super) fn evaluate<F: Scalar>(activation: &dyn Layer<F>, z: ArrayView2<F>) -> (Array2<F>, Array2<F>) {
     let mut cache = Cache::new();
     let (mut values, mut slopes) = (Array2::zeros(z.dim()), Array2::zeros(z.dim()));
     activation.forward(&[], z, values.view_mut(), &mut cache, Mode::Train);
@@ -90,39 +90,54 @@ fn evaluate(activation: &dyn Layer<f64>, z: ArrayView2<f64>) -> (Array2<f64>, Ar
     (values, slopes)
 }
 
-/// `E φ(u) φ(v)` and `E φ'(u) φ'(v)` for normal `u`, `v` with variances `q`, `r` and correlation `c` in [−1, 1].
-pub(super) fn products(activation: &dyn Layer<f64>, q: f64, r: f64, c: f64) -> (f64, f64) {
-    // v = √r (c x + √(1−c²) y) crosses a kink at 0 where y = −c x / √(1−c²). The outer rule meets the same kink at x = 0.
+/// The same in `f64`, for points that are.
+fn evaluate_at<F: Scalar>(activation: &dyn Layer<F>, z: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+    let (values, slopes) = evaluate(activation, z.mapv(F::of).view());
+    (values.mapv(F::as_f64), slopes.mapv(F::as_f64))
+}
+
+/// Expectations over two normal variables `u`, `v` with mean square `q` and correlation `c`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Products {
+    /// `E φ(u) φ(v)`.
+    pub values: f64,
+    /// `E φ'(u) φ'(v)`.
+    pub slopes: f64,
+    /// `E φ'(u)² φ'(v)²`.
+    pub slope_squares: f64,
+}
+
+pub(super) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> Products {
+    // u = √q x and v = √q (c x + √(1−c²) y) with independent x, y
     let rest = ((1.0 - c) * (1.0 + c)).max(0.0).sqrt();
-    if rest < 1e-9 {
-        let x = Array2::from_shape_fn((normal_rule().len(), 1), |(i, _)| normal_rule()[i].0);
-        let (u, du) = evaluate(activation, (&x * q.sqrt()).view());
-        let (v, dv) = evaluate(activation, (&x * (c.signum() * r.sqrt())).view());
-        let mean = |a: &Array2<f64>, b: &Array2<f64>| {
-            normal_rule().iter().zip(a.iter().zip(b)).map(|(&(_, w), (a, b))| w * a * b).sum()
-        };
-        return (mean(&u, &v), mean(&du, &dv));
-    }
-    let outer = rule_with_step(rest);
+    // where they are almost the same variable, the inner expectation has a single point
+    let alike = rest < 1e-9;
+    let outer = if alike { normal_rule().to_vec() } else { rule_with_step(rest) };
     let x = Array2::from_shape_fn((outer.len(), 1), |(i, _)| q.sqrt() * outer[i].0);
-    let (u, du) = evaluate(activation, x.view());
-    let mut points = Vec::with_capacity(outer.len() * 240);
-    let mut weights = Vec::with_capacity(points.capacity());
+    let (mut points, mut weights) = (Vec::new(), Vec::new());
     for &(x, _) in &outer {
-        for (y, weight) in rule_with_kink(-c * x / rest) {
-            points.push(r.sqrt() * (c * x + rest * y));
+        // v crosses a kink at 0 where y = −c x / √(1−c²); u does so at x = 0
+        let inner = if alike { vec![(0.0, 1.0)] } else { rule_with_kink(-c * x / rest).collect() };
+        for (y, weight) in inner {
+            points.push(q.sqrt() * (c * x + rest * y));
             weights.push(weight);
         }
     }
     let columns = points.len() / outer.len();
     let points = Array2::from_shape_vec((outer.len(), columns), points).expect("one row per outer point");
-    let (v, dv) = evaluate(activation, points.view());
-    let mut sum = (0.0, 0.0);
+    let ((u, du), (v, dv)) = (evaluate_at(activation, &x), evaluate_at(activation, &points));
+    let mut sum = Products { values: 0.0, slopes: 0.0, slope_squares: 0.0 };
     for (i, &(_, weight)) in outer.iter().enumerate() {
-        let weights = &weights[i * columns..(i + 1) * columns];
-        let inner = |values: &Array2<f64>| values.row(i).iter().zip(weights).map(|(v, w)| v * w).sum::<f64>();
-        sum.0 += weight * u[[i, 0]] * inner(&v);
-        sum.1 += weight * du[[i, 0]] * inner(&dv);
+        let mut inner = [0.0; 3];
+        for (j, w) in weights[i * columns..(i + 1) * columns].iter().enumerate() {
+            let (value, slope) = (v[[i, j]], dv[[i, j]]);
+            inner[0] += w * value;
+            inner[1] += w * slope;
+            inner[2] += w * slope * slope;
+        }
+        sum.values += weight * u[[i, 0]] * inner[0];
+        sum.slopes += weight * du[[i, 0]] * inner[1];
+        sum.slope_squares += weight * du[[i, 0]].powi(2) * inner[2];
     }
     sum
 }

@@ -6,7 +6,7 @@ use std::f64::consts::{PI, SQRT_2};
 use geartrain::Scalar;
 use geartrain::layers::Elementwise;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Identity;
 
 impl Elementwise for Identity {
@@ -19,7 +19,7 @@ impl Elementwise for Identity {
 }
 
 /// Klambauer et al. 2017.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Selu;
 
 const SCALE: f64 = 1.050_700_987_355_480_5;
@@ -37,7 +37,7 @@ impl Elementwise for Selu {
 }
 
 /// x Φ(x).
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Gelu;
 
 impl Elementwise for Gelu {
@@ -51,7 +51,7 @@ impl Elementwise for Gelu {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Erf;
 
 impl Elementwise for Erf {
