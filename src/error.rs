@@ -55,6 +55,19 @@ pub enum Error {
         got: Shape,
     },
 
+    /// A target is no value that the loss can compare with.
+    #[error("the target in row {row}, column {column} (both from 0) must be {expected}, got {got}")]
+    Target {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        got: f64,
+    },
+
     /// An argument is outside its domain.
     #[error("{argument} must be {expected}, got {got}")]
     Argument {
@@ -69,7 +82,7 @@ pub enum Error {
     /// A parameter or gradient is NaN or infinite.
     #[error("{what} of `{name}` at {index:?} is {value}: not a finite number")]
     NonFinite {
-        /// `weight`, `gradient` or `updated weight`.
+        /// `weight`, `gradient`, `updated weight` or `statistic`.
         what: &'static str,
         /// The parameter's name.
         name: String,
@@ -101,7 +114,7 @@ pub enum Error {
         cause: Box<Error>,
     },
 
-    /// `backward` or `tangent` was called without a forward pass of this network to go back through.
+    /// `backward`, `tangent` or `fold_statistics` was called without a forward pass of this network to go back to.
     #[error("run `forward` of this network before `{call}`")]
     NoForwardPass {
         /// The call that came too early.
@@ -167,6 +180,15 @@ pub enum LayerProblem {
         got: String,
     },
 
+    /// The layer cannot be trained on so few rows: a batch of one has no spread to normalise by.
+    #[error("needs at least {needs} rows in a batch to train on, got {rows}")]
+    SmallBatch {
+        /// Rows that it needs.
+        needs: usize,
+        /// Rows that the batch has.
+        rows: usize,
+    },
+
     /// The layer has no forward mode ([`tangent`](crate::Layer::tangent)).
     #[error("has no forward mode: it does not implement `tangent`")]
     NoTangent,
@@ -191,6 +213,16 @@ impl fmt::Display for Shape {
         let sizes: Vec<String> = self.0.iter().map(usize::to_string).collect();
         write!(f, "({})", sizes.join(", "))
     }
+}
+
+/// The error of a layer made with an argument outside its domain.
+pub(crate) fn layer_argument(
+    layer: String,
+    argument: &'static str,
+    expected: &'static str,
+    got: impl fmt::Display,
+) -> Error {
+    Error::layer(layer, LayerProblem::Argument { argument, expected, got: got.to_string() })
 }
 
 /// An [`Error::Shape`] if `got` is not `expected`.

@@ -1,13 +1,14 @@
 //! The contract of a layer, and nothing else.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::params::ParamSpec;
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, random};
 
 /// A layer is a pure function of `(params, x)`: it owns its sizes, never its weights.
 ///
@@ -43,9 +44,19 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The layers inside this one, to be used in another network as well, if it holds them so. Default: none.
+    fn shared(&self) -> &[Arc<dyn Layer<F>>] {
+        &[]
+    }
+
     /// What kind of function this is, for those who reason about a layer instead of running it. Default: not known.
     fn kind(&self) -> Kind {
         Kind::Opaque
+    }
+
+    /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
+    fn smallest_batch(&self) -> usize {
+        1
     }
 
     /// `y = f(x; params)`. Under [`Mode::Train`], keeps in `cache` what `backward` needs besides `x` and `y`.
@@ -78,6 +89,13 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         let _ = (params, dparams, saved, dx, dy);
         Err(Error::layer(self.name(), LayerProblem::NoTangent))
     }
+
+    /// Folds what the last training pass saw into the parameters that are not trainable, such as running means. Called
+    /// after an optimizer step that succeeded. Default: nothing, which is right for every layer without such parameters;
+    /// containers pass it on.
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let _ = (params, cache);
+    }
 }
 
 /// What the forward pass leaves for the backward pass: its input, its output, and the layer's cache.
@@ -95,9 +113,23 @@ pub struct Saved<'a, F> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// To go back through: everything that `backward` needs is kept.
-    Train,
-    /// Only for its output: nothing is kept, so that memory does not grow with depth.
+    Train {
+        /// What all randomness of this pass and this layer follows from: the same key gives the same
+        /// [`Dropout`](crate::layers::Dropout) mask. Each layer gets a key of its own by [`child`](Mode::child).
+        key: u64,
+    },
+    /// Only for its output: nothing is kept, so that memory does not grow with depth, and nothing is random.
     Predict,
+}
+
+impl Mode {
+    /// The mode for the layer at `index` among those inside a container: the same, with a key of its own.
+    pub fn child(self, index: usize) -> Mode {
+        match self {
+            Mode::Train { key } => Mode::Train { key: random::mix(key, index as u64) },
+            Mode::Predict => Mode::Predict,
+        }
+    }
 }
 
 /// A layer inside another, as [`Layer::children`] lists it.
@@ -127,10 +159,16 @@ pub enum Kind {
         /// What the only child's output is multiplied by.
         scale: f64,
     },
-    /// Every row brought to mean 0 and variance 1.
-    LayerNorm,
-    /// Every column brought to mean 0 and variance 1.
-    BatchNorm,
+    /// Every row brought to mean 0 and variance 1; parameters `weight` and `bias`.
+    LayerNorm {
+        /// What is added to the variance.
+        eps: f64,
+    },
+    /// The same for every column.
+    BatchNorm {
+        /// What is added to the variance.
+        eps: f64,
+    },
     /// Nothing is known about it.
     Opaque,
 }

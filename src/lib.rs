@@ -13,6 +13,7 @@ pub mod loss;
 mod network;
 pub mod optim;
 pub mod params;
+mod random;
 mod scalar;
 mod summary;
 pub mod train;

@@ -3,9 +3,9 @@
 #[path = "support/activations.rs"]
 mod activations;
 
-use activations::{Erf, Gelu, Identity, Selu};
+use activations::Erf;
 use geartrain::lab::{self, MeanField, Moments, formulas};
-use geartrain::layers::{ReLU, Sigmoid, Tanh};
+use geartrain::layers::{GELU, Identity, ReLU, SELU, Sigmoid, Tanh};
 use geartrain::{Error, Layer};
 
 /// Whether `value` rounds to `printed`, half a unit in its last digit being allowed.
@@ -23,8 +23,8 @@ fn one_layer_moments_to_every_printed_digit() {
         (&ReLU, [".5", ".5", ".16667", ".5", "1"]),
         (&Tanh, [".394294", ".464403", ".15480", ".46440", ".92881"]),
         (&Sigmoid, [".293379", ".044836", ".01495", ".04484", ".08967"]),
-        (&Selu, ["1.000000", "1.071575", ".35719", "1.07157", "2.14315"]),
-        (&Gelu, [".425221", ".455851", ".15195", ".45585", ".91170"]),
+        (&SELU, ["1.000000", "1.071575", ".35719", "1.07157", "2.14315"]),
+        (&GELU, [".425221", ".455851", ".15195", ".45585", ".91170"]),
     ];
     for (activation, [square, slope, torch, xavier, he]) in rows {
         let moments = Moments::of(activation, 1.0).unwrap();

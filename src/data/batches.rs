@@ -31,6 +31,8 @@ use crate::Scalar;
 pub struct Batches<'a, F> {
     data: &'a Dataset<F>,
     seed: u64,
+    size: usize,
+    smallest: usize,
     order: Vec<usize>,
     x: Array2<F>,
     y: Array2<F>,
@@ -50,15 +52,28 @@ impl<'a, F: Scalar> Batches<'a, F> {
         Ok(Batches {
             data,
             seed,
+            size,
+            smallest: 1,
             order: (0..data.rows()).collect(),
             x: Array2::zeros((size, data.features())),
             y: Array2::zeros((size, data.outputs())),
         })
     }
 
+    /// A last batch of fewer than `rows` rows joins the one before it, which then has up to `rows − 1` rows more than the
+    /// others. A layer that cannot be trained on one row, as batch normalisation, needs `rows` to be 2.
+    pub fn smallest(mut self, rows: usize) -> Self {
+        self.smallest = rows;
+        let largest = self.order.len().min(self.size + rows.saturating_sub(1));
+        self.x = Array2::zeros((largest, self.data.features()));
+        self.y = Array2::zeros((largest, self.data.outputs()));
+        self
+    }
+
     /// Number of batches in an epoch.
     pub fn count(&self) -> usize {
-        self.order.len().div_ceil(self.x.nrows())
+        let (full, rest) = (self.order.len() / self.size, self.order.len() % self.size);
+        full + usize::from(rest > 0 && (rest >= self.smallest || full == 0))
     }
 
     /// Puts the rows into the order of an epoch.
@@ -72,8 +87,8 @@ impl<'a, F: Scalar> Batches<'a, F> {
     /// If `index` is not below [`count`](Batches::count).
     pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
         assert!(index < self.count(), "batch {index} of {}", self.count());
-        let start = index * self.x.nrows();
-        let end = self.order.len().min(start + self.x.nrows());
+        let start = index * self.size;
+        let end = if index + 1 == self.count() { self.order.len() } else { start + self.size };
         let rows = &self.order[start..end];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);

@@ -84,7 +84,7 @@ impl Subject {
     fn forward(&self, params: &[f64], x: ArrayView2<f64>, cache: &mut Cache<f64>) -> Array2<f64> {
         // What is not written stays NaN and is then equal to nothing.
         let mut y = Array2::from_elem((x.nrows(), self.outputs), f64::NAN);
-        self.layer.forward(params, x, y.view_mut(), cache, Mode::Train);
+        self.layer.forward(params, x, y.view_mut(), cache, Mode::Train { key: 1 });
         y
     }
 

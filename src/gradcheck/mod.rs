@@ -12,7 +12,7 @@
 //! ```
 //! use geartrain::{gradcheck, prelude::*};
 //! let layer = Sequential::new().then(Linear::new(3, 4)).then(Tanh).then(Linear::new(4, 2));
-//! let report = gradcheck::layer(&layer, 3)?;
+//! let report = gradcheck::layer(layer, 3)?;
 //! assert!(report.passed(), "{report}");
 //! assert!(report.worst().unwrap().relative_error < 1e-7);
 //! # Ok::<(), geartrain::Error>(())
@@ -44,8 +44,8 @@ pub struct Gradcheck {
     pub rtol: f64,
     /// Seed of the random inputs, weights and directions. Default: 0.
     pub seed: u64,
-    /// Whether the layer mixes the rows of a batch, as batch normalisation does, so that a batch cannot equal its rows
-    /// one by one. Default: false.
+    /// Whether a row's output depends on the rest of its batch, as in batch normalisation, or on its place in it, as in
+    /// dropout, so that a batch cannot equal its rows one by one. Default: false.
     pub mixes_rows: bool,
 }
 

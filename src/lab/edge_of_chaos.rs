@@ -2,7 +2,7 @@
 
 use super::moments::{check, moments};
 use crate::error::require;
-use crate::{Error, Layer};
+use crate::{Error, Layer, Scalar};
 
 /// A point of the curve `χ₁(q*) = 1` in the plane of `σw` and `σb` (Poole et al. 2016). On one side of it gradients
 /// vanish and inputs become alike (order), on the other gradients explode and neighbours part (chaos).
@@ -19,7 +19,7 @@ pub struct Critical {
 /// The point of the edge whose fixed point is `q`; `None` if that would take a negative `σb²` or a slope of 0.
 ///
 /// `χ₁ = 1` gives `σw² = 1 / E φ'²`, and the fixed point gives `σb² = q − σw² E φ²`: no equation has to be solved.
-fn at(activation: &dyn Layer<f64>, q: f64) -> Option<Critical> {
+fn at<F: Scalar>(activation: &dyn Layer<F>, q: f64) -> Option<Critical> {
     let moments = moments(activation, q);
     let weight_variance = 1.0 / moments.slope_square;
     let kept = weight_variance * moments.square;
@@ -57,6 +57,11 @@ pub fn critical(activation: &dyn Layer<f64>, bias_variance: f64) -> Result<Optio
     check(activation)?;
     let valid = bias_variance.is_finite() && bias_variance >= 0.0;
     require(valid, "bias_variance", "a finite number ≥ 0", bias_variance)?;
+    Ok(critical_of(activation, bias_variance))
+}
+
+/// The same for an activation that was checked.
+pub(super) fn critical_of<F: Scalar>(activation: &dyn Layer<F>, bias_variance: f64) -> Option<Critical> {
     let excess = |q: f64| {
         let moments = moments(activation, q);
         let kept = moments.square / moments.slope_square;
@@ -68,15 +73,15 @@ pub fn critical(activation: &dyn Layer<f64>, bias_variance: f64) -> Result<Optio
     for q in grid {
         let value = excess(q);
         if value == 0.0 {
-            return Ok(at(activation, q));
+            return at(activation, q);
         }
         if value > 0.0 {
             let Some(low) = below else { continue };
-            return Ok(at(activation, bisect(excess, low, q)));
+            return at(activation, bisect(excess, low, q));
         }
         below = (value < 0.0).then_some(q);
     }
-    Ok(None)
+    None
 }
 
 /// Where the increasing `f` crosses 0 between `low` and `high`.

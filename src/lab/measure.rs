@@ -86,8 +86,10 @@ pub struct Units {
     /// Fraction of units whose slope is 0 for every row: no gradient passes them. (A unit may only look dead in a batch of
     /// few rows.)
     pub dead: f64,
-    /// Fraction of all slopes below a twentieth of the steepest slope of the activation. Around 1/2 in a healthy ReLU
-    /// layer; in a sigmoid or tanh layer, units that are stuck at the ends of their range.
+    /// Fraction of slopes that are exactly 0: half of them, in a healthy ReLU layer.
+    pub off: f64,
+    /// Fraction of slopes below a twentieth of the steepest slope of the activation, those that are 0 included. In a
+    /// sigmoid or tanh layer, units that are stuck at the ends of their range.
     pub saturated: f64,
 }
 
@@ -190,15 +192,12 @@ impl Measurement {
     }
 
     /// `log₁₀` of `|δ|` at the first station over `|δ|` at the last: −12 when the gradient loses twelve decades on its way
-    /// down. 0 with fewer than two stations.
+    /// down, `−∞` when none of it arrives, 0 with fewer than two stations.
     pub fn decades(&self) -> f64 {
         let stations = self.stations();
-        let gradient = |i: Option<&usize>| i.map_or(1.0, |&i| self.layers[i].gradient);
-        if stations.len() < 2 {
-            0.0
-        } else {
-            (gradient(stations.first()) / gradient(stations.last())).log10()
-        }
+        let (&[first, .., _], &[_, .., last]) = (&stations[..], &stations[..]) else { return 0.0 };
+        let [first, last] = [first, last].map(|i| self.layers[i].gradient);
+        if first == 0.0 { f64::NEG_INFINITY } else { (first / last).log10() }
     }
 
     /// The mean ratio `|δ_l| / |δ_(l+1)|` from station to station.
@@ -224,7 +223,12 @@ impl Units {
         let dead = slopes.columns().into_iter().filter(|unit| unit.iter().all(F::is_zero)).count();
         let low = F::of(0.05) * steepest;
         let saturated = slopes.iter().filter(|slope| slope.abs() < low).count();
-        Units { dead: fraction(dead, slopes.ncols()), saturated: fraction(saturated, slopes.len()) }
+        let off = slopes.iter().filter(|slope| slope.is_zero()).count();
+        Units {
+            dead: fraction(dead, slopes.ncols()),
+            off: fraction(off, slopes.len()),
+            saturated: fraction(saturated, slopes.len()),
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn moments<F: Scalar>(activation: &dyn Layer<F>, q: f64) -> Moments {
 pub(super) fn evaluate<F: Scalar>(activation: &dyn Layer<F>, z: ArrayView2<F>) -> (Array2<F>, Array2<F>) {
     let mut cache = Cache::new();
     let (mut values, mut slopes) = (Array2::zeros(z.dim()), Array2::zeros(z.dim()));
-    activation.forward(&[], z, values.view_mut(), &mut cache, Mode::Train);
+    activation.forward(&[], z, values.view_mut(), &mut cache, Mode::Train { key: 0 });
     let saved = Saved { x: z, y: values.view(), cache: &mut cache };
     let ones = Array2::ones(z.dim());
     activation.backward(&[], saved, ones.view(), &mut [], Some(slopes.view_mut()));

@@ -17,8 +17,29 @@ use crate::{Error, Kind, Network, Scalar};
 pub struct Prediction {
     /// One row per layer.
     pub layers: Vec<LayerPrediction>,
-    /// What this network has that the theory does not cover, in words; numbers that depend on it are `None`, or flagged.
-    pub limits: Vec<String>,
+    /// What this network has that the theory does not cover. Numbers that depend on it are `None`, or as the limit says.
+    pub limits: Vec<Limit>,
+}
+
+/// Something that the theory does not cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// What it is, and what that means for the prediction.
+    pub what: String,
+    /// The layers that it is about: their paths and names.
+    pub layers: Vec<String>,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.layers[..] {
+            [first, .., last] if self.layers.len() > 2 => {
+                write!(f, "{first} to {last} ({} layers)", self.layers.len())?
+            }
+            layers => write!(f, "{}", layers.join(", "))?,
+        }
+        write!(f, ": {}", self.what)
+    }
 }
 
 /// What the theory says about one layer.
@@ -33,6 +54,15 @@ pub struct LayerPrediction {
     pub gradient: Option<f64>,
     /// One standard deviation of `ln |δ|` between random networks of this width.
     pub deviation: f64,
+}
+
+impl Prediction {
+    /// The [decades](super::Measurement::decades) between two of its layers, the first and the last of `stations`; `None`
+    /// if the theory does not reach so far.
+    pub fn decades(&self, stations: &[usize]) -> Option<f64> {
+        let (&[first, ..], &[.., last]) = (stations, stations) else { return None };
+        Some((self.layers[first].gradient? / self.layers[last].gradient?).log10())
+    }
 }
 
 /// What is known about the rows at one place of the network.
@@ -100,7 +130,7 @@ struct Theory<'t, 'n, F> {
     params: &'t [F],
     factors: Vec<Option<Factor>>,
     layers: Vec<LayerPrediction>,
-    limits: Vec<String>,
+    limits: Vec<Limit>,
 }
 
 impl<F: Scalar> Theory<'_, '_, F> {
@@ -125,7 +155,6 @@ impl<F: Scalar> Theory<'_, '_, F> {
 
     fn pass(&mut self, i: usize, signal: Option<Signal>) -> Option<Signal> {
         let step = &self.steps[i];
-        let name = format!("{} {}", step.path, step.layer.name());
         match step.kind {
             Kind::Linear => {
                 let weights = WeightStatistics::of(step, self.params);
@@ -134,14 +163,17 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 // |Wᵀv|² is a sum of `inputs` squares of normal numbers
                 self.factors[i] =
                     Some(Factor { rows, correlation: 1.0, one: 2.0 / inputs, two: (0.0, 2.0 / inputs) });
-                signal.map(|signal| weights.apply(signal, inputs))
+                let mut signal = weights.apply(signal?, inputs);
+                if signal.mean().powi(2) > 0.25 * signal.mean_square() {
+                    self.limit(i, "its outputs have a common mean, for instance from biases that are alike; the theory is for mean 0");
+                    signal.normal = false;
+                }
+                Some(signal)
             }
             Kind::Elementwise => {
                 let signal = signal?;
                 if !signal.normal {
-                    self.limits.push(format!(
-                        "{name} reads values that are not normally distributed: what it does to them is not predicted"
-                    ));
+                    self.limit(i, "reads values that are not normally distributed, so what it does to them is not predicted");
                     return None;
                 }
                 let all: Vec<_> = signal.rows.iter().map(|&(q, _)| moments(step.layer, q)).collect();
@@ -162,22 +194,22 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let rows = all.iter().map(|m| (m.square, m.mean)).collect();
                 Some(Signal { rows, overlap, normal: false })
             }
-            Kind::LayerNorm | Kind::BatchNorm => {
+            Kind::LayerNorm { eps } | Kind::BatchNorm { eps } => {
                 let signal = signal?;
                 let ones = |name| step.tensor(name, self.params).map(|t| (mean(t, 1), mean(t, 2)));
                 let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
                 let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
-                let by_row = step.kind == Kind::LayerNorm;
+                let by_row = matches!(step.kind, Kind::LayerNorm { .. });
                 let batch_variance = signal.mean_square() - signal.overlap;
                 let variance =
-                    |&(q, mean): &(f64, f64)| if by_row { q - mean * mean } else { batch_variance };
+                    |&(q, mean): &(f64, f64)| eps + if by_row { q - mean * mean } else { batch_variance };
                 let rows = signal.rows.iter().map(|row| gamma / variance(row)).collect();
                 self.factors[i] = Some(Factor { rows, correlation: 1.0, one: 0.0, two: (0.0, 0.0) });
                 if !by_row && step.x.nrows() < 128 {
-                    self.limits.push(format!(
-                        "{name} in a batch of {}: the theory is for large batches, small ones let gradients grow faster",
-                        step.x.nrows()
-                    ));
+                    self.limit(
+                        i,
+                        "the theory is for large batches; in smaller ones, as here, gradients grow faster",
+                    );
                 }
                 let mean = signal.mean();
                 let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
@@ -186,9 +218,17 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 Some(Signal { rows, overlap, normal: signal.normal })
             }
             _ => {
-                self.limits.push(format!("{name}: nothing is known about this layer"));
+                self.limit(i, "nothing is known about this layer");
                 None
             }
+        }
+    }
+
+    fn limit(&mut self, i: usize, what: &str) {
+        let layer = format!("{} {}", self.steps[i].path, self.steps[i].layer.name());
+        match self.limits.iter_mut().find(|limit| limit.what == what) {
+            Some(limit) => limit.layers.push(layer),
+            None => self.limits.push(Limit { what: what.into(), layers: vec![layer] }),
         }
     }
 
@@ -198,12 +238,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
         let Kind::Skip { scale } = step.kind else { unreachable!("only skip connections have a body") };
         let (x, branch) = (x?, branch?);
         if !branch.normal {
-            self.limits.push(format!(
-                "{} {}: its branch does not end in a linear layer, so the two paths of the gradient are not independent; \
-                 the prediction adds them as if they were, which is too little",
-                step.path,
-                step.layer.name()
-            ));
+            self.limit(i, "the branch does not end in a linear layer, so the two paths of the gradient are not independent; \
+                 the prediction adds them as if they were, which is too little");
         }
         // E (x + s b)² = E x² + s² E b² + 2 s E x E b: fresh weights make x and b independent but for their means
         let rows = x

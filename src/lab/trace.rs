@@ -56,10 +56,11 @@ pub(super) struct Gradients<F> {
 impl<'a, F: Scalar> Trace<'a, F> {
     pub fn new(network: &'a Network<F>, x: ArrayView2<F>) -> Result<Self, Error> {
         network.check_input(x)?;
+        network.check_batch(x.nrows())?;
         let output = x.to_owned().into_shared();
         let mut trace = Trace { network, steps: Vec::new(), output: output.clone() };
         let root = Child { name: String::new(), layer: network.layer(), inputs: network.inputs() };
-        trace.output = trace.forward("", root, 0, 0, output);
+        trace.output = trace.forward("", root, 0, 0, output, Mode::Train { key: 0 });
         Ok(trace)
     }
 
@@ -70,6 +71,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
         nesting: usize,
         mut start: usize,
         x: ArcArray2<F>,
+        mode: Mode,
     ) -> ArcArray2<F> {
         let Child { name, layer, inputs } = child;
         let path = if path.is_empty() { name } else { format!("{path}.{name}") };
@@ -78,16 +80,16 @@ impl<'a, F: Scalar> Trace<'a, F> {
         let mut cache = Cache::new();
         let y = match kind {
             Kind::Sequence => {
-                return layer.children(inputs).into_iter().fold(x, |x, child| {
+                return layer.children(inputs).into_iter().enumerate().fold(x, |x, (i, child)| {
                     let size = count(&child.layer.params());
-                    let y = self.forward(&path, child, nesting, start, x);
+                    let y = self.forward(&path, child, nesting, start, x, mode.child(i));
                     start += size;
                     y
                 });
             }
             Kind::Skip { scale } => {
                 let child = layer.children(inputs).pop().expect("a skip connection has a body");
-                let branch = self.forward(&path, child, nesting + 1, start, x.clone());
+                let branch = self.forward(&path, child, nesting + 1, start, x.clone(), mode.child(0));
                 let scale = F::of(scale);
                 ndarray::Zip::from(&x).and(&branch).map_collect(|&x, &branch| x + scale * branch)
             }
@@ -95,7 +97,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
                 let outputs = layer.output_features(inputs).expect("checked when the network was made");
                 let mut y = Array2::zeros((x.nrows(), outputs));
                 let params = &self.network.params()[start..start + count(&layer.params())];
-                layer.forward(params, x.view(), y.view_mut(), &mut cache, Mode::Train);
+                layer.forward(params, x.view(), y.view_mut(), &mut cache, mode);
                 y
             }
         };
@@ -117,15 +119,25 @@ impl<'a, F: Scalar> Trace<'a, F> {
     /// The gradients when the gradient at the network's output is `dy`.
     pub fn backward(&mut self, dy: ArrayView2<F>) -> Gradients<F> {
         let dy = dy.to_owned().into_shared();
-        let mut gradients = Gradients {
+        let mut gradients = self.no_gradients(&dy);
+        gradients.input = self.back(0, self.steps.len(), dy, &mut gradients);
+        gradients
+    }
+
+    /// The gradient at the input of step `begin` when that at the output of step `end − 1` is `dy`.
+    pub fn backward_between(&mut self, begin: usize, end: usize, dy: ArcArray2<F>) -> ArcArray2<F> {
+        let mut gradients = self.no_gradients(&dy);
+        self.back(begin, end, dy, &mut gradients)
+    }
+
+    fn no_gradients(&self, dy: &ArcArray2<F>) -> Gradients<F> {
+        Gradients {
             outputs: vec![dy.clone(); self.steps.len()],
             inputs: vec![dy.clone(); self.steps.len()],
             branches: vec![None; self.steps.len()],
             input: dy.clone(),
             params: vec![F::zero(); self.network.params().len()],
-        };
-        gradients.input = self.back(0, self.steps.len(), dy, &mut gradients);
-        gradients
+        }
     }
 
     /// Back through steps `begin..end`.

@@ -3,6 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
+use crate::error::LayerProblem;
 use crate::{Error, Kind, Layer, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
@@ -22,7 +23,7 @@ use crate::{Error, Kind, Layer, Mode, Saved, Scalar};
 ///         x + x
 ///     }
 /// }
-/// # assert!(geartrain::gradcheck::layer(&Square, 3)?.passed());
+/// # assert!(geartrain::gradcheck::layer(Square, 3)?.passed());
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 pub trait Elementwise: std::fmt::Debug + Send + Sync {
@@ -31,10 +32,19 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
 
     /// `φ'(x)`, from `x` and `y = φ(x)`, whichever is handier.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
+
+    /// Fails if the activation was made with an argument outside its domain. Default: it never was.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self) -> Result<(), LayerProblem> {
+        Ok(())
+    }
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        self.check().map_err(|problem| Error::layer(Layer::<F>::name(self), problem))?;
         Ok(inputs)
     }
 

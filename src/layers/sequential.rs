@@ -86,6 +86,10 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             .collect()
     }
 
+    fn shared(&self) -> &[Arc<dyn Layer<F>>] {
+        &self.layers
+    }
+
     fn kind(&self) -> Kind {
         Kind::Sequence
     }
@@ -113,7 +117,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             n => n - 1,
         };
         // In training, output i stays in buffer i. To predict, two buffers take turns and one child cache serves all.
-        let keep = mode == Mode::Train;
+        let keep = matches!(mode, Mode::Train { .. });
         let (outputs, children) =
             cache.parts(if keep { last } else { last.min(2) }, if keep { last + 1 } else { 1 });
         for (i, layer, range) in self.layers() {
@@ -124,9 +128,9 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             match &mut output {
                 Some(output) => {
                     let output = output.resize(x.nrows(), width(layer, &input));
-                    layer.forward(&params[range], input, output, child, mode);
+                    layer.forward(&params[range], input, output, child, mode.child(i));
                 }
-                None => layer.forward(&params[range], input, y.view_mut(), child, mode),
+                None => layer.forward(&params[range], input, y.view_mut(), child, mode.child(i)),
             }
             if let Some(output) = output {
                 outputs[slot(i)] = output;
@@ -188,5 +192,12 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             std::mem::swap(&mut before, &mut after);
         }
         Ok(())
+    }
+
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let (_, children) = cache.parts(0, self.layers.len());
+        for (i, layer, range) in self.layers() {
+            layer.fold_statistics(&mut params[range], &mut children[i]);
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::history::{Epoch, History};
 use super::progress::Progress;
 use crate::data::{Batches, Dataset};
 use crate::network::Workspace;
-use crate::{Error, Loss, Network, Optimizer, Scalar};
+use crate::{Error, Loss, Network, Optimizer, Scalar, random};
 
 /// How to train: a loss, an optimizer, and for how long.
 ///
@@ -64,13 +64,14 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Rows per step, at least 1. More than there are means one batch of all rows.
+    /// Rows per step, at least 1. More than there are means one batch of all rows. In a network that cannot be trained on
+    /// one row ([`Network::smallest_batch`]), a last batch of one row joins the batch before it.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
     }
 
-    /// Seed of the order of rows, which is another in every epoch.
+    /// Seed of the order of rows, which is another in every epoch, and of `Dropout`'s masks, others in every step.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -111,20 +112,23 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// finite; the network then keeps its last finite weights.
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         self.check(network, data)?;
-        let mut batches = Batches::new(data, self.batch_size, self.seed)?;
+        let mut batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.smallest_batch());
+        let count = batches.count();
         let mut workspace = Workspace::new();
         let mut history = History::default();
         let progress = Progress::new(self.epochs, self.quiet);
         for epoch in 0..self.epochs {
             batches.shuffle(epoch as u64);
             let mut sum = 0.0;
-            for batch in 0..batches.count() {
+            for batch in 0..count {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                     history.stopped = true;
                     return Ok(history);
                 }
                 let (x, y) = batches.get(batch);
                 let rows = x.nrows();
+                let step = (epoch * count + batch) as u64;
+                workspace.key = random::mix(self.seed, step);
                 let loss = self.step(network, x, y, &mut workspace);
                 sum += rows as f64 * loss.map_err(|error| diverged(error, epoch, batch))?;
             }
@@ -152,6 +156,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             return Err(Error::NonFiniteLoss { value: loss });
         }
         self.optimizer.step(network.params_mut(), &workspace.grads)?;
+        network.fold_statistics(workspace)?;
         Ok(loss)
     }
 
@@ -159,12 +164,15 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
         self.optimizer.check()?;
         network.layout().check_finite("weight", network.params())?;
+        network.check_batch(self.batch_size.max(1).min(data.rows()))?;
         for data in [Some(data), self.validation].into_iter().flatten() {
             if !self.allow_non_finite {
                 data.check_finite()?;
             }
-            let first = s![..1, ..];
-            network.loss(&self.loss, data.x().slice(first), data.y().slice(first))?;
+            let output = network.predict(data.x().slice(s![..1, ..]))?;
+            // Every target is checked here, so that an error names its row in the data, not in a shuffled batch.
+            let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
+            self.loss.check(outputs, data.y())?;
         }
         Ok(())
     }
