@@ -198,7 +198,11 @@ impl fmt::Display for Cause {
         let names = join(factors.iter().map(|f| f.0.to_string()).collect());
         let values = join(factors.iter().map(|f| format!("{:.3}", f.1)).collect());
         let product = self.slopes * self.weights * self.others * self.alignment;
-        write!(f, "{names} = {values} = {product:.3}")
+        match factors.len() {
+            0 => write!(f, "{product:.3}"),
+            1 => write!(f, "{names} = {product:.3}"),
+            _ => write!(f, "{names} = {values} = {product:.3}"),
+        }
     }
 }
 

@@ -44,9 +44,14 @@ pub fn edge_of_chaos(
 ) -> Result<Vec<Critical>, Error> {
     check(activation)?;
     require(largest_q.is_finite() && largest_q > 0.0, "largest_q", "a finite number > 0", largest_q)?;
+    Ok(curve(activation, largest_q, points))
+}
+
+/// The same for an activation that was checked.
+pub(super) fn curve<F: Scalar>(activation: &dyn Layer<F>, largest_q: f64, points: usize) -> Vec<Critical> {
     // denser near 0, where the curve is steep
     let q = |i: usize| largest_q * (i as f64 / points.max(2).saturating_sub(1) as f64).powi(2);
-    Ok((0..points).filter_map(|i| at(activation, q(i))).collect())
+    (0..points).filter_map(|i| at(activation, q(i))).collect()
 }
 
 /// The smallest critical `σw²` for a given `σb²`, with `q*` between 0 and 10⁴; `None` if there is none.

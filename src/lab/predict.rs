@@ -163,17 +163,16 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 // |Wᵀv|² is a sum of `inputs` squares of normal numbers
                 self.factors[i] =
                     Some(Factor { rows, correlation: 1.0, one: 2.0 / inputs, two: (0.0, 2.0 / inputs) });
-                let mut signal = weights.apply(signal?, inputs);
-                if signal.mean().powi(2) > 0.25 * signal.mean_square() {
-                    self.limit(i, "its outputs have a common mean, for instance from biases that are alike; the theory is for mean 0");
-                    signal.normal = false;
-                }
-                Some(signal)
+                signal.map(|signal| weights.apply(signal, inputs))
             }
             Kind::Elementwise => {
                 let signal = signal?;
                 if !signal.normal {
                     self.limit(i, "reads values that are not normally distributed, so what it does to them is not predicted");
+                    return None;
+                }
+                if signal.mean().powi(2) > 0.25 * signal.mean_square() {
+                    self.limit(i, "reads values that have a common mean, for instance from biases that are alike; the theory is for mean 0");
                     return None;
                 }
                 let all: Vec<_> = signal.rows.iter().map(|&(q, _)| moments(step.layer, q)).collect();
@@ -204,7 +203,13 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let variance =
                     |&(q, mean): &(f64, f64)| eps + if by_row { q - mean * mean } else { batch_variance };
                 let rows = signal.rows.iter().map(|row| gamma / variance(row)).collect();
-                self.factors[i] = Some(Factor { rows, correlation: 1.0, one: 0.0, two: (0.0, 0.0) });
+                self.factors[i] = Some(Factor {
+                    rows,
+                    // BatchNorm takes off what the gradients of all rows have in common
+                    correlation: if by_row { 1.0 } else { 0.0 },
+                    one: 0.0,
+                    two: (0.0, 0.0),
+                });
                 if !by_row && step.x.nrows() < 128 {
                     self.limit(
                         i,
