@@ -1,6 +1,7 @@
 //! The contract of a layer, and nothing else.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -47,6 +48,16 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
     /// then a file holds the weights but not the architecture.
     fn spec(&self) -> Option<LayerSpec> {
         None
+    }
+
+    /// The layers inside this one, to be used in another network as well, if it holds them so. Default: none.
+    fn shared(&self) -> &[Arc<dyn Layer<F>>] {
+        &[]
+    }
+
+    /// What kind of function this is, for those who reason about a layer instead of running it. Default: not known.
+    fn kind(&self) -> Kind {
+        Kind::Opaque
     }
 
     /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
@@ -136,4 +147,34 @@ pub struct Child<'a, F> {
     pub layer: &'a dyn Layer<F>,
     /// Features per row that it reads.
     pub inputs: usize,
+}
+
+/// What kind of function a layer is: what the [gradient laboratory](crate::lab) needs to know to look inside a container
+/// and to predict how a layer changes signals and gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `y = φ(x)` on every number alone. Whatever implements [`Elementwise`](crate::layers::Elementwise) is this.
+    Elementwise,
+    /// `y = x Wᵀ + b`, its parameters being `weight`, `outputs × inputs`, and perhaps `bias`.
+    Linear,
+    /// Its children one after the other.
+    Sequence,
+    /// `y = x + scale · child(x)`.
+    Skip {
+        /// What the only child's output is multiplied by.
+        scale: f64,
+    },
+    /// Every row brought to mean 0 and variance 1; parameters `weight` and `bias`.
+    LayerNorm {
+        /// What is added to the variance.
+        eps: f64,
+    },
+    /// The same for every column.
+    BatchNorm {
+        /// What is added to the variance.
+        eps: f64,
+    },
+    /// Nothing is known about it.
+    Opaque,
 }

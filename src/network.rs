@@ -282,7 +282,7 @@ impl<F: Scalar> Network<F> {
         Err(layer.unwrap_or_else(|| small_batch(self.layer(), rows)))
     }
 
-    fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
+    pub(crate) fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
             self.layer.output_features(x.ncols())?;
             // Layers that read any width cannot object, but the parameters behind them were laid out for one.

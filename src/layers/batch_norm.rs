@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::{Buffer, Cache};
 use crate::error::layer_argument;
-use crate::{Error, Init, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, feature by feature (Ioffe and Szegedy
 /// 2015), as `torch.nn.BatchNorm1d`.
@@ -113,6 +113,10 @@ impl<F: Scalar> Layer<F> for BatchNorm {
 
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::BatchNorm { features: self.features, eps: self.eps, momentum: self.momentum })
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::BatchNorm { eps: self.eps }
     }
 
     fn forward(

@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::kernels;
-use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
+use crate::{Error, Kind, Layer, LayerSpec, Mode, Saved, Scalar};
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
 ///
@@ -64,6 +64,10 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
 
     fn spec(&self) -> Option<LayerSpec> {
         Elementwise::spec(self)
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Elementwise
     }
 
     fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {

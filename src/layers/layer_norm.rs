@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::kernels::sum_rows;
-use crate::{Error, Init, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and Hinton 2016), as
 /// `torch.nn.LayerNorm`.
@@ -85,6 +85,10 @@ impl<F: Scalar> Layer<F> for LayerNorm {
 
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::LayerNorm { features: self.features, eps: self.eps })
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::LayerNorm { eps: self.eps }
     }
 
     fn forward(

@@ -5,7 +5,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::kernels::{fill_rows, matmul, matmul_add, sum_rows};
-use crate::{Error, Init, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = x Wᵀ + b`, the affine map of `torch.nn.Linear`.
 ///
@@ -100,6 +100,10 @@ impl<F: Scalar> Layer<F> for Linear {
 
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::Linear { inputs: self.inputs, outputs: self.outputs, bias: self.bias })
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Linear
     }
 
     fn forward(&self, params: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {

@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::layer::Child;
-use crate::{Error, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar, Sequential};
+use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar, Sequential};
 
 /// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s` that is 1 unless [`scale`](Residual::scale) says so.
 ///
@@ -53,6 +53,10 @@ impl<F: Scalar> Layer<F> for Residual<F> {
 
     fn name(&self) -> String {
         if self.scale == 1.0 { "Residual".into() } else { format!("Residual(scale {})", self.scale) }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Skip { scale: self.scale }
     }
 
     fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {

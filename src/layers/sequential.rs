@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::cache::{Buffer, Cache};
 use crate::layer::Child;
 use crate::params::count;
-use crate::{Error, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = f_n(… f_2(f_1(x)))`: each layer reads what the one before it wrote.
 ///
@@ -89,6 +89,14 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.layers()
             .flat_map(|(i, layer, _)| layer.params().into_iter().map(move |spec| spec.inside(&i.to_string())))
             .collect()
+    }
+
+    fn shared(&self) -> &[Arc<dyn Layer<F>>] {
+        &self.layers
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Sequence
     }
 
     fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {

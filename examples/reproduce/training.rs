@@ -1,0 +1,182 @@
+//! What the theory means for training. Final losses are qualitative: 1 is what predicting the mean scores.
+
+use geartrain::data::{Dataset, Standardize};
+use geartrain::lab::normal_batch;
+use geartrain::layers::{BatchNorm, LayerNorm};
+use geartrain::prelude::*;
+
+use crate::{Check, Row, Rows, mean};
+
+type Failure = Box<dyn std::error::Error>;
+
+const INPUTS: usize = 8;
+const WIDTH: usize = 64;
+const SEEDS: u64 = 3;
+
+/// A chain of linear layers with all singular values 1 learns the value 2 in one of its modes: the same numbers as a chain
+/// of single units, with a rate of 0.02 / depth.
+pub fn linear_mode() -> Rows {
+    let mut rows = Vec::new();
+    for (depth, steps) in [(1, 228.0), (16, 88.0), (64, 78.0)] {
+        let unit = || Linear::new(1, 1).without_bias().init(Init::constant(1.0));
+        let mut network =
+            Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
+        let data = Dataset::new(ndarray::array![[1.0]], ndarray::array![[2.0]])?;
+        // the slope of (s − 2)² is 2 (s − 2)
+        let mut training = Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).quiet();
+        let mut taken = 0.0;
+        while (network.predict(data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
+            training.fit(&mut network, &data)?;
+            taken += 1.0;
+        }
+        rows.push(Row::new(
+            format!("steps to s = 2 with {depth} layers"),
+            steps,
+            (taken, 0.0),
+            Check::Within(1.0),
+        ));
+    }
+    Ok(rows)
+}
+
+/// 512 rows of eight normal features; the target is a smooth function of them.
+fn data(seed: u64) -> Result<Dataset<f64>, Failure> {
+    let x = normal_batch::<f64>(512, INPUTS, 10_000 + seed);
+    let y = x.map_axis(ndarray::Axis(1), |x| x[0] * x[1] + (2.0 * x[2]).sin() + x[3] - 0.5 * x[4] * x[4]);
+    let y = y.insert_axis(ndarray::Axis(1));
+    let y = Standardize::fit(y.view())?.transform(y.view())?;
+    Ok(Dataset::new(x, y)?)
+}
+
+/// The final training loss of the best learning rate, over the seeds.
+fn train(
+    build: &dyn Fn(u64) -> Result<Network<f64>, Failure>,
+    steps: usize,
+    rates: &[f64],
+) -> Result<(f64, f64), Failure> {
+    let mut losses = Vec::new();
+    for seed in 0..SEEDS {
+        let data = data(seed)?;
+        let mut best = f64::INFINITY;
+        for &rate in rates {
+            let mut network = build(seed)?;
+            let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
+                .epochs(steps / 8)
+                .batch_size(64)
+                .quiet()
+                .fit(&mut network, &data);
+            match fitted {
+                Ok(history) => best = best.min(history.train_losses().last().copied().unwrap_or(best)),
+                Err(geartrain::Error::Diverged { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        losses.push(best);
+    }
+    Ok(mean(&losses))
+}
+
+type Block<'a> = &'a dyn Fn(Sequential<f64>) -> Sequential<f64>;
+
+/// `depth` hidden layers, `block` being what comes between two linear ones.
+fn deep(depth: usize, init: Init, block: Block, seed: u64) -> Result<Network<f64>, Failure> {
+    let linear = |inputs, outputs| Linear::new(inputs, outputs).init(init).bias_init(Init::constant(0.0));
+    let start = Sequential::new().then(linear(INPUTS, WIDTH));
+    let layers = (1..depth).fold(start, |net, _| block(net).then(linear(WIDTH, WIDTH)));
+    Ok(Network::new(block(layers).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+}
+
+pub fn he() -> Rows {
+    let mut rows = Vec::new();
+    let relu: Block = &|net| net.then(ReLU);
+    for depth in [22, 30] {
+        // Glorot and Bengio's variance is 1/n, half of He's
+        let xavier = train(&|seed| deep(depth, Init::xavier_normal(), relu, seed), 1000, &[0.01, 0.1])?;
+        let he = train(&|seed| deep(depth, Init::he_normal(), relu, seed), 1000, &[0.001, 0.005, 0.02])?;
+        rows.push(Row::new(format!("depth {depth}, He learns"), 0.3, he, Check::Below));
+        if depth == 30 {
+            rows.push(Row::new("depth 30, Xavier stalls", 0.95, xavier, Check::Above));
+        } else {
+            rows.push(Row::new(format!("depth {depth}, Xavier is behind"), he.0, xavier, Check::Above));
+        }
+    }
+    Ok(rows)
+}
+
+pub fn sigmoid_depth() -> Rows {
+    let mut rows = Vec::new();
+    let sigmoid: Block = &|net| net.then(Sigmoid);
+    let mut before = 0.0;
+    for depth in [1, 2, 3, 5, 10] {
+        let loss =
+            train(&|seed| deep(depth, Init::xavier_normal(), sigmoid, seed), 1000, &[0.003, 0.03, 0.3])?;
+        if depth >= 5 {
+            rows.push(Row::new(format!("depth {depth} stalls"), 0.95, loss, Check::Above));
+        } else {
+            rows.push(Row::new(format!("depth {depth}, worse than before"), before, loss, Check::Above));
+        }
+        before = loss.0;
+    }
+    Ok(rows)
+}
+
+pub fn cures() -> Rows {
+    let depth = 10;
+    let rates = [0.003, 0.03, 0.3];
+    let xavier = Init::xavier_normal();
+    let run = |block: Block| train(&|seed| deep(depth, xavier, block, seed), 1000, &rates);
+    let batch_norm = run(&|net| net.then(BatchNorm::new(WIDTH)).then(Sigmoid))?;
+    let layer_norm = run(&|net| net.then(LayerNorm::new(WIDTH)).then(Sigmoid))?;
+    let residual = |seed| -> Result<_, Failure> {
+        let body = || Sequential::new().then(Sigmoid).then(Linear::new(WIDTH, WIDTH).init(xavier));
+        let start = Sequential::new().then(Linear::new(INPUTS, WIDTH).init(xavier));
+        let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body())));
+        Ok(Network::new(layers.then(Sigmoid).then(Linear::new(WIDTH, 1)), INPUTS)?.with_seed(seed))
+    };
+    // gain 4 and a bias that centres every input: exactly a tanh network
+    let centred = |seed| -> Result<_, Failure> {
+        let mut network = deep(depth, Init::orthogonal().gain(4.0), &|net| net.then(Sigmoid), seed)?;
+        for layer in 1..depth {
+            let sums = network.param(&format!("{}.weight", 2 * layer))?.sum_axis(ndarray::Axis(1));
+            let biases: Vec<f64> = sums.iter().map(|sum| -0.5 * sum).collect();
+            network.set_param(&format!("{}.bias", 2 * layer), &biases)?;
+        }
+        Ok(network)
+    };
+    Ok(vec![
+        Row::new("BatchNorm cures", 0.6, batch_norm, Check::Below),
+        Row::new("skip connections cure", 0.6, train(&residual, 1000, &rates)?, Check::Below),
+        Row::new(
+            "gain 4 with a centred bias cures",
+            0.6,
+            train(&centred, 1000, &[0.001, 0.01, 0.05])?,
+            Check::Below,
+        ),
+        Row::new("LayerNorm does not", 0.95, layer_norm, Check::Above),
+    ])
+}
+
+pub fn degradation() -> Rows {
+    let he = Init::he_normal();
+    let plain =
+        |depth| train(&|seed| deep(depth, he, &|net| net.then(ReLU), seed), 500, &[0.001, 0.005, 0.02]);
+    let residual = |depth: usize| {
+        let build = |seed| -> Result<_, Failure> {
+            let linear =
+                |inputs, outputs| Linear::new(inputs, outputs).init(he).bias_init(Init::constant(0.0));
+            let start = Sequential::new().then(linear(INPUTS, WIDTH));
+            let scale = 1.0 / (depth as f64).sqrt();
+            let body = || Sequential::new().then(ReLU).then(linear(WIDTH, WIDTH));
+            let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body()).scale(scale)));
+            Ok(Network::new(layers.then(ReLU).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+        };
+        train(&build, 500, &[0.001, 0.005, 0.02])
+    };
+    let (shallow, deep) = (plain(10)?, plain(100)?);
+    let (shallow_residual, deep_residual) = (residual(10)?, residual(100)?);
+    Ok(vec![
+        Row::new("plain, 100 layers against 10", 2.0 * shallow.0, deep, Check::Above),
+        Row::new("residual, 100 layers against 10", 2.0 * shallow_residual.0, deep_residual, Check::Below),
+        Row::new("100 layers, residual against plain", deep.0, deep_residual, Check::Below),
+    ])
+}

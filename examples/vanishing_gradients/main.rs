@@ -1,0 +1,225 @@
+//! Compares how gradients flow down deep networks: measured, predicted, diagnosed, and (with `--train`) trained.
+//!
+//! ```text
+//! cargo run --release --example vanishing_gradients
+//! cargo run --release --example vanishing_gradients -- --networks tanh,sigmoid+batch_norm --depth 50 --train 1000
+//! ```
+
+mod networks;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use geartrain::data::{Csv, Dataset, Standardize, toy};
+use geartrain::lab::{self, Experiment, Report};
+use geartrain::prelude::*;
+use ndarray::s;
+
+use networks::{Sizes, Weights, build};
+
+#[derive(Parser)]
+#[command(about = "How do gradients flow down a deep network? Measures, predicts and explains")]
+struct Options {
+    /// Hidden layers
+    #[arg(long, default_value_t = 30)]
+    depth: usize,
+    /// Units per hidden layer
+    #[arg(long, default_value_t = 64)]
+    width: usize,
+    /// Activation (sigmoid, tanh, relu, selu, gelu, silu), then +residual, +scaled_residual, +batch_norm, +layer_norm
+    #[arg(long, value_delimiter = ',', default_value = "sigmoid,relu,relu+residual,relu+scaled_residual")]
+    networks: Vec<String>,
+    /// Distribution of the weights [default: he for relu, gelu and silu, xavier for the others]
+    #[arg(long)]
+    init: Option<Scheme>,
+    /// Multiplies every weight
+    #[arg(long, default_value_t = 1.0)]
+    gain: f64,
+    /// Normal weights with standard deviation sigma_w / √inputs, instead of --init
+    #[arg(long, conflicts_with = "init")]
+    sigma_w: Option<f64>,
+    /// Standard deviation of normal biases
+    #[arg(long, default_value_t = 0.0)]
+    sigma_b: f64,
+    /// Networks per kind, each drawn with another seed
+    #[arg(long, default_value_t = 8)]
+    seeds: u64,
+    /// Rows measured on
+    #[arg(long, default_value_t = 64)]
+    rows: usize,
+    /// Also trains each network for so many steps
+    #[arg(long, value_name = "STEPS")]
+    train: Option<usize>,
+    /// Learning rates to try in training: the best counts
+    #[arg(long, value_delimiter = ',', default_value = "0.001,0.01,0.1")]
+    rates: Vec<f64>,
+    /// A CSV file with a header to take the data from, instead of a toy set
+    #[arg(long, requires = "target")]
+    csv: Option<PathBuf>,
+    /// The column to predict
+    #[arg(long, requires = "csv")]
+    target: Option<String>,
+    /// The toy set
+    #[arg(long, default_value = "friedman")]
+    toy: Toy,
+    /// Prints every number as JSON instead of the text
+    #[arg(long)]
+    json: bool,
+    /// Where to write the report
+    #[arg(long, default_value = "target/vanishing_gradients")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Scheme {
+    Xavier,
+    He,
+    Lecun,
+    Orthogonal,
+    Torch,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Toy {
+    Friedman,
+    Sine,
+    Moons,
+    Spirals,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    if options.depth < 2 || options.width == 0 || options.rows == 0 {
+        return Err("--depth must be at least 2, --width and --rows at least 1".into());
+    }
+    let data = load(&options)?;
+    let x = data.x().slice_move(s![..options.rows.min(data.rows()), ..]);
+    let sizes = Sizes {
+        inputs: data.features(),
+        width: options.width,
+        depth: options.depth,
+        outputs: data.outputs(),
+    };
+    let mut experiments = Vec::new();
+    let mut trained = Vec::new();
+    for name in &options.networks {
+        let network = build(name, sizes, weights(&options))?;
+        experiments.push(Experiment::at_initialisation(name, &network, x, options.seeds)?);
+        if let Some(steps) = options.train {
+            trained.push((name, train(&network, &data, steps, &options.rates)?));
+        }
+    }
+    let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
+    let report = Report { title, experiments };
+    write(&report, &options.out)?;
+    if options.json {
+        println!("{}", report.json());
+        return Ok(());
+    }
+    print_table(&report);
+    for experiment in &report.experiments {
+        println!("\n{}\n{}", experiment.name, experiment.diagnosis);
+    }
+    if let Some(steps) = options.train {
+        println!("After {steps} steps (loss 1: no better than the mean of the targets)");
+        println!("{:24} {:>22} {:>12} {:>14}", "network", "|dL/dz₁| before", "loss", "learning rate");
+        for (name, Trained { gradient, loss, rate }) in trained {
+            println!("{name:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}");
+        }
+    }
+    println!("The report is in {}", options.out.display());
+    Ok(())
+}
+
+/// Standardised data: features and targets with mean 0 and variance 1.
+fn load(options: &Options) -> Result<Dataset<f64>, Box<dyn Error>> {
+    let data = match (&options.csv, &options.target) {
+        (Some(path), Some(target)) => Dataset::from_csv(path, &Csv::new(target))?,
+        _ => match options.toy {
+            Toy::Friedman => toy::friedman1(512, 1.0, 0)?,
+            Toy::Sine => toy::sine(512, 0.1, 0)?,
+            Toy::Moons => toy::two_moons(512, 0.1, 0)?,
+            Toy::Spirals => toy::two_spirals(512, 0.02, 0)?,
+        },
+    };
+    data.check_finite()?;
+    let [x, y] = [data.x(), data.y()].map(|a| Standardize::fit(a).and_then(|s| s.transform(a)));
+    Ok(Dataset::new(x?, y?)?)
+}
+
+fn weights(options: &Options) -> Weights {
+    let init = options.init.map(|scheme| match scheme {
+        Scheme::Xavier => Init::xavier_normal(),
+        Scheme::He => Init::he_normal(),
+        Scheme::Lecun => Init::lecun_normal(),
+        Scheme::Orthogonal => Init::orthogonal(),
+        Scheme::Torch => Init::torch_linear(),
+    });
+    let init = options.sigma_w.map(|sigma_w| Init::lecun_normal().gain(sigma_w)).or(init);
+    Weights { init, gain: options.gain, sigma_b: options.sigma_b }
+}
+
+struct Trained {
+    /// Length of the gradient of the loss at the first layer's output, before training.
+    gradient: f64,
+    loss: f64,
+    rate: f64,
+}
+
+/// Trains with each learning rate and keeps the best result. A rate at which training diverges is no result.
+fn train(
+    network: &Network<f64>,
+    data: &Dataset<f64>,
+    steps: usize,
+    rates: &[f64],
+) -> Result<Trained, Box<dyn Error>> {
+    let before = lab::measure(network, &MeanSquaredError, data.x(), data.y())?;
+    let mut best = Trained { gradient: before.layers[0].gradient, loss: f64::INFINITY, rate: f64::NAN };
+    let per_epoch = data.rows().div_ceil(64);
+    for &rate in rates {
+        let mut network = network.clone();
+        let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
+            .epochs(steps.div_ceil(per_epoch))
+            .batch_size(64)
+            .quiet()
+            .fit(&mut network, data);
+        match fitted {
+            Ok(history) => {
+                let loss = history.train_losses().last().copied().unwrap_or(f64::INFINITY);
+                if loss < best.loss {
+                    best = Trained { loss, rate, ..best };
+                }
+            }
+            Err(geartrain::Error::Diverged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(best)
+}
+
+fn print_table(report: &Report) {
+    println!("{}\n", report.title);
+    println!(
+        "{:24} {:>15} {:>20} {:>20}",
+        "network", "ratio per layer", "decades, measured", "decades, predicted"
+    );
+    for experiment in &report.experiments {
+        let decades = experiment.measured.decades();
+        let measured = format!("{:.2} ± {:.2}", decades.mean, decades.error);
+        let predicted = experiment.predicted_decades().map_or("not covered".into(), |d| format!("{d:.2}"));
+        let ratio = experiment.measured.ratio();
+        println!("{:24} {ratio:>15.4} {measured:>20} {predicted:>20}", experiment.name);
+    }
+}
+
+fn write(report: &Report, folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("report.html"), report.html())?;
+    std::fs::write(folder.join("gradients.svg"), report.gradients_svg())?;
+    if let Some(svg) = report.phase_svg() {
+        std::fs::write(folder.join("phase.svg"), svg)?;
+    }
+    std::fs::write(folder.join("numbers.csv"), report.csv())?;
+    std::fs::write(folder.join("numbers.json"), report.json())
+}

@@ -1,0 +1,244 @@
+//! Charts as SVG: points with error bars, predicted lines with their bands.
+
+use std::fmt::Write;
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), on white and on dark ground.
+const LIGHT: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#b5478c", "#b07a00", "#3a96c9", "#444444"];
+const DARK: [&str; 7] = ["#5ab4f0", "#ff8a3d", "#2fd0a0", "#ee9ccb", "#f0b840", "#a5dcff", "#cccccc"];
+
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 440.0;
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = 300.0;
+const TOP: f64 = 46.0;
+const BOTTOM: f64 = 56.0;
+
+/// A chart with a legend at its right.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chart {
+    pub title: String,
+    pub x_label: String,
+    pub y_label: String,
+    /// Whether `y` holds decimal logarithms, so that ticks read 10ᵏ.
+    pub logarithmic: bool,
+    pub series: Vec<Series>,
+}
+
+/// One colour of a chart.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Series {
+    pub name: String,
+    /// A second line in the legend.
+    pub note: String,
+    /// x, y, and half the length of the error bar.
+    pub points: Vec<(f64, f64, f64)>,
+    /// x, y, and half the width of the band.
+    pub line: Vec<(f64, f64, f64)>,
+}
+
+/// The style sheet that all charts of a page share.
+pub(super) fn style() -> String {
+    let mut css = String::from(
+        "svg{font:14px system-ui,sans-serif}.ink{fill:#222}.soft{fill:#666}.axis{stroke:#888}.grid{stroke:#e4e4e4}\
+         .ground{fill:#fff}",
+    );
+    let colours = |css: &mut String, palette: [&str; 7]| {
+        for (i, colour) in palette.iter().enumerate() {
+            let _ = write!(css, ".l{i}{{stroke:{colour};fill:none}}.f{i}{{fill:{colour}}}");
+        }
+    };
+    colours(&mut css, LIGHT);
+    css += "@media(prefers-color-scheme:dark){.ink{fill:#eee}.soft{fill:#aaa}.axis{stroke:#888}.grid{stroke:#333}\
+            .ground{fill:#161616}";
+    colours(&mut css, DARK);
+    css + "}"
+}
+
+impl Chart {
+    /// A complete SVG document, without a style sheet if it stands in a page that has one.
+    pub fn svg(&self, with_style: bool) -> String {
+        let all = || self.series.iter().flat_map(|s| s.points.iter().chain(&s.line));
+        let finite = |value: &f64| value.is_finite();
+        // an axis of σw or σb starts at 0
+        let origin = (!self.logarithmic).then_some(0.0);
+        let xs: Vec<f64> = all().map(|p| p.0).chain(origin).filter(finite).collect();
+        let ys: Vec<f64> = all().flat_map(|p| [p.1 - p.2, p.1 + p.2]).filter(finite).collect();
+        let (x, y) = (Axis::over(&xs, LEFT, WIDTH - RIGHT), Axis::over(&ys, HEIGHT - BOTTOM, TOP));
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+            escape(&self.title)
+        );
+        if with_style {
+            let _ = write!(svg, "<style>{}</style>", style());
+        }
+        let _ = write!(svg, "<rect class=\"ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>");
+        let _ = write!(
+            svg,
+            "<text class=\"ink\" x=\"{LEFT}\" y=\"26\" font-size=\"17\">{}</text>",
+            escape(&self.title)
+        );
+        self.axes(&mut svg, &x, &y);
+        let classes = |i: usize| i % LIGHT.len();
+        for (i, series) in self.series.iter().enumerate() {
+            draw(&mut svg, series, classes(i), i, &x, &y);
+        }
+        for (i, series) in self.series.iter().enumerate() {
+            let (left, top) = (WIDTH - RIGHT + 24.0, TOP + 12.0 + 46.0 * i as f64);
+            if !series.line.is_empty() {
+                let (end, class) = (left + 26.0, classes(i));
+                let _ = write!(
+                    svg,
+                    "<path class=\"l{class}\" stroke-width=\"2\" d=\"M{left:.1} {top:.1}H{end:.1}\"/>"
+                );
+            }
+            if !series.points.is_empty() {
+                marker(&mut svg, classes(i), i, left + 13.0, top);
+            }
+            let (x, below) = (left + 36.0, top + 22.0);
+            let _ = write!(
+                svg,
+                "<text class=\"ink\" x=\"{x}\" y=\"{}\">{}</text>",
+                top + 5.0,
+                escape(&series.name)
+            );
+            let _ = write!(
+                svg,
+                "<text class=\"soft\" x=\"{x}\" y=\"{below}\" font-size=\"12\">{}</text>",
+                escape(&series.note)
+            );
+        }
+        svg + "</svg>"
+    }
+
+    fn axes(&self, svg: &mut String, x: &Axis, y: &Axis) {
+        let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+        for tick in y.ticks() {
+            let at = y.at(tick);
+            let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
+            let label = if self.logarithmic {
+                format!("10<tspan dy=\"-5\" font-size=\"10\">{}</tspan>", minus(tick))
+            } else {
+                minus(tick)
+            };
+            let _ = write!(
+                svg,
+                "<text class=\"ink\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+                LEFT - 8.0,
+                at + 5.0
+            );
+        }
+        for tick in x.ticks() {
+            let at = x.at(tick);
+            let _ = write!(svg, "<path class=\"axis\" d=\"M{at:.1} {bottom}v5\"/>");
+            let _ = write!(
+                svg,
+                "<text class=\"ink\" x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+                bottom + 20.0,
+                minus(tick)
+            );
+        }
+        let _ = write!(svg, "<path class=\"axis\" fill=\"none\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>");
+        let middle = (LEFT + right) / 2.0;
+        let _ = write!(
+            svg,
+            "<text class=\"ink\" x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            bottom + 44.0,
+            escape(&self.x_label)
+        );
+        let middle = (TOP + bottom) / 2.0;
+        let _ = write!(
+            svg,
+            "<text class=\"ink\" transform=\"translate(20 {middle}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+            escape(&self.y_label)
+        );
+    }
+}
+
+fn draw(svg: &mut String, series: &Series, class: usize, shape: usize, x: &Axis, y: &Axis) {
+    let place = |(px, py): (f64, f64)| format!("{:.1} {:.1}", x.at(px), y.at(py));
+    let line: Vec<_> = series.line.iter().filter(|p| p.1.is_finite()).collect();
+    if line.iter().any(|p| p.2 > 0.0) {
+        let upper = line.iter().map(|p| place((p.0, p.1 + p.2)));
+        let lower = line.iter().rev().map(|p| place((p.0, p.1 - p.2)));
+        let outline: Vec<String> = upper.chain(lower).collect();
+        let _ = write!(svg, "<path class=\"f{class}\" opacity=\".16\" d=\"M{}Z\"/>", outline.join("L"));
+    }
+    if !line.is_empty() {
+        let path: Vec<String> = line.iter().map(|p| place((p.0, p.1))).collect();
+        let _ = write!(svg, "<path class=\"l{class}\" stroke-width=\"2\" d=\"M{}\"/>", path.join("L"));
+    }
+    for &(px, py, error) in series.points.iter().filter(|p| p.1.is_finite()) {
+        if error > 0.0 {
+            let (at, top, bottom) = (x.at(px), y.at(py + error), y.at(py - error));
+            let _ = write!(
+                svg,
+                "<path class=\"l{class}\" d=\"M{at:.1} {top:.1}V{bottom:.1}M{:.1} {top:.1}h6M{:.1} {bottom:.1}h6\"/>",
+                at - 3.0,
+                at - 3.0
+            );
+        }
+        marker(svg, class, shape, x.at(px), y.at(py));
+    }
+}
+
+/// A mark whose shape tells series apart where colour does not.
+fn marker(svg: &mut String, class: usize, shape: usize, x: f64, y: f64) {
+    let shape = match shape % 5 {
+        0 => format!("<circle class=\"f{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"),
+        1 => path(class, x, y, "m-4 -4h8v8h-8z"),
+        2 => path(class, x, y, "m0 -5l5 9h-10z"),
+        3 => path(class, x, y, "m0 -5l5 5l-5 5l-5 -5z"),
+        _ => path(class, x, y, "m0 5l5 -9h-10z"),
+    };
+    *svg += &shape;
+}
+
+fn path(class: usize, x: f64, y: f64, outline: &str) -> String {
+    format!("<path class=\"f{class}\" d=\"M{x:.1} {y:.1}{outline}\"/>")
+}
+
+/// The map from values to places along one axis.
+struct Axis {
+    low: f64,
+    high: f64,
+    from: f64,
+    to: f64,
+}
+
+impl Axis {
+    fn over(values: &[f64], from: f64, to: f64) -> Self {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+        // a range of nothing, and markers on the frame, are both unreadable
+        let margin = (0.04 * (high - low)).max(if high > low { 0.0 } else { 0.5 });
+        Axis { low: low - margin, high: high + margin, from, to }
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
+    }
+
+    /// Multiples of 1, 2 or 5 times a power of ten, five to ten of them.
+    fn ticks(&self) -> Vec<f64> {
+        let rough = (self.high - self.low) / 8.0;
+        let power = 10_f64.powf(rough.log10().floor());
+        let step =
+            [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough).unwrap_or(power);
+        let first = (self.low / step).ceil() as i64;
+        let last = (self.high / step).floor() as i64;
+        // divided, because 3 · 0.1 is not 0.3
+        (first..=last)
+            .map(|k| if step < 1.0 { k as f64 / (1.0 / step).round() } else { k as f64 * step })
+            .collect()
+    }
+}
+
+/// A number with a real minus sign.
+fn minus(value: f64) -> String {
+    value.to_string().replace('-', "−")
+}
+
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,255 @@
+//! What a network does to signals and gradients, layer by layer.
+
+use ndarray::{Array2, ArrayView2};
+use ndarray_rand::RandomExt;
+use ndarray_rand::rand_distr::StandardNormal;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::moments::evaluate;
+use super::trace::{Gradients, Trace};
+use crate::error::same_shape;
+use crate::{Error, Kind, Layer, Loss, Network, Scalar};
+
+/// Everything that one forward and one backward pass tell about a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// One row per layer, in the order of the pass; containers are opened.
+    pub layers: Vec<LayerMeasurement>,
+    /// The loss, if there was one.
+    pub loss: Option<f64>,
+    /// The length of the gradient at the network's input.
+    pub input_gradient: f64,
+}
+
+/// What was measured at one layer. Lengths are Frobenius norms over the whole batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerMeasurement {
+    /// Where the layer is, as in parameter names.
+    pub path: String,
+    /// The layer, as it is named in tables.
+    pub layer: String,
+    /// What kind of function it is. [`Kind::Skip`] stands for the sum at the end of a skip connection, after the layers
+    /// of its body.
+    pub kind: Kind,
+    /// How many skip connections it is inside of.
+    pub nesting: usize,
+    /// Features per row at its output.
+    pub outputs: usize,
+    /// Its output: `z` of a linear layer, `h` of an activation.
+    pub output: Spread,
+    /// `|δ|`, the length of the gradient at its output.
+    pub gradient: f64,
+    /// The length of the gradient at its input, as this layer leaves it.
+    pub input_gradient: f64,
+    /// What the layer would multiply a gradient's length by if the gradient had nothing to do with it: rms of `|Jᵀv| / |v|`
+    /// over random `v`, with J its Jacobian at this batch. The rms slope of an activation, `|W| / √outputs` of a linear
+    /// layer, `√(1 + s² branch²)` of a skip connection with a branch that is independent.
+    pub gain: f64,
+    /// The length of its weight and that of its gradient; `None` if it learns nothing.
+    pub weights: Option<Weights>,
+    /// How an activation's units fare; `None` for other layers.
+    pub units: Option<Units>,
+}
+
+/// The size of a matrix of values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// The root of the sum of squares.
+    pub norm: f64,
+    /// The mean of all entries.
+    pub mean: f64,
+    /// Their variance around it.
+    pub variance: f64,
+}
+
+/// The weight of a layer, that is the first tensor that it learns, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// `|W|`.
+    pub norm: f64,
+    /// `|dW|`, the length of its gradient. In a ReLU network without biases it is nearly the same for every layer,
+    /// whatever happens to `|δ|`: by Euler's identity, `⟨W, ∂L/∂W⟩` is.
+    pub gradient: f64,
+}
+
+impl Weights {
+    /// `|dW| / |W|`.
+    pub fn relative(&self) -> f64 {
+        self.gradient / self.norm
+    }
+}
+
+/// How an activation's units fare.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Units {
+    /// Fraction of units whose slope is 0 for every row: no gradient passes them. (A unit may only look dead in a batch of
+    /// few rows.)
+    pub dead: f64,
+    /// Fraction of slopes that are exactly 0: half of them, in a healthy ReLU layer.
+    pub off: f64,
+    /// Fraction of slopes below a twentieth of the steepest slope of the activation, those that are 0 included. In a
+    /// sigmoid or tanh layer, units that are stuck at the ends of their range.
+    pub saturated: f64,
+}
+
+/// Measures `network` on a batch `x`, `(rows, inputs)`, with the gradient of `loss` against `target`.
+///
+/// Use a network of `f64` where gradients may fall below 1e-38. The network's parameters are not touched, so this can be
+/// called at any time in training.
+///
+/// ```
+/// use geartrain::{data::toy, lab, prelude::*};
+/// let data = toy::sine::<f64>(64, 0.1, 1)?;
+/// let layers = Sequential::new().then(Linear::new(1, 16)).then(Sigmoid).then(Linear::new(16, 1));
+/// let measured = lab::measure(&Network::new(layers, 1)?, &MeanSquaredError, data.x(), data.y())?;
+/// assert!(measured.layers[1].gradient > measured.layers[0].gradient);
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`Network::loss`].
+pub fn measure<F: Scalar>(
+    network: &Network<F>,
+    loss: &dyn Loss<F>,
+    x: ArrayView2<F>,
+    target: ArrayView2<F>,
+) -> Result<Measurement, Error> {
+    let mut trace = Trace::new(network, x)?;
+    let output = trace.output.clone();
+    loss.check(output.view(), target)?;
+    let mut dy = Array2::zeros(output.dim());
+    let value = loss.gradient(output.view(), target, dy.view_mut());
+    let gradients = trace.backward(dy.view());
+    Ok(Measurement { loss: Some(value), ..Measurement::new(&mut trace, &gradients) })
+}
+
+/// Measures `network` on a batch `x` with `dy`, `(rows, outputs)`, as the gradient at its output: what happens to a
+/// gradient that no data have shaped.
+///
+/// # Errors
+/// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
+pub fn measure_with_cotangent<F: Scalar>(
+    network: &Network<F>,
+    x: ArrayView2<F>,
+    dy: ArrayView2<F>,
+) -> Result<Measurement, Error> {
+    let mut trace = Trace::new(network, x)?;
+    same_shape("dy", trace.output.shape(), dy.shape())?;
+    let gradients = trace.backward(dy);
+    Ok(Measurement::new(&mut trace, &gradients))
+}
+
+/// A matrix of standard normal numbers: the same for the same seed. A cotangent, or a batch of inputs with q = 1.
+pub fn normal_batch<F: Scalar>(rows: usize, columns: usize, seed: u64) -> Array2<F> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let values: Array2<f64> = Array2::random_using((rows, columns), StandardNormal, &mut rng);
+    values.mapv(F::of)
+}
+
+impl Measurement {
+    fn new<F: Scalar>(trace: &mut Trace<F>, gradients: &Gradients<F>) -> Self {
+        let params = trace.network.params();
+        let layers = trace.steps.iter_mut().enumerate().map(|(i, step)| {
+            let slopes = (step.kind == Kind::Elementwise).then(|| evaluate(step.layer, step.x.view()).1);
+            let weights = step.weight().map(|range| Weights {
+                norm: norm(params[range.clone()].iter()),
+                gradient: norm(gradients.params[range].iter()),
+            });
+            let gradient = norm(gradients.outputs[i].iter());
+            let gain = match (step.kind, gradients.branches[i], &slopes, weights) {
+                (_, Some(branch), ..) => (1.0 + (branch / gradient).powi(2)).sqrt(),
+                (Kind::Linear, .., Some(weights)) => weights.norm / (step.y.ncols() as f64).sqrt(),
+                (_, _, Some(slopes), _) => norm(slopes.iter()) / (slopes.len().max(1) as f64).sqrt(),
+                _ => step.random_gain(params),
+            };
+            LayerMeasurement {
+                path: step.path.clone(),
+                layer: step.layer.name(),
+                kind: step.kind,
+                nesting: step.nesting,
+                outputs: step.y.ncols(),
+                output: Spread::of(step.y.iter()),
+                gradient,
+                input_gradient: norm(gradients.inputs[i].iter()),
+                gain,
+                weights,
+                units: slopes.map(|slopes| Units::of(step.layer, &slopes)),
+            }
+        });
+        Measurement { layers: layers.collect(), loss: None, input_gradient: norm(gradients.input.iter()) }
+    }
+
+    /// The layers between which decades are counted: the linear layers and the skip connections on the main path, as far
+    /// as they are as wide as the first of them. Indices into [`layers`](Measurement::layers). (A change of width changes
+    /// the length of a gradient without any vanishing.)
+    pub fn stations(&self) -> Vec<usize> {
+        let station =
+            |row: &LayerMeasurement| row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Skip { .. });
+        let width = self.layers.iter().find(|row| station(row)).map(|row| row.outputs);
+        let rows = self.layers.iter().enumerate();
+        rows.filter(|(_, row)| station(row) && Some(row.outputs) == width).map(|(i, _)| i).collect()
+    }
+
+    /// `log₁₀` of `|δ|` at the first station over `|δ|` at the last: −12 when the gradient loses twelve decades on its way
+    /// down, `−∞` when none of it arrives, 0 with fewer than two stations.
+    pub fn decades(&self) -> f64 {
+        let stations = self.stations();
+        let (&[first, .., _], &[_, .., last]) = (&stations[..], &stations[..]) else { return 0.0 };
+        let [first, last] = [first, last].map(|i| self.layers[i].gradient);
+        if first == 0.0 { f64::NEG_INFINITY } else { (first / last).log10() }
+    }
+
+    /// The mean ratio `|δ_l| / |δ_(l+1)|` from station to station.
+    pub fn ratio(&self) -> f64 {
+        10_f64.powf(self.decades() / (self.stations().len().max(2) - 1) as f64)
+    }
+}
+
+impl Spread {
+    fn of<'f, F: Scalar>(values: impl ExactSizeIterator<Item = &'f F> + Clone) -> Self {
+        let n = values.len().max(1) as f64;
+        let mean = values.clone().map(|v| v.as_f64()).sum::<f64>() / n;
+        let variance = values.clone().map(|v| (v.as_f64() - mean).powi(2)).sum::<f64>() / n;
+        Spread { norm: norm(values), mean, variance }
+    }
+}
+
+impl Units {
+    fn of<F: Scalar>(activation: &dyn Layer<F>, slopes: &Array2<F>) -> Self {
+        let grid = Array2::from_shape_fn((641, 1), |(i, _)| F::of(i as f64 / 40.0 - 8.0));
+        let steepest = evaluate(activation, grid.view()).1.fold(F::zero(), |max, slope| max.max(slope.abs()));
+        let fraction = |count: usize, of: usize| count as f64 / of.max(1) as f64;
+        let dead = slopes.columns().into_iter().filter(|unit| unit.iter().all(F::is_zero)).count();
+        let low = F::of(0.05) * steepest;
+        let saturated = slopes.iter().filter(|slope| slope.abs() < low).count();
+        let off = slopes.iter().filter(|slope| slope.is_zero()).count();
+        Units {
+            dead: fraction(dead, slopes.ncols()),
+            off: fraction(off, slopes.len()),
+            saturated: fraction(saturated, slopes.len()),
+        }
+    }
+}
+
+impl LayerMeasurement {
+    /// What the layer multiplied the length of the gradient by, on its way down.
+    pub fn ratio(&self) -> f64 {
+        self.input_gradient / self.gradient
+    }
+
+    /// The part of the [ratio](LayerMeasurement::ratio) that [`gain`](LayerMeasurement::gain) does not explain: far from 1
+    /// where the gradient is not independent of the layer's weights, as in `x + relu(Wx)` or after training.
+    pub fn alignment(&self) -> f64 {
+        self.ratio() / self.gain
+    }
+}
+
+/// The root of the sum of squares. Scaled by the largest, so that squares of 1e-200 do not vanish.
+pub(super) fn norm<'f, F: Scalar>(values: impl Iterator<Item = &'f F> + Clone) -> f64 {
+    let largest = values.clone().fold(0.0, |max: f64, v| max.max(v.as_f64().abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    largest * values.map(|v| (v.as_f64() / largest).powi(2)).sum::<f64>().sqrt()
+}

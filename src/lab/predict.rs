@@ -1,0 +1,426 @@
+//! What the theory of wide random networks says about one given network.
+
+use ndarray::{ArrayView2, Axis};
+
+use super::measure::norm;
+use super::moments::{moments, products};
+use super::trace::{Step, Trace};
+use crate::{Error, Kind, Network, Scalar};
+
+/// The theory's numbers for one network, layer by layer, in the same rows as its [`Measurement`](super::Measurement).
+///
+/// The theory takes from the network the order of its layers, the mean square of each weight and bias, and nothing else;
+/// from the batch the mean squares and overlaps of its rows. Signals go up by the q map, row by row, each layer with its
+/// own q. Gradients come down by `E φ'²` for an activation, by N·Var W for a linear layer, by 1/variance for
+/// normalisation, and a skip connection adds the energies of its two paths.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// One row per layer.
+    pub layers: Vec<LayerPrediction>,
+    /// What this network has that the theory does not cover. Numbers that depend on it are `None`, or as the limit says.
+    pub limits: Vec<Limit>,
+}
+
+/// Something that the theory does not cover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// What it is, and what that means for the prediction.
+    pub what: String,
+    /// The layers that it is about: their paths and names.
+    pub layers: Vec<String>,
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.layers[..] {
+            [first, .., last] if self.layers.len() > 2 => {
+                write!(f, "{first} to {last} ({} layers)", self.layers.len())?
+            }
+            layers => write!(f, "{}", layers.join(", "))?,
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+/// What the theory says about one layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LayerPrediction {
+    /// `q`, the mean square of the layer's output.
+    pub q: Option<f64>,
+    /// What the layer multiplies the squared length of the gradient by on its way from its output to its input.
+    pub energy: Option<f64>,
+    /// `|δ|` at the layer's output: that of a typical network of this width, e to the mean of `ln |δ|`. It falls behind the
+    /// infinitely wide network as the logarithm of a product of many random factors falls behind that of its mean.
+    pub gradient: Option<f64>,
+    /// One standard deviation of `ln |δ|` between random networks of this width.
+    pub deviation: f64,
+}
+
+impl Prediction {
+    /// The [decades](super::Measurement::decades) between two of its layers, the first and the last of `stations`; `None`
+    /// if the theory does not reach so far.
+    pub fn decades(&self, stations: &[usize]) -> Option<f64> {
+        let (&[first, ..], &[.., last]) = (stations, stations) else { return None };
+        Some((self.layers[first].gradient? / self.layers[last].gradient?).log10())
+    }
+}
+
+/// What is known about the rows at one place of the network.
+#[derive(Debug, Clone)]
+struct Signal {
+    /// Mean square and mean of the entries of each row.
+    rows: Vec<(f64, f64)>,
+    /// The mean product of two different rows, per entry.
+    overlap: f64,
+    /// Whether entries are normal with mean 0, which an activation's moments need.
+    normal: bool,
+}
+
+/// How a step changes gradients.
+#[derive(Debug, Clone)]
+struct Factor {
+    /// The squared gradient of each row is multiplied by this.
+    rows: Vec<f64>,
+    /// And the correlation of two rows' gradients by this.
+    correlation: f64,
+    /// Relative variance of one row's factor between networks, is `one`; the covariance of two rows' factors is
+    /// `two.0 + two.1 · ρ²`, ρ being the correlation of their gradients.
+    one: f64,
+    two: (f64, f64),
+}
+
+/// What is known about the gradient at one place.
+#[derive(Debug, Clone)]
+struct Energy {
+    /// Squared gradient of each row.
+    rows: Vec<f64>,
+    /// Mean square of the correlation between two rows' gradients.
+    correlation: f64,
+    /// Variance, between networks, of the logarithm of the total.
+    variance: f64,
+}
+
+/// Predicts for `network` on the batch `x` what [`measure_with_cotangent`](super::measure_with_cotangent) measures with the gradient `dy`,
+/// `(rows, outputs)`, at the output.
+///
+/// # Errors
+/// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
+pub fn predict<F: Scalar>(
+    network: &Network<F>,
+    x: ArrayView2<F>,
+    dy: ArrayView2<F>,
+) -> Result<Prediction, Error> {
+    let trace = Trace::new(network, x)?;
+    crate::error::same_shape("dy", trace.output.shape(), dy.shape())?;
+    let steps = &trace.steps;
+    let mut theory = Theory {
+        steps,
+        params: network.params(),
+        factors: vec![None; steps.len()],
+        layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
+        limits: Vec::new(),
+    };
+    theory.up(0, steps.len(), Some(Signal::of(x)));
+    theory.down(0, steps.len(), Some(Energy::of(dy)));
+    Ok(Prediction { layers: theory.layers, limits: theory.limits })
+}
+
+struct Theory<'t, 'n, F> {
+    steps: &'t [Step<'n, F>],
+    params: &'t [F],
+    factors: Vec<Option<Factor>>,
+    layers: Vec<LayerPrediction>,
+    limits: Vec<Limit>,
+}
+
+impl<F: Scalar> Theory<'_, '_, F> {
+    /// The signal from step `begin` to `end`.
+    fn up(&mut self, begin: usize, end: usize, mut signal: Option<Signal>) -> Option<Signal> {
+        let mut i = begin;
+        while i < end {
+            // a skip connection comes after its body: look for one that begins here
+            let skip = (i..end).rev().find(|&s| self.steps[s].body == Some(i));
+            if let Some(s) = skip {
+                let branch = self.up(i, s, signal.clone());
+                signal = self.add(s, signal, branch);
+                i = s;
+            } else {
+                signal = self.pass(i, signal);
+            }
+            self.layers[i].q = signal.as_ref().map(Signal::mean_square);
+            i += 1;
+        }
+        signal
+    }
+
+    fn pass(&mut self, i: usize, signal: Option<Signal>) -> Option<Signal> {
+        let step = &self.steps[i];
+        match step.kind {
+            Kind::Linear => {
+                let weights = WeightStatistics::of(step, self.params);
+                let inputs = step.x.ncols() as f64;
+                let rows = vec![inputs * weights.square; step.x.nrows()];
+                // |Wᵀv|² is a sum of `inputs` squares of normal numbers
+                self.factors[i] =
+                    Some(Factor { rows, correlation: 1.0, one: 2.0 / inputs, two: (0.0, 2.0 / inputs) });
+                signal.map(|signal| weights.apply(signal, inputs))
+            }
+            Kind::Elementwise => {
+                let signal = signal?;
+                if !signal.normal {
+                    self.limit(i, "reads values that are not normally distributed, so what it does to them is not predicted");
+                    return None;
+                }
+                if signal.mean().powi(2) > 0.25 * signal.mean_square() {
+                    self.limit(i, "reads values that have a common mean, for instance from biases that are alike; the theory is for mean 0");
+                    return None;
+                }
+                let all: Vec<_> = signal.rows.iter().map(|&(q, _)| moments(step.layer, q)).collect();
+                let q = signal.mean_square();
+                let c = if q > 0.0 { (signal.overlap / q).clamp(-1.0, 1.0) } else { 1.0 };
+                let pair = products(step.layer, q, c);
+                let typical = moments(step.layer, q);
+                // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
+                let units = step.y.ncols() as f64;
+                let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
+                self.factors[i] = Some(Factor {
+                    rows: all.iter().map(|m| m.slope_square).collect(),
+                    correlation: pair.slopes / typical.slope_square,
+                    one: 3.0 * (typical.slope_kurtosis() - 1.0) / units,
+                    two: (shared, 2.0 * shared),
+                });
+                let overlap = pair.values;
+                let rows = all.iter().map(|m| (m.square, m.mean)).collect();
+                Some(Signal { rows, overlap, normal: false })
+            }
+            Kind::LayerNorm { eps } | Kind::BatchNorm { eps } => {
+                let signal = signal?;
+                let ones = |name| step.tensor(name, self.params).map(|t| (mean(t, 1), mean(t, 2)));
+                let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
+                let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
+                let by_row = matches!(step.kind, Kind::LayerNorm { .. });
+                let batch_variance = signal.mean_square() - signal.overlap;
+                let variance =
+                    |&(q, mean): &(f64, f64)| eps + if by_row { q - mean * mean } else { batch_variance };
+                let rows = signal.rows.iter().map(|row| gamma / variance(row)).collect();
+                self.factors[i] = Some(Factor {
+                    rows,
+                    // BatchNorm takes off what the gradients of all rows have in common
+                    correlation: if by_row { 1.0 } else { 0.0 },
+                    one: 0.0,
+                    two: (0.0, 0.0),
+                });
+                if !by_row && step.x.nrows() < 128 {
+                    self.limit(
+                        i,
+                        "the theory is for large batches; in smaller ones, as here, gradients grow faster",
+                    );
+                }
+                let mean = signal.mean();
+                let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
+                let overlap = beta_square + if by_row { gamma * correlation } else { 0.0 };
+                let rows = vec![(gamma + beta_square, beta); signal.rows.len()];
+                Some(Signal { rows, overlap, normal: signal.normal })
+            }
+            _ => {
+                self.limit(i, "nothing is known about this layer");
+                None
+            }
+        }
+    }
+
+    fn limit(&mut self, i: usize, what: &str) {
+        let layer = format!("{} {}", self.steps[i].path, self.steps[i].layer.name());
+        match self.limits.iter_mut().find(|limit| limit.what == what) {
+            Some(limit) => limit.layers.push(layer),
+            None => self.limits.push(Limit { what: what.into(), layers: vec![layer] }),
+        }
+    }
+
+    /// The signal behind a skip connection.
+    fn add(&mut self, i: usize, x: Option<Signal>, branch: Option<Signal>) -> Option<Signal> {
+        let step = &self.steps[i];
+        let Kind::Skip { scale } = step.kind else { unreachable!("only skip connections have a body") };
+        let (x, branch) = (x?, branch?);
+        if !branch.normal {
+            self.limit(i, "the branch does not end in a linear layer, so the two paths of the gradient are not independent; \
+                 the prediction adds them as if they were, which is too little");
+        }
+        // E (x + s b)² = E x² + s² E b² + 2 s E x E b: fresh weights make x and b independent but for their means
+        let rows = x
+            .rows
+            .iter()
+            .zip(&branch.rows)
+            .map(|(&(q, m), &(bq, bm))| (q + scale * scale * bq + 2.0 * scale * m * bm, m + scale * bm));
+        let overlap = x.overlap + scale * scale * branch.overlap + 2.0 * scale * x.mean() * branch.mean();
+        Some(Signal { rows: rows.collect(), overlap, normal: x.normal && branch.normal })
+    }
+
+    /// The gradient from step `end` down to `begin`.
+    fn down(&mut self, begin: usize, mut end: usize, mut energy: Option<Energy>) -> Option<Energy> {
+        while end > begin {
+            let i = end - 1;
+            let above = energy.as_ref().map(Energy::total);
+            if let Some(energy) = &energy {
+                // the mean of the logarithm lies half a variance below the logarithm of the mean
+                self.layers[i].gradient = Some((energy.total() * (-energy.variance / 2.0).exp()).sqrt());
+                self.layers[i].deviation = energy.variance.sqrt() / 2.0;
+            }
+            if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
+                let branch = self.down(body, i, energy.clone().map(|energy| energy.scaled(scale * scale)));
+                let width = self.steps[i].x.ncols() as f64;
+                energy = energy.zip(branch).map(|(x, branch)| x.plus(branch, width));
+                end = body;
+            } else {
+                energy = energy.zip(self.factors[i].as_ref()).map(|(energy, factor)| energy.times(factor));
+                end = i;
+            }
+            let below = energy.as_ref().map(Energy::total);
+            self.layers[i].energy = below.zip(above).map(|(below, above)| below / above);
+        }
+        energy
+    }
+}
+
+impl Energy {
+    fn of<F: Scalar>(dy: ArrayView2<F>) -> Self {
+        let norms: Vec<f64> = dy.rows().into_iter().map(|row| norm(row.iter())).collect();
+        // Σ_(r≠s) (u_r·u_s)² of the rows' directions u is |UᵀU|² minus the diagonal of UUᵀ
+        let mut directions = dy.mapv(F::as_f64);
+        for (mut row, &norm) in directions.rows_mut().into_iter().zip(&norms) {
+            row /= if norm > 0.0 { norm } else { 1.0 };
+        }
+        let gram = if dy.nrows() < dy.ncols() {
+            directions.dot(&directions.t())
+        } else {
+            directions.t().dot(&directions)
+        };
+        let n = dy.nrows() as f64;
+        let others =
+            gram.iter().map(|g| g * g).sum::<f64>() - norms.iter().filter(|&&norm| norm > 0.0).count() as f64;
+        // random directions have (u_r·u_s)² = 1/columns, which is no correlation
+        let chance = if dy.ncols() > 1 { 1.0 / dy.ncols() as f64 } else { 0.0 };
+        let correlation =
+            if n > 1.0 { (others / (n * (n - 1.0)) - chance).max(0.0) / (1.0 - chance) } else { 1.0 };
+        Energy { rows: norms.iter().map(|norm| norm * norm).collect(), correlation, variance: 0.0 }
+    }
+
+    fn total(&self) -> f64 {
+        self.rows.iter().sum()
+    }
+
+    fn scaled(mut self, by: f64) -> Self {
+        self.rows.iter_mut().for_each(|row| *row *= by);
+        self
+    }
+
+    /// Relative variance of the total when one row's has variance `one` and two rows' covariance is `two`.
+    fn of_total(&self, one: f64, two: f64) -> f64 {
+        let same = self.rows.iter().map(|row| row * row).sum::<f64>() / self.total().powi(2);
+        same * one + (1.0 - same) * two
+    }
+
+    fn times(self, factor: &Factor) -> Self {
+        let added = self.of_total(factor.one, factor.two.0 + factor.two.1 * self.correlation);
+        Energy {
+            correlation: self.correlation * factor.correlation.powi(2),
+            variance: self.variance + added,
+            rows: self.rows.iter().zip(&factor.rows).map(|(row, factor)| row * factor).collect(),
+        }
+    }
+
+    /// The sum of two gradients of `width` entries that are independent.
+    fn plus(self, branch: Energy, width: f64) -> Self {
+        let total = self.total() + branch.total();
+        let share = branch.total() / total;
+        let mix = |x: f64, branch: f64| (1.0 - share) * x + share * branch;
+        // |x + b|² = |x|² + |b|² + 2 x·b, and x·b of independent vectors is of the order of |x| |b| / √width
+        let correlations = self.correlation.sqrt() * branch.correlation.sqrt();
+        let cross = 4.0 * share * (1.0 - share) / width;
+        let variance = self.variance
+            + share * share * (branch.variance - self.variance)
+            + self.of_total(cross, cross * correlations);
+        let rows = self.rows.iter().zip(&branch.rows).map(|(x, branch)| x + branch).collect();
+        Energy {
+            correlation: mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2),
+            variance,
+            rows,
+        }
+    }
+}
+
+impl Signal {
+    fn of<F: Scalar>(x: ArrayView2<F>) -> Self {
+        let (n, columns) = (x.nrows() as f64, x.ncols() as f64);
+        let rows: Vec<(f64, f64)> =
+            x.rows().into_iter().map(|row| (mean_of(row.iter(), 2), mean_of(row.iter(), 1))).collect();
+        // Σ_(r≠s) x_r·x_s = |Σ_r x_r|² − Σ_r |x_r|²
+        let sum = x.mapv(F::as_f64).sum_axis(Axis(0));
+        let squares = columns * rows.iter().map(|row| row.0).sum::<f64>();
+        let overlap = if n > 1.0 { (sum.dot(&sum) - squares) / (n * (n - 1.0) * columns) } else { 0.0 };
+        Signal { rows, overlap, normal: false }
+    }
+
+    fn mean_square(&self) -> f64 {
+        self.rows.iter().map(|row| row.0).sum::<f64>() / self.rows.len().max(1) as f64
+    }
+
+    fn mean(&self) -> f64 {
+        self.rows.iter().map(|row| row.1).sum::<f64>() / self.rows.len().max(1) as f64
+    }
+}
+
+/// Mean squares of a linear layer's weights.
+struct WeightStatistics {
+    /// Of all entries.
+    square: f64,
+    /// Over units i: means of b², of b·s and of s², and of b and s, with s_i = Σ_j W_ij.
+    bias_square: f64,
+    bias_sum: f64,
+    sum_square: f64,
+    bias: f64,
+    sum: f64,
+}
+
+impl WeightStatistics {
+    fn of<F: Scalar>(step: &Step<F>, params: &[F]) -> Self {
+        let weight = step.tensor("weight", params).unwrap_or_default();
+        let outputs = step.y.ncols();
+        // column-major: entry (i, j) of `outputs × inputs` is number i + j · outputs
+        let mut sums = vec![0.0; outputs];
+        for column in weight.chunks_exact(outputs.max(1)) {
+            sums.iter_mut().zip(column).for_each(|(sum, w)| *sum += w.as_f64());
+        }
+        let bias = step.tensor("bias", params).unwrap_or_default();
+        let n = outputs.max(1) as f64;
+        let products = bias.iter().zip(&sums).map(|(b, s)| b.as_f64() * s).sum::<f64>() / n;
+        WeightStatistics {
+            square: mean(weight, 2),
+            bias_square: mean(bias, 2),
+            bias_sum: products,
+            sum_square: sums.iter().map(|s| s * s).sum::<f64>() / n,
+            bias: mean(bias, 1),
+            sum: sums.iter().sum::<f64>() / n,
+        }
+    }
+
+    /// `z = W h + b`. What all entries of h have in common, their mean m, acts like a bias: z = W (h − m) + (b + m s).
+    fn apply(&self, signal: Signal, inputs: f64) -> Signal {
+        let gain = inputs * self.square;
+        let shared = |m: f64| self.bias_square + 2.0 * m * self.bias_sum + m * m * self.sum_square;
+        let row = |&(q, m): &(f64, f64)| (gain * (q - m * m) + shared(m), self.bias + m * self.sum);
+        let m = signal.mean();
+        let overlap = gain * (signal.overlap - m * m) + shared(m);
+        Signal { rows: signal.rows.iter().map(row).collect(), overlap, normal: true }
+    }
+}
+
+/// The mean of `values` to a power; 0 for none.
+fn mean<F: Scalar>(values: &[F], power: i32) -> f64 {
+    mean_of(values.iter(), power)
+}
+
+fn mean_of<'f, F: Scalar>(values: impl ExactSizeIterator<Item = &'f F>, power: i32) -> f64 {
+    let n = values.len().max(1) as f64;
+    values.map(|value| value.as_f64().powi(power)).sum::<f64>() / n
+}
