@@ -1,4 +1,29 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
+//!
+//! Every network is one long composed function. Training asks how the loss moves when a weight is nudged, and the chain
+//! rule answers: local derivatives are multiplied backward, from the loss to the weight, using what the forward pass saved.
+//! [`graph`] teaches that with single numbers; the rest of the crate does it with matrices.
+//!
+//! **A layer is a pure function of `(params, x)`; a network owns one flat parameter vector; a cache owns everything that a
+//! pass writes; an optimizer is a loop over two slices.**
+//!
+//! | module | in one sentence |
+//! |---|---|
+//! | [`graph`] | the chain rule on a blackboard: a scalar computational graph that shows its work |
+//! | [`Layer`], [`layers`] | the contract of a layer, and the layers |
+//! | [`Network`] | layers with their parameters: checked once, then run, differentiated, summarised |
+//! | [`params`], [`Init`] | what lies where in the flat vector, and what it is before training |
+//! | [`Cache`], [`Workspace`] | what a pass writes; memory that is made once |
+//! | [`loss`], [`metrics`], [`ConfusionMatrix`] | what training makes small, and how good a prediction is |
+//! | [`optim`] | update rules, gradient clipping, learning rate schedules |
+//! | [`data`] | CSV files, splits, mini-batches, standardisation, toy sets |
+//! | [`train`] | the training loop: callbacks, early stopping, checkpoints, the learning rate finder |
+//! | [`io`], [`LayerSpec`] | model files that other programs open; the architecture as data |
+//! | [`gradcheck`] | gradient checks for everything, and the whole contract of a layer |
+//! | [`lab`] | the gradient laboratory: measured gradients beside what theory predicts, and a diagnosis |
+//!
+//! The hot loops are in a private module, `kernels`, the only one with `unsafe` code. [`with_threads`] sets how many threads
+//! they use; results do not depend on it.
 
 mod architecture;
 mod cache;
