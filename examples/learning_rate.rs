@@ -70,10 +70,11 @@ fn run(options: &Options) -> Result<(), Failure> {
         let mut training = Training::new(MeanSquaredError, sgd(rate)).epochs(30).batch_size(16).quiet();
         let result = match training.fit(&mut network, &train) {
             Ok(_) => format!("{:.4}", network.loss(&MeanSquaredError, test.x(), test.y())?),
-            Err(error @ Error::Diverged { .. }) => error.to_string(),
+            Err(Error::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),
             Err(error) => return Err(error.into()),
         };
-        output::print(&format!("{rate:9.2e}   {result}\n"))?;
+        let mark = if factor == 1.0 { "  <- the suggestion" } else { "" };
+        output::print(&format!("{rate:9.2e}   {result}{mark}\n"))?;
     }
     Ok(())
 }
@@ -83,7 +84,6 @@ fn draw(curve: &LearningRateCurve) -> Result<String, Failure> {
     // A loss of exactly 0 is drawn at the bottom of what f32 can tell from it.
     let log = |value: f64| value.max(1e-12).log10();
     let losses = || plot::thinned(curve.points.iter()).map(|point| (log(point.rate), log(point.loss)));
-    let smooth = || plot::thinned(curve.points.iter()).map(|point| (log(point.rate), log(point.smooth)));
     let (x, y) = (plot::range(losses().map(|point| point.0)), plot::range(losses().map(|point| point.1)));
     let mut svg = String::new();
     {
@@ -92,17 +92,17 @@ fn draw(curve: &LearningRateCurve) -> Result<String, Failure> {
         let frame = Frame {
             title: "Learning rate range test",
             x_label: "learning rate",
-            y_label: "mean squared error of the next batch",
+            y_label: "mean squared error after the step",
             log_x: true,
             log_y: true,
         };
         let mut panel = plot::panel(&root, &frame, x, y.clone())?;
-        let (dots, line, mark) = (GREEN.mix(0.6).filled(), BLUE.stroke_width(3), VERMILLION.stroke_width(2));
+        let (dots, line, mark) = (BLUE.filled(), GREEN.stroke_width(2), VERMILLION.stroke_width(2));
+        panel.draw_series(LineSeries::new(losses(), line))?;
         panel
-            .draw_series(losses().map(|point| Circle::new(point, 3, dots)))?
+            .draw_series(losses().map(|point| Circle::new(point, 2, dots)))?
             .label("loss")
             .legend(plot::point_sample(dots));
-        panel.draw_series(LineSeries::new(smooth(), line))?.label("smoothed").legend(plot::line_sample(line));
         if let Some(rate) = curve.suggestion() {
             panel
                 .draw_series(LineSeries::new([(log(rate), y.start), (log(rate), y.end)], mark))?

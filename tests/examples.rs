@@ -254,3 +254,19 @@ fn a_custom_layer_passes_the_contract_and_learns() {
     let r2: f64 = text.trim_end().rsplit(' ').next().unwrap().parse().expect("a number at the end");
     assert!(r2 > 0.97, "{text}");
 }
+
+#[test]
+fn the_learning_rate_example_draws_its_curve_and_suggests_a_good_rate() {
+    let folder = folder();
+    let output =
+        Command::new(example("learning_rate")).current_dir(folder.path()).output().expect("it starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let svg = fs::read_to_string(folder.path().join("learning_rate.svg")).expect("a picture");
+    assert_well_formed(&svg);
+    assert!(svg.contains("suggestion: ") && svg.matches("<circle").count() > 50);
+    // The loss with the suggested rate is near the best of those shown, and the least and largest rates are bad.
+    let losses: Vec<f64> =
+        stdout(&output).lines().filter_map(|line| line.split_whitespace().nth(1)?.parse().ok()).collect();
+    let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(losses.len() >= 3 && losses[2] < 1.2 * best && losses[0] > 1.5 * best, "{losses:?}");
+}

@@ -4,11 +4,15 @@ use super::callback::{Callback, CallbackResult, Flow, StepEnd};
 use super::training::Training;
 use crate::data::Dataset;
 use crate::error::require;
+use crate::network::Workspace;
 use crate::{Error, Loss, Network, Optimizer, Scalar};
 
 /// Smith's learning rate range test (2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3): trains a
 /// copy of a network for a few steps, each with a learning rate a constant factor above that of the step before, and notes
 /// the loss. Where it falls fastest the rate is good; where it rises the rate is too large.
+///
+/// The losses of single batches differ more from each other than one step can change them. So the loss is measured after
+/// each step on the same rows, at most 1,000 of them: what is left of the noise is that of the steps.
 ///
 /// ```
 /// use geartrain::{data::toy, prelude::*};
@@ -37,14 +41,14 @@ impl Default for LearningRateFinder {
     }
 }
 
-/// The share of the old in the running mean of the losses.
-const SMOOTHING: f64 = 0.9;
-/// A smoothed loss this many times the smallest one ends the test: from there on it only rises.
+/// Rows to measure the loss on, at most.
+const SAMPLE: usize = 1000;
+/// A loss this many times the smallest one ends the test: from there on it only rises.
 const DIVERGED: f64 = 4.0;
-/// Points at the beginning whose running mean is over too few losses to be believed.
-const WARM_UP: usize = 10;
 /// The share of the loss that must have been lost for a suggestion.
 const LEAST_DESCENT: f64 = 0.05;
+/// Slopes are taken over this many points to either side.
+const REACH: usize = 3;
 
 impl LearningRateFinder {
     /// 100 steps from 1e-6 to 10, with batches of 32 rows in the order of seed 0.
@@ -95,10 +99,11 @@ impl LearningRateFinder {
         require(to.is_finite() && to > from, "last learning rate", "finite and above the first", to)?;
         require(steps >= 2, "steps", "at least 2", steps)?;
         optimizer.set_learning_rate(from);
-        let mut sweep = Sweep { finder: *self, points: Vec::new(), mean: 0.0, best: f64::INFINITY };
-        // One step more, because the loss after a step is known in the next one.
-        let result = Training::new(loss, optimizer)
-            .epochs(steps + 1)
+        let sample = data.select(&(0..data.rows().min(SAMPLE)).collect::<Vec<_>>())?;
+        let mut sweep =
+            Sweep { finder: *self, loss: &loss, sample, workspace: Workspace::new(), points: Vec::new() };
+        let result = Training::new(&loss, optimizer)
+            .epochs(steps)
             .batch_size(self.batch_size)
             .seed(self.seed)
             .callback(&mut sweep)
@@ -111,32 +116,30 @@ impl LearningRateFinder {
     }
 }
 
-/// Raises the learning rate after every step.
-struct Sweep {
+/// Measures the loss after every step, and raises the learning rate.
+struct Sweep<'a, F, L> {
     finder: LearningRateFinder,
+    loss: &'a L,
+    sample: Dataset<F>,
+    workspace: Workspace<F>,
     points: Vec<RatePoint>,
-    /// The running mean of the losses, which begins at 0.
-    mean: f64,
-    best: f64,
 }
 
-impl<F: Scalar> Callback<F> for Sweep {
+impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
     fn on_step_end(&mut self, step: &mut StepEnd<'_, F>) -> CallbackResult {
         let LearningRateFinder { from, to, steps, .. } = self.finder;
-        let rate = |i: usize| from * (to / from).powf(i as f64 / (steps - 1) as f64);
-        let done = step.step as usize;
-        // The loss of this batch is what the rate of the step before it has led to.
-        if done > 1 {
-            self.mean = SMOOTHING * self.mean + (1.0 - SMOOTHING) * step.loss;
-            // The mean of the losses alone, without the 0 that it began with.
-            let smooth = self.mean / (1.0 - SMOOTHING.powi(done as i32 - 1));
-            self.points.push(RatePoint { rate: rate(done - 2), loss: step.loss, smooth });
-            self.best = self.best.min(smooth);
-            if smooth > DIVERGED * self.best || done > steps {
-                return Ok(Flow::Stop);
-            }
+        // A pass of training, not a prediction: BatchNorm has not seen enough batches yet to predict.
+        let (x, y) = (self.sample.x(), self.sample.y());
+        let loss = step.network.gradients(self.loss, x, y, &mut self.workspace, None)?;
+        if !loss.is_finite() {
+            return Ok(Flow::Stop);
         }
-        *step.learning_rate = rate(done);
+        self.points.push(RatePoint { rate: *step.learning_rate, loss });
+        let best = self.points.iter().fold(f64::INFINITY, |best, point| best.min(point.loss));
+        if loss > DIVERGED * best || self.points.len() == steps {
+            return Ok(Flow::Stop);
+        }
+        *step.learning_rate = from * (to / from).powf(self.points.len() as f64 / (steps - 1) as f64);
         Ok(Flow::Continue)
     }
 }
@@ -153,24 +156,23 @@ pub struct LearningRateCurve {
 pub struct RatePoint {
     /// The learning rate of the step.
     pub rate: f64,
-    /// The loss of the batch after it.
+    /// The loss after it.
     pub loss: f64,
-    /// The running mean of the losses up to this one, each weighing 0.9 times as much as the one after it.
-    pub smooth: f64,
 }
 
 impl LearningRateCurve {
-    /// The rate at which the smoothed loss falls fastest per factor of the rate, before its smallest value. `None` if it
-    /// never falls by at least 5 %, or if there are too few points to say.
+    /// The rate at which the loss falls fastest per factor of the rate, before its smallest value. `None` if it never falls
+    /// by at least 5 %, or if there are too few points to say.
     pub fn suggestion(&self) -> Option<f64> {
-        let smooth = |i: usize| self.points[i].smooth;
-        let lowest = (0..self.points.len()).min_by(|&a, &b| smooth(a).total_cmp(&smooth(b)))?;
-        if lowest <= WARM_UP + 1 || smooth(lowest) > (1.0 - LEAST_DESCENT) * smooth(WARM_UP) {
+        let loss = |i: usize| self.points[i].loss;
+        let lowest = (0..self.points.len()).min_by(|&a, &b| loss(a).total_cmp(&loss(b)))?;
+        if loss(lowest) > (1.0 - LEAST_DESCENT) * loss(0) {
             return None;
         }
         // All rates are the same factor apart, so that differences of the loss are slopes in the logarithm of the rate.
-        let slope = |i: usize| smooth(i + 1) - smooth(i - 1);
-        let steepest = (WARM_UP + 1..lowest).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
+        let slope = |i: usize| loss(i + REACH) - loss(i - REACH);
+        let inside = REACH..(lowest + 1).saturating_sub(REACH);
+        let steepest = inside.min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
         Some(self.points[steepest].rate)
     }
 }
