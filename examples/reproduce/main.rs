@@ -145,7 +145,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         println!("  {:46} {:>12} {:>22}", "", "predicted", "measured");
         for row in (experiment.run)()? {
             let (sign, tolerance) = match row.check {
-                Check::Within(tolerance) => ("", format!("tolerance {tolerance}")),
+                Check::Within(tolerance) => ("", format!("tolerance {}", number(tolerance))),
                 Check::Below => ("< ", String::new()),
                 Check::Above => ("> ", String::new()),
             };

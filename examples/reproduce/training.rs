@@ -17,7 +17,7 @@ const SEEDS: u64 = 3;
 /// of single units, with a rate of 0.02 / depth.
 pub fn linear_mode() -> Rows {
     let mut rows = Vec::new();
-    for (depth, steps) in [(1, 228.0), (16, 88.0), (64, 78.0)] {
+    for (depth, steps) in [(1, 228.0), (8, 88.0), (64, 78.0)] {
         let unit = || Linear::new(1, 1).without_bias().init(Init::constant(1.0));
         let mut network =
             Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;

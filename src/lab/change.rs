@@ -121,8 +121,8 @@ impl<F: Scalar> Part<F> {
 }
 
 /// The first activation of a network, and its value and slope at 0.
-pub(super) fn activation_at_zero<'t, 'n, F: Scalar>(
-    trace: &'t Trace<'n, F>,
+pub(super) fn activation_at_zero<'n, F: Scalar>(
+    trace: &Trace<'n, F>,
 ) -> Option<(&'n dyn Layer<F>, f64, f64)> {
     let step = trace.steps.iter().find(|step| step.kind == Kind::Elementwise)?;
     let (value, slope) = super::moments::evaluate(step.layer, Array2::zeros((1, 1)).view());

@@ -58,7 +58,7 @@ impl Report {
             "|δ| relative to the last layer",
             note,
             measured,
-            Some(&predicted),
+            predicted,
         )
     }
 
@@ -71,7 +71,7 @@ impl Report {
             "q",
             note,
             |m, row| square(&m.layers[row]),
-            Some(&predicted),
+            predicted,
         )
     }
 
@@ -87,7 +87,7 @@ impl Report {
             "|dW|",
             |_| String::new(),
             measured,
-            None,
+            |_, _, _| None,
         )
     }
 
@@ -97,7 +97,7 @@ impl Report {
         y_label: &str,
         note: impl Fn(&Experiment) -> String,
         measured: impl Fn(&Measurement, usize) -> f64,
-        predicted: Option<&dyn Fn(&Prediction, usize, usize) -> Option<f64>>,
+        predicted: impl Fn(&Prediction, usize, usize) -> Option<f64>,
     ) -> Chart {
         let series = |experiment: &Experiment| {
             let stations = experiment.stations();
@@ -107,7 +107,7 @@ impl Report {
                 (i as f64 + 1.0, log.mean, log.error)
             };
             let line = |(i, &row): (usize, &usize)| {
-                let mean = experiment.predicted_log(row, |p, row| predicted?(p, row, top))?;
+                let mean = experiment.predicted_log(row, |p, row| predicted(p, row, top))?;
                 let band = experiment.predicted[0].layers[row].deviation.powi(2)
                     - experiment.predicted[0].layers[top].deviation.powi(2);
                 let band = if y_label == "q" { 0.0 } else { band.max(0.0).sqrt() / 10_f64.ln() };
