@@ -248,7 +248,7 @@ fn fault_8_to_10_data_that_do_not_fit_the_network_are_refused() {
     let two_outputs = Dataset::new(x.clone(), Array2::zeros((6, 2))).unwrap();
     let mut network = Network::new(mlp(2, 4), 2).unwrap();
     let error = fit(&mut network, &two_outputs).to_string();
-    assert!(error.contains("(1, 1)") && error.contains("(1, 2)"), "{error}");
+    assert!(error.contains("(6, 1)") && error.contains("(6, 2)"), "{error}");
 
     let data = Dataset::new(x, Array2::zeros((6, 1))).unwrap();
     let mut network = Network::new(mlp(3, 4), 3).unwrap();
