@@ -111,7 +111,7 @@ pub(super) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> 
     // u = √q x and v = √q (c x + √(1−c²) y) with independent x, y
     let rest = ((1.0 - c) * (1.0 + c)).max(0.0).sqrt();
     // where they are almost the same variable, the inner expectation has a single point
-    let alike = rest < 1e-9;
+    let alike = rest < 1e-6;
     let outer = if alike { normal_rule().to_vec() } else { rule_with_step(rest) };
     let x = Array2::from_shape_fn((outer.len(), 1), |(i, _)| q.sqrt() * outer[i].0);
     let (mut points, mut weights) = (Vec::new(), Vec::new());

@@ -24,13 +24,13 @@ pub(crate) fn normal_rule() -> &'static [(f64, f64)] {
 /// Where nested expectations end: beyond 9 standard deviations lies a probability of 2e-19.
 const NEAR: f64 = 9.0;
 
-/// The same with twelve panels and an end at `split`, for a function with a kink there. For the inner of two nested
+/// The same with eight panels and an end at `split`, for a function with a kink there. For the inner of two nested
 /// expectations, where 960 points would be wasted.
 pub(crate) fn rule_with_kink(split: f64) -> impl Iterator<Item = (f64, f64)> {
     let split = split.clamp(-NEAR, NEAR);
     let part = move |a: f64, b: f64| {
-        let width = (b - a) / 6.0;
-        (0..6).flat_map(move |i| panel(a + f64::from(i) * width, a + f64::from(i + 1) * width))
+        let width = (b - a) / 4.0;
+        (0..4).flat_map(move |i| panel(a + f64::from(i) * width, a + f64::from(i + 1) * width))
     };
     part(-NEAR, split).chain(part(split, NEAR))
 }
