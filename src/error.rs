@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::data::DataError;
+
 /// What went wrong in a call of this crate. No error changes the network it happened to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +57,19 @@ pub enum Error {
         got: Shape,
     },
 
+    /// A target is no value that the loss can compare with.
+    #[error("the target in row {row}, column {column} (both from 0) must be {expected}, got {got}")]
+    Target {
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        got: f64,
+    },
+
     /// An argument is outside its domain.
     #[error("{argument} must be {expected}, got {got}")]
     Argument {
@@ -69,7 +84,7 @@ pub enum Error {
     /// A parameter or gradient is NaN or infinite.
     #[error("{what} of `{name}` at {index:?} is {value}: not a finite number")]
     NonFinite {
-        /// `weight`, `gradient` or `updated weight`.
+        /// `weight`, `gradient`, `square of the gradient`, `updated weight` or `statistic`.
         what: &'static str,
         /// The parameter's name.
         name: String,
@@ -101,7 +116,7 @@ pub enum Error {
         cause: Box<Error>,
     },
 
-    /// `backward` or `tangent` was called without a forward pass of this network to go back through.
+    /// `backward`, `tangent` or `fold_statistics` was called without a forward pass of this network to go back to.
     #[error("run `forward` of this network before `{call}`")]
     NoForwardPass {
         /// The call that came too early.
@@ -110,7 +125,13 @@ pub enum Error {
 
     /// Something is wrong with a file or an array of data.
     #[error(transparent)]
-    Data(#[from] crate::data::DataError),
+    Data(Box<DataError>),
+}
+
+impl From<DataError> for Error {
+    fn from(error: DataError) -> Self {
+        Error::Data(Box::new(error))
+    }
 }
 
 impl Error {
@@ -167,6 +188,15 @@ pub enum LayerProblem {
         got: String,
     },
 
+    /// The layer cannot be trained on so few rows: a batch of one has no spread to normalise by.
+    #[error("needs at least {needs} rows in a batch to train on, got {rows}")]
+    SmallBatch {
+        /// Rows that it needs.
+        needs: usize,
+        /// Rows that the batch has.
+        rows: usize,
+    },
+
     /// The layer has no forward mode ([`tangent`](crate::Layer::tangent)).
     #[error("has no forward mode: it does not implement `tangent`")]
     NoTangent,
@@ -191,6 +221,16 @@ impl fmt::Display for Shape {
         let sizes: Vec<String> = self.0.iter().map(usize::to_string).collect();
         write!(f, "({})", sizes.join(", "))
     }
+}
+
+/// The error of a layer made with an argument outside its domain.
+pub(crate) fn layer_argument(
+    layer: String,
+    argument: &'static str,
+    expected: &'static str,
+    got: impl fmt::Display,
+) -> Error {
+    Error::layer(layer, LayerProblem::Argument { argument, expected, got: got.to_string() })
 }
 
 /// An [`Error::Shape`] if `got` is not `expected`.

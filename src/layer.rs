@@ -7,7 +7,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::params::ParamSpec;
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, random};
 
 /// A layer is a pure function of `(params, x)`: it owns its sizes, never its weights.
 ///
@@ -43,6 +43,11 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
+    fn smallest_batch(&self) -> usize {
+        1
+    }
+
     /// `y = f(x; params)`. Under [`Mode::Train`], keeps in `cache` what `backward` needs besides `x` and `y`.
     fn forward(&self, params: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode);
 
@@ -73,6 +78,13 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         let _ = (params, dparams, saved, dx, dy);
         Err(Error::layer(self.name(), LayerProblem::NoTangent))
     }
+
+    /// Folds what the last training pass saw into the parameters that are not trainable, such as running means. Called
+    /// after an optimizer step that succeeded. Default: nothing, which is right for every layer without such parameters;
+    /// containers pass it on.
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let _ = (params, cache);
+    }
 }
 
 /// What the forward pass leaves for the backward pass: its input, its output, and the layer's cache.
@@ -90,9 +102,23 @@ pub struct Saved<'a, F> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// To go back through: everything that `backward` needs is kept.
-    Train,
-    /// Only for its output: nothing is kept, so that memory does not grow with depth.
+    Train {
+        /// What all randomness of this pass and this layer follows from: the same key gives the same
+        /// [`Dropout`](crate::layers::Dropout) mask. Each layer gets a key of its own by [`child`](Mode::child).
+        key: u64,
+    },
+    /// Only for its output: nothing is kept, so that memory does not grow with depth, and nothing is random.
     Predict,
+}
+
+impl Mode {
+    /// The mode for the layer at `index` among those inside a container: the same, with a key of its own.
+    pub fn child(self, index: usize) -> Mode {
+        match self {
+            Mode::Train { key } => Mode::Train { key: random::mix(key, index as u64) },
+            Mode::Predict => Mode::Predict,
+        }
+    }
 }
 
 /// A layer inside another, as [`Layer::children`] lists it.

@@ -1,5 +1,7 @@
 //! Layers with their parameters: checked once, then run.
 
+mod jacobian;
+
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
@@ -7,11 +9,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::cache::{Buffer, Cache};
-use crate::error::same_shape;
+use crate::error::{LayerProblem, same_shape};
 use crate::kernels::flushing;
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Layer, Loss, Mode, Saved, Scalar};
+
+pub use jacobian::{Jacobian, Sweep};
 
 /// A layer (most often a [`Sequential`](crate::layers::Sequential)) together with the one flat vector of its parameters.
 ///
@@ -35,6 +39,7 @@ pub struct Network<F> {
     layer: Arc<dyn Layer<F>>,
     inputs: usize,
     outputs: usize,
+    smallest_batch: usize,
     layout: Arc<Layout>,
     params: Vec<F>,
 }
@@ -58,7 +63,8 @@ impl<F: Scalar> Network<F> {
             spec.init.check()?;
         }
         let params = vec![F::zero(); layout.len()];
-        let network = Network { layer, inputs, outputs, layout: Arc::new(layout), params };
+        let smallest_batch = smallest_batch(&*layer, inputs);
+        let network = Network { layer, inputs, outputs, smallest_batch, layout: Arc::new(layout), params };
         Ok(network.with_seed(0))
     }
 
@@ -79,6 +85,11 @@ impl<F: Scalar> Network<F> {
     /// Features per row that it writes.
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// Rows that a batch must have to train on: 2 with a [`BatchNorm`](crate::layers::BatchNorm) inside, else 1.
+    pub fn smallest_batch(&self) -> usize {
+        self.smallest_batch
     }
 
     /// The outermost layer.
@@ -147,6 +158,8 @@ impl<F: Scalar> Network<F> {
 
     /// The output for each row of `x`, `(rows, inputs)`: `(rows, outputs)`. Uses two buffers, whatever the depth.
     ///
+    /// Always in [`Mode::Predict`]: `Dropout` drops nothing, and `BatchNorm` uses its running statistics.
+    ///
     /// # Errors
     /// [`Error::Layer`] if `x` has another number of columns than the first layer reads.
     pub fn predict(&self, x: ArrayView2<F>) -> Result<Array2<F>, Error> {
@@ -166,10 +179,11 @@ impl<F: Scalar> Network<F> {
         Ok(loss.value(output.view(), target))
     }
 
-    /// One forward and one backward pass, with everything that came out of them.
+    /// One forward and one backward pass of training, with everything that came out of them. Random layers use key 0;
+    /// see [`Workspace::key`] for another.
     ///
     /// # Errors
-    /// As [`loss`](Network::loss).
+    /// As [`loss`](Network::loss), and [`Error::Layer`] for a batch too small to train on.
     pub fn loss_and_gradients(
         &self,
         loss: &dyn Loss<F>,
@@ -187,7 +201,7 @@ impl<F: Scalar> Network<F> {
     /// gradients in [`workspace.grads`](Workspace::grads) and, if asked for, that of the input in `dx`.
     ///
     /// # Errors
-    /// As [`loss`](Network::loss).
+    /// As [`loss_and_gradients`](Network::loss_and_gradients).
     pub fn gradients(
         &self,
         loss: &dyn Loss<F>,
@@ -197,7 +211,7 @@ impl<F: Scalar> Network<F> {
         dx: Option<ArrayViewMut2<F>>,
     ) -> Result<f64, Error> {
         self.run_forward(x, workspace)?;
-        let Workspace { cache, output, doutput, grads, flush } = workspace;
+        let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
         loss.check(output.view(), target)?;
         let value = loss.gradient(output.view(), target, doutput.resize(x.nrows(), self.outputs));
         flushing(*flush, || self.run_backward(x, output.view(), doutput.view(), cache, grads, dx));
@@ -207,8 +221,10 @@ impl<F: Scalar> Network<F> {
     /// The forward pass of training, whose intermediate results stay in `workspace`.
     fn run_forward(&self, x: ArrayView2<F>, workspace: &mut Workspace<F>) -> Result<(), Error> {
         self.check_input(x)?;
-        let Workspace { cache, output, .. } = workspace;
-        self.layer.forward(&self.params, x, output.resize(x.nrows(), self.outputs), cache, Mode::Train);
+        self.check_batch(x.nrows())?;
+        let Workspace { cache, output, key, .. } = workspace;
+        let mode = Mode::Train { key: *key };
+        self.layer.forward(&self.params, x, output.resize(x.nrows(), self.outputs), cache, mode);
         Ok(())
     }
 
@@ -226,6 +242,37 @@ impl<F: Scalar> Network<F> {
         self.layer.backward(&self.params, Saved { x, y, cache }, dy, grads, dx);
     }
 
+    /// Folds the statistics of the last training pass into the running ones of layers such as `BatchNorm`. `fit` does
+    /// this after every step; whoever steps by hand calls it after [`Optimizer::step`](crate::Optimizer::step).
+    ///
+    /// # Errors
+    /// [`Error::NoForwardPass`] if `workspace` holds no pass of a network of this size; [`Error::NonFinite`] if a
+    /// statistic would not be finite. After an error the parameters are what they were.
+    pub fn fold_statistics(&mut self, workspace: &mut Workspace<F>) -> Result<(), Error> {
+        if workspace.output.view().nrows() == 0 || workspace.grads.len() != self.params.len() {
+            return Err(Error::NoForwardPass { call: "fold_statistics" });
+        }
+        let kept = || self.layout.iter().filter(|(spec, _)| !spec.trainable).map(|(_, range)| range);
+        let before: Vec<F> = kept().flat_map(|range| self.params[range].iter().copied()).collect();
+        self.layer.fold_statistics(&mut self.params, &mut workspace.cache);
+        let finite = kept().all(|range| self.params[range].iter().all(|statistic| statistic.is_finite()));
+        if finite {
+            return Ok(());
+        }
+        let error = self.layout.check_finite("statistic", &self.params);
+        kept().flatten().zip(before).for_each(|(i, statistic)| self.params[i] = statistic);
+        error
+    }
+
+    /// Fails with the path of the layer that cannot be trained on so few `rows`.
+    pub(crate) fn check_batch(&self, rows: usize) -> Result<(), Error> {
+        if rows >= self.smallest_batch {
+            return Ok(());
+        }
+        let layer = needing_more(&*self.layer, self.inputs, rows);
+        Err(layer.unwrap_or_else(|| small_batch(self.layer(), rows)))
+    }
+
     fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
             self.layer.output_features(x.ncols())?;
@@ -234,6 +281,26 @@ impl<F: Scalar> Network<F> {
         }
         Ok(())
     }
+}
+
+/// The largest [`Layer::smallest_batch`] of `layer` and all layers inside it.
+fn smallest_batch<F: Scalar>(layer: &dyn Layer<F>, inputs: usize) -> usize {
+    let inside = layer.children(inputs).into_iter().map(|child| smallest_batch(child.layer, child.inputs));
+    inside.fold(layer.smallest_batch().max(1), usize::max)
+}
+
+/// The error of the first layer that needs more than `rows` rows, with its path.
+fn needing_more<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, rows: usize) -> Option<Error> {
+    if layer.smallest_batch() > rows {
+        return Some(small_batch(layer, rows));
+    }
+    let mut children = layer.children(inputs).into_iter();
+    children.find_map(|child| Some(needing_more(child.layer, child.inputs, rows)?.inside(&child.name)))
+}
+
+fn small_batch<F: Scalar>(layer: &dyn Layer<F>, rows: usize) -> Error {
+    let needs = layer.smallest_batch().max(1);
+    Error::layer(layer.name(), LayerProblem::SmallBatch { needs, rows })
 }
 
 /// What one forward and backward pass of a network gave.
@@ -255,6 +322,9 @@ pub struct Workspace<F> {
     cache: Cache<F>,
     output: Buffer<F>,
     doutput: Buffer<F>,
+    /// What the randomness of the next training passes follows from: 0 until it is set. Passes with the same key have
+    /// the same `Dropout` masks; `fit` sets another for every step, from its seed.
+    pub key: u64,
     /// The gradient of the loss in every parameter, as the last pass left it.
     pub grads: Vec<F>,
     flush: bool,
@@ -273,6 +343,7 @@ impl<F: Scalar> Workspace<F> {
             cache: Cache::new(),
             output: Buffer::default(),
             doutput: Buffer::default(),
+            key: 0,
             grads: Vec::new(),
             flush: true,
         }

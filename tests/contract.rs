@@ -1,6 +1,10 @@
 //! Every layer goes through one contract test, alone and nested; and a wrong backward is caught by name.
 
+use std::sync::Arc;
+
 use geartrain::gradcheck::{self, Report};
+use geartrain::layers::*;
+use geartrain::loss::*;
 use geartrain::prelude::*;
 use geartrain::{Cache, Layer, Mode, ParamSpec, Saved};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, array};
@@ -15,15 +19,46 @@ fn assert_right(name: &str, report: Result<Report, Error>) {
     assert!(worst.relative_error < WORST, "{name}\n{report}");
 }
 
-/// A net in which every layer stands, residuals inside residuals included.
+/// A net in which every layer stands whose training and prediction are the same, residuals inside residuals included.
 fn composite<F: Scalar>() -> Sequential<F> {
-    let inner = Sequential::new().then(Linear::new(4, 4).without_bias()).then(Sigmoid);
+    let inner = Sequential::new().then(Linear::new(4, 4).without_bias()).then(Sigmoid).then(Identity);
     let outer = Sequential::new()
+        .then(LayerNorm::new(4))
         .then(Linear::new(4, 6))
         .then(ReLU)
         .then(Linear::new(6, 4))
+        .then(GELU)
         .then(Residual::new(inner).scale(0.7));
-    Sequential::new().then(Linear::new(3, 4)).then(Tanh).then(Residual::new(outer)).then(Linear::new(4, 2))
+    let second = Sequential::new()
+        .then(ELU::default())
+        .then(Linear::new(4, 4))
+        .then(Softplus)
+        .then(LeakyReLU::default())
+        .then(Linear::new(4, 4))
+        .then(GELUTanh)
+        .then(Softmax);
+    Sequential::new()
+        .then(Linear::new(3, 4))
+        .then(Tanh)
+        .then(Residual::new(outer))
+        .then(SiLU)
+        .then(Residual::new(second))
+        .then(SELU)
+        .then(Linear::new(4, 2))
+}
+
+/// The same with the layers that train and predict differently. No bias stands before a batch normalisation, which takes it
+/// off again: its gradient would be 0 but for rounding.
+fn everything<F: Scalar>() -> Sequential<F> {
+    let body = Sequential::new()
+        .then(BatchNorm::new(3))
+        .then(Dropout::new(0.3))
+        .then(Linear::new(3, 3).without_bias());
+    Sequential::new()
+        .then(Tanh)
+        .then(Residual::new(body))
+        .then(BatchNorm::new(3))
+        .then_shared(Arc::new(composite()))
 }
 
 #[test]
@@ -35,21 +70,45 @@ fn every_layer_keeps_the_contract() {
     assert_right("Sigmoid", gradcheck::layer(Sigmoid, 4));
     assert_right("Tanh", gradcheck::layer(Tanh, 4));
     assert_right("ReLU", gradcheck::layer(ReLU, 4));
+    assert_right("LeakyReLU", gradcheck::layer(LeakyReLU::default(), 4));
+    assert_right("LeakyReLU, 0.2", gradcheck::layer(LeakyReLU::new(0.2), 4));
+    assert_right("ELU", gradcheck::layer(ELU::default(), 4));
+    assert_right("ELU, 0.5", gradcheck::layer(ELU::new(0.5), 4));
+    assert_right("SELU", gradcheck::layer(SELU, 4));
+    assert_right("GELU", gradcheck::layer(GELU, 4));
+    assert_right("GELUTanh", gradcheck::layer(GELUTanh, 4));
+    assert_right("SiLU", gradcheck::layer(SiLU, 4));
+    assert_right("Softplus", gradcheck::layer(Softplus, 4));
+    assert_right("Identity", gradcheck::layer(Identity, 4));
+    assert_right("Softmax", gradcheck::layer(Softmax, 4));
+    assert_right("Softmax of one", gradcheck::layer(Softmax, 1));
+    assert_right("LayerNorm", gradcheck::layer(LayerNorm::new(4), 4));
+    assert_right("LayerNorm, eps", gradcheck::layer(LayerNorm::new(3).eps(0.1), 3));
+    let in_batch = gradcheck::Gradcheck { mixes_rows: true, ..Default::default() };
+    assert_right("BatchNorm", in_batch.layer(BatchNorm::new(4), 4));
+    assert_right("BatchNorm, eps", in_batch.layer(BatchNorm::new(3).eps(0.1), 3));
+    assert_right("Dropout", in_batch.layer(Dropout::new(0.4), 4));
+    assert_right("Dropout of nothing", in_batch.layer(Dropout::new(0.0), 4));
+    assert_right("Dropout of everything", in_batch.layer(Dropout::new(1.0), 4));
     assert_right("empty Sequential", gradcheck::layer(Sequential::new(), 3));
     assert_right("one layer", gradcheck::layer(Sequential::new().then(Tanh), 3));
     assert_right("composite", gradcheck::layer(composite(), 3));
     let body = || Sequential::new().then(Linear::new(4, 4)).then(Sigmoid);
     assert_right("Residual", gradcheck::layer(Residual::new(body()), 4));
     assert_right("Residual, scaled", gradcheck::layer(Residual::new(body()).scale(-0.3), 4));
+    assert_right("everything", in_batch.layer(everything(), 3));
     assert_right("Residual of nothing", gradcheck::layer(Residual::new(Sequential::new()), 4));
 }
 
 #[test]
 fn a_network_with_its_loss_is_right() {
-    let network = Network::new(composite(), 3).unwrap().with_seed(5);
+    let network = Network::new(everything(), 3).unwrap().with_seed(5);
     let x = Array2::from_shape_fn((7, 3), |(i, j)| ((3 * i + 5 * j) as f64).sin());
     let target = Array2::from_shape_fn((7, 2), |(i, j)| ((i + 2 * j) as f64).cos());
-    assert_right("composite", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
+    assert_right("regression", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
+    let class = Array2::from_shape_fn((7, 1), |(i, _)| (i % 2) as f64);
+    let loss = CrossEntropy::new().label_smoothing(0.1);
+    assert_right("classification", gradcheck::network(&network, &loss, x.view(), class.view()));
 }
 
 #[test]
@@ -97,11 +156,26 @@ fn kinks_are_avoided() {
 }
 
 #[test]
-fn the_loss_is_right() {
+fn every_loss_is_right() {
     let output = array![[0.5, -1.0], [2.0, 0.25], [0.0, 1.0]];
-    let target = array![[0.0, 1.0], [2.5, 0.25], [-1.0, 3.0]];
-    let report = gradcheck::Gradcheck::default().loss(&MeanSquaredError, output.view(), target.view());
-    assert_right("MeanSquaredError", report);
+    let target = array![[0.0, 1.0], [2.5, 0.25], [-1.3, 3.0]];
+    let probabilities = array![[0.0, 1.0], [0.2, 0.5], [1.0, 0.9]];
+    let classes = array![[1.0], [0.0], [1.0]];
+    let plain = CrossEntropy::new();
+    let cases: [(&str, &dyn Loss<f64>, &Array2<f64>); 8] = [
+        ("MeanSquaredError", &MeanSquaredError, &target),
+        ("MeanAbsoluteError", &MeanAbsoluteError, &target),
+        ("Huber", &Huber::default(), &target),
+        ("Huber, 0.7", &Huber::new(0.7), &target),
+        ("BinaryCrossEntropyWithLogits", &BinaryCrossEntropyWithLogits, &probabilities),
+        ("CrossEntropy", &plain, &classes),
+        ("CrossEntropy, smoothed", &CrossEntropy::new().label_smoothing(0.1), &classes),
+        ("Weighted", &Weighted::new(&plain, &[0.5, 0.0, 2.0]), &classes),
+    ];
+    for (name, loss, target) in cases {
+        let report = gradcheck::Gradcheck::default().loss(loss, output.view(), target.view());
+        assert_right(name, report);
+    }
 }
 
 /// A `Linear` without a bias gradient, with a wrong sign, or with a sum left out.

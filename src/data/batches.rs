@@ -31,6 +31,8 @@ use crate::Scalar;
 pub struct Batches<'a, F> {
     data: &'a Dataset<F>,
     seed: u64,
+    size: usize,
+    smallest: usize,
     order: Vec<usize>,
     x: Array2<F>,
     y: Array2<F>,
@@ -50,15 +52,28 @@ impl<'a, F: Scalar> Batches<'a, F> {
         Ok(Batches {
             data,
             seed,
+            size,
+            smallest: 1,
             order: (0..data.rows()).collect(),
             x: Array2::zeros((size, data.features())),
             y: Array2::zeros((size, data.outputs())),
         })
     }
 
+    /// A last batch of fewer than `rows` rows joins the one before it, which then has up to `rows − 1` rows more than the
+    /// others. A layer that cannot be trained on one row, as batch normalisation, needs `rows` to be 2.
+    pub fn smallest(mut self, rows: usize) -> Self {
+        self.smallest = rows;
+        let largest = self.order.len().min(self.size + rows.saturating_sub(1));
+        self.x = Array2::zeros((largest, self.data.features()));
+        self.y = Array2::zeros((largest, self.data.outputs()));
+        self
+    }
+
     /// Number of batches in an epoch.
     pub fn count(&self) -> usize {
-        self.order.len().div_ceil(self.x.nrows())
+        let (full, rest) = (self.order.len() / self.size, self.order.len() % self.size);
+        full + usize::from(rest > 0 && (rest >= self.smallest || full == 0))
     }
 
     /// Puts the rows into the order of an epoch.
@@ -66,23 +81,39 @@ impl<'a, F: Scalar> Batches<'a, F> {
         permute(&mut self.order, self.seed, epoch);
     }
 
+    /// The rows of the data, from 0, that are in one batch, in the batch's order.
+    ///
+    /// # Panics
+    /// If `index` is not below [`count`](Batches::count).
+    pub fn rows(&self, index: usize) -> &[usize] {
+        rows(&self.order, self.size, index, self.count())
+    }
+
     /// The inputs (rows × features) and targets (rows × outputs) of one batch, row after row in memory.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
     pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
-        assert!(index < self.count(), "batch {index} of {}", self.count());
-        let start = index * self.x.nrows();
-        let end = self.order.len().min(start + self.x.nrows());
-        let rows = &self.order[start..end];
+        // Not by `rows`, which would borrow the buffers, too.
+        let rows = rows(&self.order, self.size, index, self.count());
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
         (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
     }
 }
 
+/// Batch `index` of `count`: `size` rows, and whatever is left in the last one.
+fn rows(order: &[usize], size: usize, index: usize, count: usize) -> &[usize] {
+    assert!(index < count, "batch {index} of {count}");
+    let start = index * size;
+    &order[start..if index + 1 == count { order.len() } else { start + size }]
+}
+
 fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
-    for (mut target, &row) in to.rows_mut().into_iter().zip(rows) {
-        target.assign(&from.row(row));
+    let width = from.ncols();
+    let from = from.to_slice().expect("data sets lie row after row");
+    let to = to.as_slice_mut().expect("new arrays lie row after row");
+    for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
+        target.copy_from_slice(&from[row * width..(row + 1) * width]);
     }
 }

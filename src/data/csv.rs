@@ -1,15 +1,14 @@
 //! From a CSV file to a data set: which columns, and what to do about missing values.
 
-use std::any::type_name;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use ndarray::{Array2, ArrayViewMut1};
+use ndarray::Array2;
 
 use super::dataset::Dataset;
-use super::error::{Column, DataError, Part, Place, Suggestion};
-use super::records::Records;
+use super::error::{DataError, Part};
+use super::sheet::Sheet;
 use crate::Scalar;
 
 /// What to do about missing values: cells that are empty, or `NA`, `N/A`, `NaN`, `null` or `?` in either case.
@@ -57,9 +56,9 @@ pub struct Csv {
     targets: Vec<String>,
     features: Option<Vec<String>>,
     dropped: Vec<String>,
-    delimiter: u8,
-    header: bool,
-    missing: Missing,
+    pub(super) delimiter: u8,
+    pub(super) header: bool,
+    pub(super) missing: Missing,
 }
 
 impl Csv {
@@ -121,9 +120,7 @@ impl Csv {
         let dropped = sheet.find(&self.dropped)?;
         let features = match &self.features {
             Some(names) => sheet.find(names)?,
-            None => {
-                (0..sheet.names.len()).filter(|at| !targets.contains(at) && !dropped.contains(at)).collect()
-            }
+            None => sheet.others(&[&targets, &dropped]),
         };
         sheet.check_once(&[&features, &targets, &dropped])?;
         if targets.is_empty() {
@@ -135,6 +132,9 @@ impl Csv {
 
     /// Reads only the columns `names`, in this order, as inputs to predict from: rows × columns. The targets need not
     /// be in the file, and [`features`](Csv::features) and [`drop_columns`](Csv::drop_columns) play no part.
+    ///
+    /// [`Missing::DropRows`] leaves rows out here too, so that the result can have fewer rows than the file, and
+    /// [`Missing::Mean`] and [`Missing::Median`] are those of this file.
     ///
     /// # Errors
     /// As [`Dataset::from_csv`].
@@ -167,231 +167,4 @@ pub(super) fn open(path: &Path) -> Result<(File, String), DataError> {
         Ok(file) => Ok((file, name)),
         Err(source) => Err(DataError::File { path: name, source }),
     }
-}
-
-/// A file whose columns are known and whose rows are still to be read.
-struct Sheet<'a, R> {
-    options: &'a Csv,
-    records: Records<R>,
-    path: &'a str,
-    names: Vec<String>,
-    /// The first record seems to be separated by another character than the one given.
-    delimiter: Option<Suggestion>,
-}
-
-impl<'a, R: Read> Sheet<'a, R> {
-    fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
-        let mut records = Records::new(source, path, options.delimiter)?;
-        if !records.advance()? {
-            return Err(DataError::EmptyFile { path: path.to_owned() });
-        }
-        let names: Vec<String> = if options.header {
-            records.cells().map(str::to_owned).collect()
-        } else {
-            (0..records.len()).map(|column| column.to_string()).collect()
-        };
-        let delimiter = other_delimiter(&records);
-        for (second, name) in names.iter().enumerate() {
-            if let Some(first) = names[..second].iter().position(|earlier| earlier == name) {
-                let (path, name, first, second) = (path.to_owned(), name.clone(), first + 1, second + 1);
-                return Err(DataError::DuplicateColumn { path, name, first, second, columns: names });
-            }
-        }
-        Ok(Sheet { options, records, path, names, delimiter })
-    }
-
-    /// Where the named columns are.
-    fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<usize>, DataError> {
-        names
-            .iter()
-            .map(|name| {
-                self.names.iter().position(|column| column == name.as_ref()).ok_or_else(|| {
-                    DataError::UnknownColumn {
-                        path: self.path.to_owned(),
-                        name: name.as_ref().to_owned(),
-                        columns: self.names.clone(),
-                        suggestion: self.delimiter.clone(),
-                    }
-                })
-            })
-            .collect()
-    }
-
-    /// The names of columns.
-    fn pick(&self, columns: &[usize]) -> Vec<String> {
-        columns.iter().map(|&column| self.names[column].clone()).collect()
-    }
-
-    /// No column may play two parts.
-    fn check_once(&self, parts: &[&[usize]]) -> Result<(), DataError> {
-        let mut taken = vec![false; self.names.len()];
-        for &column in parts.iter().copied().flatten() {
-            if taken[column] {
-                return Err(DataError::ChosenTwice {
-                    path: self.path.to_owned(),
-                    name: self.names[column].clone(),
-                });
-            }
-            taken[column] = true;
-        }
-        Ok(())
-    }
-
-    fn no_columns(&self, part: Part) -> DataError {
-        let (path, columns, suggestion) = (self.path.to_owned(), self.names.clone(), self.delimiter.clone());
-        DataError::NoColumns { path, part, columns, suggestion }
-    }
-
-    /// The values of all rows: features and targets.
-    fn read<F: Scalar>(
-        &mut self,
-        features: &[usize],
-        targets: &[usize],
-    ) -> Result<(Array2<F>, Array2<F>), DataError> {
-        if features.is_empty() {
-            return Err(self.no_columns(Part::X));
-        }
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        let (mut rows, mut dropped) = (0, 0);
-        let mut more = !self.options.header || self.records.advance()?;
-        while more {
-            let complete =
-                self.read_row(features, Part::X, &mut x)? & self.read_row(targets, Part::Y, &mut y)?;
-            if complete || self.options.missing != Missing::DropRows {
-                rows += 1;
-            } else {
-                dropped += 1;
-                x.truncate(rows * features.len());
-                y.truncate(rows * targets.len());
-            }
-            more = self.records.advance()?;
-        }
-        if rows == 0 {
-            return Err(DataError::NoRows { path: self.path.to_owned(), dropped });
-        }
-        let shaped = |columns: &[usize], values| {
-            Array2::from_shape_vec((rows, columns.len()), values).expect("one value per column and row")
-        };
-        let mut x = shaped(features, x);
-        for (values, &column) in x.columns_mut().into_iter().zip(features) {
-            self.impute(values, column)?;
-        }
-        Ok((x, shaped(targets, y)))
-    }
-
-    /// Adds the current record's values in `columns`, NaN for one that is missing; false if one is.
-    fn read_row<F: Scalar>(
-        &self,
-        columns: &[usize],
-        part: Part,
-        values: &mut Vec<F>,
-    ) -> Result<bool, DataError> {
-        let (expected, got) = (self.names.len(), self.records.len());
-        if expected != got {
-            let (place, suggestion) = (self.records.place(), self.delimiter.clone());
-            return Err(DataError::CellCount { place, expected, got, suggestion });
-        }
-        let mut complete = true;
-        for &column in columns {
-            let value = self.value(column, part)?;
-            complete &= value.is_some();
-            values.push(value.unwrap_or_else(F::nan));
-        }
-        Ok(complete)
-    }
-
-    /// The number in a cell of the current record, or `None` for a missing value that is to be dropped or filled in.
-    fn value<F: Scalar>(&self, column: usize, part: Part) -> Result<Option<F>, DataError> {
-        let text = self.records.cell(column);
-        if is_missing(text) {
-            let suggestion = match (self.options.missing, part) {
-                (Missing::DropRows, _) | (Missing::Mean | Missing::Median, Part::X) => return Ok(None),
-                (_, Part::X) => Some(Suggestion::Missing),
-                _ => Some(Suggestion::MissingTarget),
-            };
-            let (place, column, text) = self.cell(column);
-            return Err(DataError::MissingCell { place, column, text, suggestion });
-        }
-        let Ok(number) = text.parse() else {
-            let suggestion = Some(self.suggestion(column, text));
-            let (place, column, text) = self.cell(column);
-            return Err(DataError::NotANumber { place, column, text, suggestion });
-        };
-        let value = F::of(number);
-        if !value.is_finite() {
-            let (place, column, text) = self.cell(column);
-            return Err(DataError::NotFiniteCell { place, column, text, number: type_name::<F>() });
-        }
-        Ok(Some(value))
-    }
-
-    /// A cell of the current record as an error shows it.
-    fn cell(&self, column: usize) -> (Place, Column, String) {
-        (self.records.place(), self.column(column), self.records.cell(column).to_owned())
-    }
-
-    fn column(&self, column: usize) -> Column {
-        Column { number: column + 1, name: self.names[column].clone() }
-    }
-
-    /// What may help where a number was expected.
-    fn suggestion(&self, column: usize, text: &str) -> Suggestion {
-        if let Some(delimiter) = &self.delimiter {
-            return delimiter.clone();
-        }
-        if text.contains(',') && text.replace(',', "").parse::<f64>().is_ok() {
-            return Suggestion::DecimalPoint;
-        }
-        if !self.options.header && self.records.is_first() {
-            return Suggestion::Header;
-        }
-        Suggestion::DropColumn(self.names[column].clone())
-    }
-
-    /// Fills the gaps of a feature, if asked to.
-    fn impute<F: Scalar>(&self, mut values: ArrayViewMut1<F>, column: usize) -> Result<(), DataError> {
-        let middle = match self.options.missing {
-            Missing::Error | Missing::DropRows => return Ok(()),
-            Missing::Mean => mean,
-            Missing::Median => median,
-        };
-        let present: Vec<f64> =
-            values.iter().copied().filter(|value| !value.is_nan()).map(|value| value.as_f64()).collect();
-        if present.is_empty() {
-            return Err(DataError::NothingToImpute {
-                path: self.path.to_owned(),
-                column: self.column(column),
-            });
-        }
-        if present.len() < values.len() {
-            let middle = F::of(middle(present));
-            values.mapv_inplace(|value| if value.is_nan() { middle } else { value });
-        }
-        Ok(())
-    }
-}
-
-fn is_missing(text: &str) -> bool {
-    ["", "na", "n/a", "nan", "null", "?"].iter().any(|word| text.eq_ignore_ascii_case(word))
-}
-
-/// A character that is in the first record at least as often as the delimiter, if there is one.
-fn other_delimiter<R: Read>(first: &Records<R>) -> Option<Suggestion> {
-    let delimiters = first.len() - 1;
-    [b';', b'\t', b'|', b','].into_iter().find_map(|byte| {
-        let count = first.cells().flat_map(str::bytes).filter(|&other| other == byte).count();
-        (count > 0 && count >= delimiters).then_some(Suggestion::Delimiter(byte))
-    })
-}
-
-fn mean(values: Vec<f64>) -> f64 {
-    let count = values.len() as f64;
-    let sum: f64 = values.iter().sum();
-    if sum.is_finite() { sum / count } else { values.iter().map(|value| value / count).sum() }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) }
 }

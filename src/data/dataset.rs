@@ -161,8 +161,8 @@ impl<F: Scalar> Dataset<F> {
             return Err(DataError::RowIndex { index, rows: self.rows() });
         }
         Ok(Dataset {
-            x: self.x.select(Axis(0), rows),
-            y: self.y.select(Axis(0), rows),
+            x: standard_layout(self.x.select(Axis(0), rows)),
+            y: standard_layout(self.y.select(Axis(0), rows)),
             feature_names: self.feature_names.clone(),
             target_names: self.target_names.clone(),
         })

@@ -217,7 +217,7 @@ pub enum DataError {
         number: &'static str,
     },
     /// A cell is empty or says that its value is not known.
-    #[error("{place}, {column}: the value is missing ({}){}", shown(.text), advice(.suggestion))]
+    #[error("{place}, {column}: {}{}", missing(.text), advice(.suggestion))]
     MissingCell {
         /// The record's first line.
         place: Place,
@@ -395,6 +395,13 @@ fn dropped_rows(dropped: usize) -> String {
     match dropped {
         0 => String::new(),
         _ => format!(" are left: each of the {dropped} rows has a missing value"),
+    }
+}
+
+fn missing(text: &str) -> String {
+    match text {
+        "" => "the cell is empty".into(),
+        _ => format!("{} stands for a missing value", shown(text)),
     }
 }
 

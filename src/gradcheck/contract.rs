@@ -84,7 +84,7 @@ impl Subject {
     fn forward(&self, params: &[f64], x: ArrayView2<f64>, cache: &mut Cache<f64>) -> Array2<f64> {
         // What is not written stays NaN and is then equal to nothing.
         let mut y = Array2::from_elem((x.nrows(), self.outputs), f64::NAN);
-        self.layer.forward(params, x, y.view_mut(), cache, Mode::Train);
+        self.layer.forward(params, x, y.view_mut(), cache, Mode::Train { key: 1 });
         y
     }
 
@@ -237,12 +237,12 @@ impl Subject {
 }
 
 /// The two are the same, bit for bit.
-fn equal(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
+pub(super) fn equal(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
     differ(name, got, expected, 0.0)
 }
 
 /// The two are the same up to the order in which sums were added.
-fn close(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
+pub(super) fn close(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
     let largest = expected.iter().fold(0.0, |max: f64, e| max.max(e.abs()));
     differ(name, got, expected, 1e-13 * largest)
 }

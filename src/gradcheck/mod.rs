@@ -12,7 +12,7 @@
 //! ```
 //! use geartrain::{gradcheck, prelude::*};
 //! let layer = Sequential::new().then(Linear::new(3, 4)).then(Tanh).then(Linear::new(4, 2));
-//! let report = gradcheck::layer(&layer, 3)?;
+//! let report = gradcheck::layer(layer, 3)?;
 //! assert!(report.passed(), "{report}");
 //! assert!(report.worst().unwrap().relative_error < 1e-7);
 //! # Ok::<(), geartrain::Error>(())
@@ -28,6 +28,7 @@ use ndarray::{Array2, ArrayView2, ShapeBuilder};
 
 use self::difference::{Case, central_differences};
 use crate::error::same_shape;
+use crate::graph::{self, Graph};
 use crate::params::{Layout, ParamSpec};
 use crate::{Error, Init, Layer, Loss, Network};
 
@@ -44,8 +45,8 @@ pub struct Gradcheck {
     pub rtol: f64,
     /// Seed of the random inputs, weights and directions. Default: 0.
     pub seed: u64,
-    /// Whether the layer mixes the rows of a batch, as batch normalisation does, so that a batch cannot equal its rows
-    /// one by one. Default: false.
+    /// Whether a row's output depends on the rest of its batch, as in batch normalisation, or on its place in it, as in
+    /// dropout, so that a batch cannot equal its rows one by one. Default: false.
     pub mixes_rows: bool,
 }
 
@@ -180,6 +181,58 @@ impl Gradcheck {
             },
         );
         Ok(Report { checks: vec![check] })
+    }
+}
+
+impl Gradcheck {
+    /// Checks the gradient of a scalar graph in every input, at the values its inputs have: against central differences,
+    /// against forward mode, and against a second backward pass.
+    ///
+    /// ```
+    /// use geartrain::{gradcheck::Gradcheck, graph::Graph};
+    /// let mut graph = Graph::parse("(w*x + b)^2")?;
+    /// graph.run(&[("w", 2.0), ("x", 3.0), ("b", 1.0)])?;
+    /// assert!(Gradcheck::default().graph(&graph)?.passed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`graph::Error::MissingInputs`] for an input without a value.
+    pub fn graph(&self, graph: &Graph) -> Result<Report, graph::Error> {
+        let names: Vec<&str> = graph.input_names().collect();
+        let at = names.iter().map(|&name| graph.value(name)).collect::<Result<Vec<f64>, _>>()?;
+        // One tensor of all inputs, so that an error counts relative to the largest of their gradients.
+        let layout = with_input(Vec::new(), (at.len(), 1)).expect("it is small");
+        let run = |at: &[f64]| {
+            let mut graph = graph.clone();
+            let inputs: Vec<_> = names.iter().copied().zip(at.iter().copied()).collect();
+            graph.run(&inputs).map(|value| (value, graph))
+        };
+        let (_, mut here) = run(&at)?;
+        let in_order = |gradients: graph::Gradients| gradients.iter().map(|(_, g)| g).collect::<Vec<f64>>();
+        let first = in_order(here.backward()?);
+        let second = in_order(here.backward()?);
+        let forward = in_order(here.gradients_forward_mode()?);
+        let mut differences = central_differences(
+            self,
+            Case {
+                layout: &layout,
+                at,
+                cotangent: &[1.0],
+                outputs: &mut |at| vec![run(at).expect("it ran above").0],
+                gradient: &mut |at| {
+                    let (_, mut graph) = run(at).expect("it ran above");
+                    in_order(graph.backward().expect("forward has run"))
+                },
+            },
+        );
+        if let Some(entry) = &mut differences.worst {
+            entry.name = names[entry.index[0]].to_string();
+            entry.index.clear();
+        }
+        let twice = contract::equal("backward twice gives the same", &second, &first);
+        let modes = contract::close("forward mode equals reverse mode", &forward, &first);
+        Ok(Report { checks: vec![differences, twice, modes] })
     }
 }
 

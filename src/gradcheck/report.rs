@@ -5,9 +5,9 @@ use std::fmt;
 /// One entry of a gradient, both ways.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// The tensor: a parameter's name, or `input`.
+    /// The tensor: a parameter's name, `input`, or the name of a graph's input.
     pub name: String,
-    /// The index in that tensor.
+    /// The index in that tensor; empty for the input of a graph.
     pub index: Vec<usize>,
     /// What the code under test says.
     pub analytic: f64,
@@ -21,7 +21,11 @@ pub struct Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { name, index, analytic, numeric, relative_error } = self;
-        write!(f, "`{name}` {index:?}: analytic {analytic:.9e}, numeric {numeric:.9e}, ")?;
+        write!(f, "`{name}`")?;
+        if !index.is_empty() {
+            write!(f, " {index:?}")?;
+        }
+        write!(f, ": analytic {analytic:.9e}, numeric {numeric:.9e}, ")?;
         write!(f, "relative error {relative_error:.1e}")
     }
 }

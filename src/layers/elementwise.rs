@@ -5,6 +5,7 @@ use std::slice::{from_mut, from_ref};
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
+use crate::error::LayerProblem;
 use crate::kernels;
 use crate::{Error, Layer, Mode, Saved, Scalar};
 
@@ -25,7 +26,7 @@ use crate::{Error, Layer, Mode, Saved, Scalar};
 ///         x + x
 ///     }
 /// }
-/// # assert!(geartrain::gradcheck::layer(&Square, 3)?.passed());
+/// # assert!(geartrain::gradcheck::layer(Square, 3)?.passed());
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 pub trait Elementwise: std::fmt::Debug + Send + Sync {
@@ -34,6 +35,14 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
 
     /// `φ'(x)`, from `x` and `y = φ(x)`, whichever is handier.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
+
+    /// Fails if the activation was made with an argument outside its domain. Default: it never was.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self) -> Result<(), LayerProblem> {
+        Ok(())
+    }
 
     /// `y = φ(x)` for many numbers. Default: [`value`](Elementwise::value) of each, with the widest vector instructions
     /// that the processor has. Only a function that is slow by itself has a reason to do otherwise.
@@ -44,6 +53,7 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        self.check().map_err(|problem| Error::layer(Layer::<F>::name(self), problem))?;
         Ok(inputs)
     }
 

@@ -72,15 +72,14 @@ impl Linear {
 
 impl<F: Scalar> Layer<F> for Linear {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        let refuse = |problem| Err(Error::layer(Layer::<F>::name(self), problem));
         for (argument, size) in [("inputs", self.inputs), ("outputs", self.outputs)] {
             if size == 0 {
-                let problem = LayerProblem::Argument { argument, expected: "at least 1", got: "0".into() };
-                return Err(Error::layer(Layer::<F>::name(self), problem));
+                return refuse(LayerProblem::Argument { argument, expected: "at least 1", got: "0".into() });
             }
         }
         if inputs != self.inputs {
-            let problem = LayerProblem::Features { expected: self.inputs, got: inputs };
-            return Err(Error::layer(Layer::<F>::name(self), problem));
+            return refuse(LayerProblem::Features { expected: self.inputs, got: inputs });
         }
         Ok(self.outputs)
     }

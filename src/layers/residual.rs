@@ -69,7 +69,7 @@ impl<F: Scalar> Layer<F> for Residual<F> {
     ) {
         let (buffers, children) = cache.parts(1, 1);
         let mut branch = buffers[0].resize(x.nrows(), x.ncols());
-        self.body.forward(params, x, branch.view_mut(), &mut children[0], mode);
+        self.body.forward(params, x, branch.view_mut(), &mut children[0], mode.child(0));
         // y = x + s · body(x)
         let scale = F::of(self.scale);
         Zip::from(&mut y).and(x).and(&branch).for_each(|y, &x, &branch| *y = x + scale * branch);
@@ -115,5 +115,10 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         let scale = F::of(self.scale);
         Zip::from(dy).and(dx).for_each(|dy, &dx| *dy = dx + scale * *dy);
         Ok(())
+    }
+
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let (_, children) = cache.parts(0, 1);
+        self.body.fold_statistics(params, &mut children[0]);
     }
 }

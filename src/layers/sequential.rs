@@ -104,28 +104,17 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         cache: &mut Cache<F>,
         mode: Mode,
     ) {
-        let last = match self.layers.len() {
-            0 => return y.assign(&x),
-            n => n - 1,
-        };
-        // In training, output i stays in buffer i. To predict, two buffers take turns and one child cache serves all.
-        let keep = mode == Mode::Train;
-        let (outputs, children) =
-            cache.parts(if keep { last } else { last.min(2) }, if keep { last + 1 } else { 1 });
+        let Some(last) = self.layers.len().checked_sub(1) else { return y.assign(&x) };
+        // In training, layer i has buffer i and cache i. To predict, two buffers take turns and one cache serves all.
+        let keep = matches!(mode, Mode::Train { .. });
+        let (outputs, children) = if keep { cache.parts(last, last + 1) } else { cache.parts(2, 1) };
         for (i, layer, range) in self.layers() {
-            let child = &mut children[if keep { i } else { 0 }];
-            let slot = |i: usize| if keep { i } else { i % 2 };
-            let mut output = if i < last { Some(std::mem::take(&mut outputs[slot(i)])) } else { None };
-            let input = if i > 0 { outputs[slot(i - 1)].view() } else { x };
-            match &mut output {
-                Some(output) => {
-                    let output = output.resize(x.nrows(), width(layer, &input));
-                    layer.forward(&params[range], input, output, child, mode);
-                }
-                None => layer.forward(&params[range], input, y.view_mut(), child, mode),
-            }
-            if let Some(output) = output {
-                outputs[slot(i)] = output;
+            let (before, after) = outputs.split_at_mut(if keep { i } else { 1 });
+            let x = if i > 0 { before[before.len() - 1].view() } else { x };
+            let y = if i < last { after[0].resize(x.nrows(), width(layer, &x)) } else { y.view_mut() };
+            layer.forward(&params[range], x, y, &mut children[if keep { i } else { 0 }], mode.child(i));
+            if !keep {
+                outputs.swap(0, 1);
             }
         }
     }
@@ -143,7 +132,8 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         };
         let (buffers, children) = saved.cache.parts(last + 2, last + 1);
         let (outputs, gradients) = buffers.split_at_mut(last);
-        let [mut upper, mut lower] = [0, 1].map(|i| std::mem::take(&mut gradients[i]));
+        let (upper, lower) = gradients.split_at_mut(1);
+        let (mut upper, mut lower) = (&mut upper[0], &mut lower[0]);
         for (i, layer, range) in self.layers().rev() {
             let x = if i > 0 { outputs[i - 1].view() } else { saved.x };
             let y = if i < last { outputs[i].view() } else { saved.y };
@@ -154,7 +144,6 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             layer.backward(&params[range.clone()], saved, dy, &mut grads[range], dx);
             std::mem::swap(&mut upper, &mut lower);
         }
-        gradients.swap_with_slice(&mut [upper, lower]);
     }
 
     fn tangent(
@@ -184,5 +173,12 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             std::mem::swap(&mut before, &mut after);
         }
         Ok(())
+    }
+
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let (_, children) = cache.parts(0, self.layers.len());
+        for (i, layer, range) in self.layers() {
+            layer.fold_statistics(&mut params[range], &mut children[i]);
+        }
     }
 }

@@ -1,13 +1,20 @@
 //! Optimizers: loops over two slices, the parameters and their gradient.
 
+mod adam;
+mod clip;
+mod rmsprop;
+pub mod schedule;
 mod sgd;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub use adam::{Adam, AdamW};
+pub use clip::Clip;
+pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 
-use crate::error::same_shape;
+use crate::error::{require, same_shape};
 use crate::kernels::max_magnitude;
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
@@ -20,6 +27,12 @@ pub trait Optimizer<F: Scalar>: Debug + Send {
     /// [`Error::Argument`] with the name, the domain and the value.
     fn check(&self) -> Result<(), Error>;
 
+    /// The factor of the next step.
+    fn learning_rate(&self) -> f64;
+
+    /// Changes it, as schedules do between epochs. The next step fails if it is not a finite number ≥ 0.
+    fn set_learning_rate(&mut self, learning_rate: f64);
+
     /// One update of the trainable `params` against the gradient `grads`, which has the same layout.
     ///
     /// # Errors
@@ -29,13 +42,44 @@ pub trait Optimizer<F: Scalar>: Debug + Send {
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error>;
 }
 
+/// An optimizer that was chosen at run time is one, too.
+impl<F: Scalar, O: Optimizer<F> + ?Sized> Optimizer<F> for Box<O> {
+    fn check(&self) -> Result<(), Error> {
+        (**self).check()
+    }
+
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        (**self).set_learning_rate(learning_rate);
+    }
+
+    fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
+        (**self).step(params, grads)
+    }
+}
+
+/// An error unless `value` is finite and at least 0.
+fn at_least_0(argument: &'static str, value: f64) -> Result<(), Error> {
+    require(value.is_finite() && value >= 0.0, argument, "a finite number ≥ 0", value)
+}
+
+/// An error unless `value` is finite and above 0, also when it is rounded to `F`: it is divided by.
+fn above_0<F: Scalar>(argument: &'static str, value: f64) -> Result<(), Error> {
+    let rounded = F::of(value);
+    require(rounded.is_finite() && rounded > F::zero(), argument, "a finite number above 0", value)
+}
+
 /// Runs `update(range, params[range], grads[range])` for every trainable range, or leaves `params` as they are and says why.
 ///
-/// `rate` is the largest hyper-parameter that multiplies gradients or weights.
+/// `rate` is the largest hyper-parameter that multiplies gradients or weights; `squares` tells whether gradients are squared.
 fn update_all<F: Scalar>(
     mut params: ParamsMut<'_, F>,
     grads: &[F],
     rate: f64,
+    squares: bool,
     mut update: impl FnMut(Range<usize>, &mut [F], &[F]),
 ) -> Result<(), Error> {
     same_shape("gradients", &[params.len()], &[grads.len()])?;
@@ -48,6 +92,12 @@ fn update_all<F: Scalar>(
     let limit = F::max_value().sqrt().sqrt();
     let safe = largest_gradient < limit && max_magnitude(&params) < limit && F::of(rate) < limit;
     let backup = if safe { None } else { Some(params.to_vec()) };
+    if squares && !safe {
+        // An infinite mean square would divide every later step to 0, and no weight would ever show it.
+        let square = |(&g, &w): (&F, &F)| (g.abs() + F::of(rate) * w.abs()).powi(2);
+        let squared: Vec<F> = grads.iter().zip(params.iter()).map(square).collect();
+        params.layout.check_finite("square of the gradient", &squared)?;
+    }
     for range in params.layout.trainable() {
         update(range.clone(), &mut params.values[range.clone()], &grads[range.clone()]);
     }

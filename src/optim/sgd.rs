@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, update_all};
+use super::{Optimizer, at_least_0, update_all};
 use crate::error::require;
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
@@ -73,16 +73,23 @@ impl<F: Scalar> Sgd<F> {
 impl<F: Scalar> Optimizer<F> for Sgd<F> {
     fn check(&self) -> Result<(), Error> {
         let Sgd { learning_rate, momentum, dampening, weight_decay, nesterov, .. } = *self;
-        let at_least_0 = |value: f64| value.is_finite() && value >= 0.0;
-        require(at_least_0(learning_rate), "learning rate", "a finite number ≥ 0", learning_rate)?;
+        at_least_0("learning rate", learning_rate)?;
         require((0.0..1.0).contains(&momentum), "momentum", "in [0, 1)", momentum)?;
         require((0.0..=1.0).contains(&dampening), "dampening", "in [0, 1]", dampening)?;
-        require(at_least_0(weight_decay), "weight decay", "a finite number ≥ 0", weight_decay)?;
+        at_least_0("weight decay", weight_decay)?;
         if nesterov {
             require(momentum > 0.0, "momentum", "above 0 for Nesterov's momentum", momentum)?;
             require(dampening == 0.0, "dampening", "0 for Nesterov's momentum", dampening)?;
         }
         Ok(())
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
     }
 
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
@@ -92,7 +99,7 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
         let decay = F::of(self.weight_decay);
         let largest = self.learning_rate.max(self.weight_decay);
         if self.momentum == 0.0 {
-            return update_all(params, grads, largest, |_, params, grads| {
+            return update_all(params, grads, largest, false, |_, params, grads| {
                 for (w, &g) in params.iter_mut().zip(grads) {
                     *w -= rate * (g + decay * *w);
                 }
@@ -105,12 +112,16 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
             self.velocity = vec![F::zero(); params.len()];
         }
         let (nesterov, velocity) = (self.nesterov, &mut self.velocity);
-        update_all(params, grads, largest, |range, params, grads| {
+        let result = update_all(params, grads, largest, false, |range, params, grads| {
             for ((w, v), &g) in params.iter_mut().zip(&mut velocity[range]).zip(grads) {
                 let g = g + decay * *w;
                 *v = momentum * *v + fresh * g;
                 *w -= rate * if nesterov { g + momentum * *v } else { *v };
             }
-        })
+        });
+        if first && result.is_err() {
+            self.velocity.clear();
+        }
+        result
     }
 }

@@ -8,8 +8,11 @@ use ndarray::{ArrayView2, s};
 use super::history::{Epoch, History};
 use super::progress::Progress;
 use crate::data::{Batches, Dataset};
+use crate::loss::{Weighted, check_weights};
 use crate::network::Workspace;
-use crate::{Error, Loss, Network, Optimizer, Scalar, with_threads};
+use crate::optim::Clip;
+use crate::optim::schedule::Schedule;
+use crate::{Error, Loss, Network, Optimizer, Scalar, random, with_threads};
 
 /// How to train: a loss, an optimizer, and for how long.
 ///
@@ -37,6 +40,9 @@ pub struct Training<'a, F, L, O> {
     batch_size: usize,
     seed: u64,
     validation: Option<&'a Dataset<F>>,
+    schedule: Option<Arc<dyn Schedule>>,
+    clip: Option<Clip>,
+    sample_weights: Option<&'a [f64]>,
     stop: Option<Arc<AtomicBool>>,
     allow_non_finite: bool,
     flush_subnormals: bool,
@@ -54,6 +60,9 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             batch_size: 32,
             seed: 0,
             validation: None,
+            schedule: None,
+            clip: None,
+            sample_weights: None,
             stop: None,
             allow_non_finite: false,
             flush_subnormals: true,
@@ -68,13 +77,14 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Rows per step, at least 1. More than there are means one batch of all rows.
+    /// Rows per step, at least 1. More than there are means one batch of all rows. In a network that cannot be trained on
+    /// one row ([`Network::smallest_batch`]), a last batch of one row joins the batch before it.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
     }
 
-    /// Seed of the order of rows, which is another in every epoch.
+    /// Seed of the order of rows, which is another in every epoch, and of `Dropout`'s masks, others in every step.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -83,6 +93,25 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// Data whose loss is measured after every epoch, and which are not trained on.
     pub fn validation(mut self, data: &'a Dataset<F>) -> Self {
         self.validation = Some(data);
+        self
+    }
+
+    /// Changes the learning rate from epoch to epoch, starting from the optimizer's own, which it has again afterwards.
+    pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Self {
+        self.schedule = Some(Arc::new(schedule));
+        self
+    }
+
+    /// Limits the gradients before each step.
+    pub fn clip(mut self, clip: Clip) -> Self {
+        self.clip = Some(clip);
+        self
+    }
+
+    /// How much each row of the training data counts, a finite number ≥ 0; see [`Weighted`]. The training loss in the history
+    /// is the weighted one.
+    pub fn sample_weights(mut self, weights: &'a [f64]) -> Self {
+        self.sample_weights = Some(weights);
         self
     }
 
@@ -129,29 +158,41 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// finite; the network then keeps its last finite weights.
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         self.check(network, data)?;
-        match self.threads {
-            Some(threads) => with_threads(threads, || self.run(network, data)),
-            None => self.run(network, data),
-        }
+        let rate = self.optimizer.learning_rate();
+        let history = match self.threads {
+            Some(threads) => with_threads(threads, || self.run(network, data, rate)),
+            None => self.run(network, data, rate),
+        };
+        self.optimizer.set_learning_rate(rate);
+        history
     }
 
-    /// The epochs.
-    fn run(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
-        let mut batches = Batches::new(data, self.batch_size, self.seed)?;
+    /// All epochs. `rate` is the optimizer's own learning rate.
+    fn run(&mut self, network: &mut Network<F>, data: &Dataset<F>, rate: f64) -> Result<History, Error> {
+        let mut batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.smallest_batch());
+        let count = batches.count();
         let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
         let mut history = History::default();
         let progress = Progress::new(self.epochs, self.quiet);
+        let mut losses = Vec::new();
         for epoch in 0..self.epochs {
+            let learning_rate = self.schedule.as_ref().map_or(rate, |s| s.rate(rate, epoch as u64, &losses));
+            self.optimizer.set_learning_rate(learning_rate);
             batches.shuffle(epoch as u64);
             let mut sum = 0.0;
-            for batch in 0..batches.count() {
+            for batch in 0..count {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                     history.stopped = true;
                     return Ok(history);
                 }
+                let weights = self
+                    .sample_weights
+                    .map(|weights| batches.rows(batch).iter().map(|&row| weights[row]).collect::<Vec<_>>());
                 let (x, y) = batches.get(batch);
                 let rows = x.nrows();
-                let loss = self.step(network, x, y, &mut workspace);
+                let step = (epoch * count + batch) as u64;
+                workspace.key = random::mix(self.seed, step);
+                let loss = self.step(network, x, y, weights.as_deref(), &mut workspace);
                 sum += rows as f64 * loss.map_err(|error| diverged(error, epoch, batch))?;
             }
             let train_loss = sum / data.rows() as f64;
@@ -159,7 +200,8 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
                 Some(data) => Some(network.loss(&self.loss, data.x(), data.y())?),
                 None => None,
             };
-            history.epochs.push(Epoch { train_loss, validation_loss });
+            losses.push(validation_loss.unwrap_or(train_loss));
+            history.epochs.push(Epoch { train_loss, validation_loss, learning_rate });
             progress.epoch(epoch + 1, &history.epochs[epoch]);
         }
         Ok(history)
@@ -171,13 +213,21 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         network: &mut Network<F>,
         x: ArrayView2<F>,
         y: ArrayView2<F>,
+        weights: Option<&[f64]>,
         workspace: &mut Workspace<F>,
     ) -> Result<f64, Error> {
-        let loss = network.gradients(&self.loss, x, y, workspace, None)?;
+        let loss = match weights {
+            Some(weights) => network.gradients(&Weighted::new(&self.loss, weights), x, y, workspace, None)?,
+            None => network.gradients(&self.loss, x, y, workspace, None)?,
+        };
         if !loss.is_finite() {
             return Err(Error::NonFiniteLoss { value: loss });
         }
+        if let Some(clip) = self.clip {
+            clip.apply(network.layout(), &mut workspace.grads)?;
+        }
         self.optimizer.step(network.params_mut(), &workspace.grads)?;
+        network.fold_statistics(workspace)?;
         Ok(loss)
     }
 
@@ -188,13 +238,21 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             return Err(Error::Argument { argument, expected, got: "0".into() });
         }
         self.optimizer.check()?;
+        self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
+        self.clip.map_or(Ok(()), Clip::check)?;
         network.layout().check_finite("weight", network.params())?;
+        network.check_batch(self.batch_size.max(1).min(data.rows()))?;
         for data in [Some(data), self.validation].into_iter().flatten() {
             if !self.allow_non_finite {
                 data.check_finite()?;
             }
-            let first = s![..1, ..];
-            network.loss(&self.loss, data.x().slice(first), data.y().slice(first))?;
+            let output = network.predict(data.x().slice(s![..1, ..]))?;
+            // Every target is checked here, so that an error names its row in the data, not in a shuffled batch.
+            let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
+            self.loss.check(outputs, data.y())?;
+        }
+        if let Some(weights) = self.sample_weights {
+            check_weights(weights, data.rows())?;
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! What training leaves behind besides the weights.
 
-/// The losses of one epoch.
+/// What one epoch was trained with and ended with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
     /// The mean loss of the epoch's batches, each row counted once, as it was when its batch was trained on.
     pub train_loss: f64,
     /// The loss on the validation data after the epoch, if there are any.
     pub validation_loss: Option<f64>,
+    /// The learning rate of the epoch.
+    pub learning_rate: f64,
 }
 
 /// The losses of every complete epoch.

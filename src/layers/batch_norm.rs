@@ -1,0 +1,231 @@
+//! Batch normalisation.
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip};
+
+use crate::cache::{Buffer, Cache};
+use crate::error::layer_argument;
+use crate::{Error, Init, Layer, Mode, ParamSpec, Saved, Scalar};
+
+/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, feature by feature (Ioffe and Szegedy
+/// 2015), as `torch.nn.BatchNorm1d`.
+///
+/// `x` and `y` are `(rows, features)`. Parameters, one number per feature each: `weight` (γ, starts at 1), `bias` (β, 0),
+/// and, not trainable, `running_mean` (0) and `running_var` (1).
+///
+/// - **Training** normalises by the batch itself (variance divided by `rows`), and the gradient goes through its mean and
+///   variance. A batch of one row has no variance, so training needs 2. After the step the statistics are folded in:
+///   `running ← (1 − momentum) · running + momentum · batch`, with the unbiased variance (divided by `rows − 1`).
+/// - **Prediction** normalises by the running statistics, so that a row's output does not depend on the others. Before any
+///   training they are 0 and 1, and the layer is `γ x / √(1 + ε) + β`.
+///
+/// ```
+/// use geartrain::{layers::BatchNorm, prelude::*};
+/// use ndarray::array;
+/// let mut network = Network::<f64>::new(BatchNorm::new(1), 1)?;
+/// let (x, y) = (array![[1.0], [3.0]], array![[0.0], [0.0]]);
+/// let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), y.view())?;
+/// assert!((pass.output[[1, 0]] - 1.0).abs() < 1e-5);
+/// assert!(network.loss_and_gradients(&MeanSquaredError, array![[1.0]].view(), array![[0.0]].view()).is_err());
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchNorm {
+    features: usize,
+    eps: f64,
+    momentum: f64,
+}
+
+impl BatchNorm {
+    /// A layer for rows of `features` numbers, at least 1, with ε = 1e-5 and momentum 0.1.
+    pub fn new(features: usize) -> Self {
+        BatchNorm { features, eps: 1e-5, momentum: 0.1 }
+    }
+
+    /// The same layer with another ε, a finite number above 0.
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.eps = eps;
+        self
+    }
+
+    /// The same layer with another share, from 0 to 1, of the newest batch in the running statistics.
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    /// γ, β, the running mean and the running variance in this layer's part of a flat vector.
+    fn split<'a, F>(&self, params: &'a [F]) -> [ArrayView1<'a, F>; 4] {
+        [0, 1, 2, 3].map(|i| ArrayView1::from(&params[i * self.features..(i + 1) * self.features]))
+    }
+
+    /// `out = scale · (v − mean(v) − x̂ mean(v x̂))`, means over the rows: the Jacobian of x → x̂ times `v`.
+    ///
+    /// x̂ = r (x − μ) with ∂μ/∂x_s = 1/n and ∂r/∂x_s = −r² x̂_s / n, so in every feature
+    /// ∂x̂_r/∂x_s = r (δ_rs − 1/n − x̂_r x̂_s / n), which is symmetric: forward and backward mode are the same product.
+    fn times_jacobian<F: Scalar>(buffers: &mut [Buffer<F>], v: ArrayView2<F>, mut out: ArrayViewMut2<F>) {
+        let (kept, work) = buffers.split_at_mut(KEPT);
+        let (normal, scale) = (kept[NORMAL].view(), kept[SCALE].view());
+        let n = F::of(v.nrows() as f64);
+        let mut means = work[0].resize(2, v.ncols());
+        means.fill(F::zero());
+        let (mut mean, mut overlap) = means.multi_slice_mut((ndarray::s![0, ..], ndarray::s![1, ..]));
+        for (v, normal) in v.rows().into_iter().zip(normal.rows()) {
+            Zip::from(&mut mean).and(v).for_each(|sum, &v| *sum += v / n);
+            Zip::from(&mut overlap).and(v).and(normal).for_each(|sum, &v, &normal| *sum += v * normal / n);
+        }
+        for ((v, normal), out) in v.rows().into_iter().zip(normal.rows()).zip(out.rows_mut()) {
+            let columns = Zip::from(out).and(v).and(normal).and(&mean).and(&overlap);
+            columns.for_each(|out, &v, &normal, &mean, &overlap| *out = v - mean - normal * overlap);
+        }
+        out *= &scale.row(0);
+    }
+}
+
+/// The buffers of the cache: x̂ `(rows, features)`, the batch's mean and variance and 1 / √(variance + ε), `(1, features)`
+/// each; then work space.
+const NORMAL: usize = 0;
+const MEAN: usize = 1;
+const VARIANCE: usize = 2;
+const SCALE: usize = 3;
+const KEPT: usize = 4;
+
+impl<F: Scalar> Layer<F> for BatchNorm {
+    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        if !(0.0..=1.0).contains(&self.momentum) {
+            return Err(layer_argument(Layer::<F>::name(self), "momentum", "in [0, 1]", self.momentum));
+        }
+        super::check_normalisation(Layer::<F>::name(self), self.features, self.eps, inputs)
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        let spec = |name, value| ParamSpec::new(name, &[self.features], Init::constant(value));
+        let kept = |name, value| ParamSpec { trainable: false, ..spec(name, value) };
+        vec![spec("weight", 1.0), spec("bias", 0.0), kept("running_mean", 0.0), kept("running_var", 1.0)]
+    }
+
+    fn name(&self) -> String {
+        format!("BatchNorm({})", self.features)
+    }
+
+    fn smallest_batch(&self) -> usize {
+        2
+    }
+
+    fn forward(
+        &self,
+        params: &[F],
+        x: ArrayView2<F>,
+        mut y: ArrayViewMut2<F>,
+        cache: &mut Cache<F>,
+        mode: Mode,
+    ) {
+        let [gamma, beta, running_mean, running_var] = self.split(params);
+        let eps = F::of(self.eps);
+        if mode == Mode::Predict {
+            for (x, y) in x.rows().into_iter().zip(y.rows_mut()) {
+                // x̂ = (x − running mean) / √(running variance + ε)
+                let columns = Zip::from(y).and(x).and(running_mean).and(running_var);
+                columns.for_each(|y, &x, &mean, &variance| *y = (x - mean) / (variance + eps).sqrt());
+            }
+        } else {
+            let (buffers, _) = cache.parts(KEPT, 0);
+            let [normal, mean, variance, scale] = buffers else { unreachable!("KEPT buffers") };
+            let mut normal = normal.resize(x.nrows(), x.ncols());
+            let [mut mean, mut variance, mut scale] = [mean, variance, scale].map(|b| b.resize(1, x.ncols()));
+            let n = F::of(x.nrows() as f64);
+            mean.fill(F::zero());
+            for x in x.rows() {
+                mean += &x;
+            }
+            mean /= n;
+            // The mean is taken off before squaring, so that a large mean cancels nothing.
+            variance.fill(F::zero());
+            for (x, mut normal) in x.rows().into_iter().zip(normal.rows_mut()) {
+                Zip::from(&mut normal)
+                    .and(x)
+                    .and(mean.row(0))
+                    .for_each(|normal, &x, &mean| *normal = x - mean);
+                Zip::from(variance.row_mut(0)).and(&normal).for_each(|sum, &d| *sum += d * d);
+            }
+            variance /= n;
+            Zip::from(&mut scale).and(&variance).for_each(|scale, &v| *scale = F::one() / (v + eps).sqrt());
+            // x̂ = (x − mean) / √(variance + ε)
+            normal *= &scale.row(0);
+            y.assign(&normal);
+        }
+        // y = γ x̂ + β
+        for y in y.rows_mut() {
+            Zip::from(y).and(gamma).and(beta).for_each(|y, &gamma, &beta| *y = gamma * *y + beta);
+        }
+    }
+
+    fn backward(
+        &self,
+        params: &[F],
+        saved: Saved<'_, F>,
+        dy: ArrayView2<F>,
+        grads: &mut [F],
+        dx: Option<ArrayViewMut2<F>>,
+    ) {
+        let [gamma, ..] = self.split(params);
+        let (buffers, _) = saved.cache.parts(KEPT + 2, 0);
+        // The running statistics play no part in training:  their gradient is 0.
+        grads.fill(F::zero());
+        let (dgamma, rest) = grads.split_at_mut(self.features);
+        let normal = buffers[NORMAL].view();
+        for (dy, normal) in dy.rows().into_iter().zip(normal.rows()) {
+            // y_rj = γ_j x̂_rj + β_j, so every row adds:  dγ_j = Σ_r dy_rj x̂_rj,  dβ_j = Σ_r dy_rj
+            for (j, (&dy, &normal)) in dy.iter().zip(normal).enumerate() {
+                dgamma[j] += dy * normal;
+                rest[j] += dy;
+            }
+        }
+        // dx̂ = γ dy, and dx = (∂x̂/∂x)ᵀ dx̂
+        if let Some(dx) = dx {
+            let mut dnormal = std::mem::take(&mut buffers[KEPT + 1]);
+            let mut view = dnormal.resize(dy.nrows(), dy.ncols());
+            view.assign(&dy);
+            view *= &gamma;
+            BatchNorm::times_jacobian(buffers, dnormal.view(), dx);
+            buffers[KEPT + 1] = dnormal;
+        }
+    }
+
+    fn tangent(
+        &self,
+        params: &[F],
+        dparams: &[F],
+        saved: Saved<'_, F>,
+        dx: ArrayView2<F>,
+        mut dy: ArrayViewMut2<F>,
+    ) -> Result<(), Error> {
+        let [gamma, ..] = self.split(params);
+        let [dgamma, dbeta, ..] = self.split(dparams);
+        let (buffers, _) = saved.cache.parts(KEPT + 1, 0);
+        // the product rule:  dy = γ dx̂ + dγ x̂ + dβ  with  dx̂ = ∂x̂/∂x dx
+        BatchNorm::times_jacobian(buffers, dx, dy.view_mut());
+        for (dy, normal) in dy.rows_mut().into_iter().zip(buffers[NORMAL].view().rows()) {
+            let columns = Zip::from(dy).and(normal).and(gamma).and(dgamma).and(dbeta);
+            columns.for_each(|dy, &normal, &gamma, &dgamma, &dbeta| {
+                *dy = gamma * *dy + dgamma * normal + dbeta;
+            });
+        }
+        Ok(())
+    }
+
+    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+        let (buffers, _) = cache.parts(KEPT, 0);
+        let rows = buffers[NORMAL].view().nrows();
+        let (_, running) = params.split_at_mut(2 * self.features);
+        let (running_mean, running_var) = running.split_at_mut(self.features);
+        let momentum = F::of(self.momentum);
+        // running ← (1 − momentum) · running + momentum · batch, with the variance divided by rows − 1
+        let unbiased = F::of(rows as f64 / (rows as f64 - 1.0));
+        for (running, &mean) in running_mean.iter_mut().zip(buffers[MEAN].view()) {
+            *running = (F::one() - momentum) * *running + momentum * mean;
+        }
+        for (running, &variance) in running_var.iter_mut().zip(buffers[VARIANCE].view()) {
+            *running = (F::one() - momentum) * *running + momentum * (variance * unbiased);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Dropout.
+
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+
+use crate::cache::Cache;
+use crate::error::layer_argument;
+use crate::{Error, Layer, Mode, Saved, Scalar, random};
+
+/// In training, every number becomes 0 with probability `p` and is divided by `1 − p` otherwise, so that its mean stays
+/// what it was (Srivastava et al. 2014; inverted scaling as `torch.nn.Dropout`). In prediction, `y = x`.
+///
+/// Which numbers drop follows from the key of the pass ([`Mode::Train`]), the layer's place, the row and the column alone:
+/// neither from what was drawn before nor from the number of threads. `fit` takes another key in every step, from its seed.
+///
+/// ```
+/// use geartrain::{Workspace, layers::Dropout, prelude::*};
+/// use ndarray::Array2;
+/// let network = Network::<f64>::new(Dropout::new(0.25), 8)?;
+/// let x = Array2::from_elem((100, 8), 3.0);
+/// assert_eq!(network.predict(x.view())?, x);
+/// let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), x.view())?;
+/// assert!(pass.output.iter().all(|&y| y == 0.0 || y == 4.0));
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dropout {
+    p: f64,
+}
+
+impl Dropout {
+    /// A layer that drops with probability `p`, from 0 (nothing) to 1 (everything: the output is 0).
+    pub fn new(p: f64) -> Self {
+        Dropout { p }
+    }
+
+    /// The factor of every number: 0 or 1 / (1 − p).
+    fn fill_mask<F: Scalar>(&self, key: u64, mut mask: ArrayViewMut2<F>) {
+        let scale = F::of(1.0 / (1.0 - self.p));
+        // 53 random bits are below p · 2⁵³ with probability p: always for p = 1, never for p = 0.
+        let threshold = (self.p * 2_f64.powi(53)).ceil() as u64;
+        for (r, row) in mask.rows_mut().into_iter().enumerate() {
+            let key = random::mix(key, r as u64);
+            for (column, factor) in row.into_iter().enumerate() {
+                let dropped = random::mix(key, column as u64) >> 11 < threshold;
+                *factor = if dropped { F::zero() } else { scale };
+            }
+        }
+    }
+}
+
+impl<F: Scalar> Layer<F> for Dropout {
+    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        if !(0.0..=1.0).contains(&self.p) {
+            return Err(layer_argument(Layer::<F>::name(self), "p", "in [0, 1]", self.p));
+        }
+        Ok(inputs)
+    }
+
+    fn name(&self) -> String {
+        format!("Dropout({})", self.p)
+    }
+
+    fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode) {
+        let Mode::Train { key } = mode else { return y.assign(&x) };
+        let mask = &mut cache.parts(1, 0).0[0];
+        self.fill_mask(key, mask.resize(x.nrows(), x.ncols()));
+        // y = m x with a mask m of 0 and 1 / (1 − p)
+        Zip::from(y).and(x).and(mask.view()).for_each(|y, &x, &mask| *y = mask * x);
+    }
+
+    fn backward(
+        &self,
+        _: &[F],
+        saved: Saved<'_, F>,
+        dy: ArrayView2<F>,
+        _: &mut [F],
+        dx: Option<ArrayViewMut2<F>>,
+    ) {
+        // the Jacobian is diagonal:  dx = m dy
+        if let Some(dx) = dx {
+            let mask = saved.cache.parts(1, 0).0[0].view();
+            Zip::from(dx).and(dy).and(mask).for_each(|dx, &dy, &mask| *dx = mask * dy);
+        }
+    }
+
+    fn tangent(
+        &self,
+        _: &[F],
+        _: &[F],
+        saved: Saved<'_, F>,
+        dx: ArrayView2<F>,
+        dy: ArrayViewMut2<F>,
+    ) -> Result<(), Error> {
+        // the Jacobian is diagonal:  dy = m dx
+        let mask = saved.cache.parts(1, 0).0[0].view();
+        Zip::from(dy).and(dx).and(mask).for_each(|dy, &dx, &mask| *dy = mask * dx);
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! Layer normalisation.
+
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
+
+use crate::cache::Cache;
+use crate::kernels::sum_rows;
+use crate::{Error, Init, Layer, Mode, ParamSpec, Saved, Scalar};
+
+/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and Hinton 2016), as
+/// `torch.nn.LayerNorm`.
+///
+/// `x` and `y` are `(rows, features)`. The variance is that of the row itself, divided by `features`. Parameters:
+/// `weight` (γ, starts at 1) and `bias` (β, starts at 0), one per feature. Rows do not see each other, so training and
+/// prediction are the same. A row of equal numbers, and so every row of one feature, gives `y = β`.
+///
+/// ```
+/// use geartrain::{layers::LayerNorm, prelude::*};
+/// let network = Network::<f64>::new(LayerNorm::new(3), 3)?;
+/// let y = network.predict(ndarray::array![[1.0, 2.0, 3.0]].view())?;
+/// assert!((y[[0, 2]] - 1.5_f64.sqrt()).abs() < 1e-5);
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerNorm {
+    features: usize,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// A layer for rows of `features` numbers, at least 1, with ε = 1e-5.
+    pub fn new(features: usize) -> Self {
+        LayerNorm { features, eps: 1e-5 }
+    }
+
+    /// The same layer with another ε, a finite number above 0.
+    pub fn eps(mut self, eps: f64) -> Self {
+        self.eps = eps;
+        self
+    }
+}
+
+/// `(mean, 1 / √(variance + ε))` of a row. The mean is taken off before squaring, so that a large mean cancels nothing.
+fn mean_and_scale<F: Scalar>(x: ArrayView1<F>, eps: f64) -> (F, F) {
+    let n = F::of(x.len() as f64);
+    let mean = x.sum() / n;
+    let variance = x.fold(F::zero(), |sum, &x| sum + (x - mean) * (x - mean)) / n;
+    (mean, F::one() / (variance + F::of(eps)).sqrt())
+}
+
+/// `out = scale · (v − mean(v) − x̂ mean(v x̂))`: the Jacobian of x → x̂ times `v`.
+///
+/// x̂ = r (x − μ) with ∂μ/∂x_j = 1/n and ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n), which is
+/// symmetric: forward and backward mode are the same product.
+fn times_jacobian<F: Scalar>(
+    scale: F,
+    normal: ArrayView1<F>,
+    v: impl Fn(usize) -> F,
+    mut out: ArrayViewMut1<F>,
+) {
+    let n = F::of(normal.len() as f64);
+    let (mut sum, mut product) = (F::zero(), F::zero());
+    for (j, &normal) in normal.iter().enumerate() {
+        sum += v(j);
+        product += v(j) * normal;
+    }
+    let (mean, overlap) = (sum / n, product / n);
+    for (j, (out, &normal)) in out.iter_mut().zip(normal).enumerate() {
+        *out = scale * (v(j) - mean - normal * overlap);
+    }
+}
+
+impl<F: Scalar> Layer<F> for LayerNorm {
+    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+        super::check_normalisation(Layer::<F>::name(self), self.features, self.eps, inputs)
+    }
+
+    fn params(&self) -> Vec<ParamSpec> {
+        let spec = |name, value| ParamSpec::new(name, &[self.features], Init::constant(value));
+        vec![spec("weight", 1.0), spec("bias", 0.0)]
+    }
+
+    fn name(&self) -> String {
+        format!("LayerNorm({})", self.features)
+    }
+
+    fn forward(
+        &self,
+        params: &[F],
+        x: ArrayView2<F>,
+        mut y: ArrayViewMut2<F>,
+        cache: &mut Cache<F>,
+        mode: Mode,
+    ) {
+        let (gamma, beta) = params.split_at(self.features);
+        let (gamma, beta) = (ArrayView1::from(gamma), ArrayView1::from(beta));
+        let keep = matches!(mode, Mode::Train { .. });
+        let (buffers, _) = cache.parts(if keep { 2 } else { 0 }, 0);
+        if keep {
+            buffers[0].resize(x.nrows(), x.ncols());
+            buffers[1].resize(x.nrows(), 1);
+        }
+        for (r, (x, mut y)) in x.rows().into_iter().zip(y.rows_mut()).enumerate() {
+            let (mean, scale) = mean_and_scale(x, self.eps);
+            // x̂ = (x − mean) / √(variance + ε)
+            Zip::from(&mut y).and(x).for_each(|y, &x| *y = (x - mean) * scale);
+            if let [normal, scales] = &mut *buffers {
+                normal.view_mut().row_mut(r).assign(&y);
+                scales.view_mut()[[r, 0]] = scale;
+            }
+            // y = γ x̂ + β
+            Zip::from(&mut y).and(gamma).and(beta).for_each(|y, &gamma, &beta| *y = gamma * *y + beta);
+        }
+    }
+
+    fn backward(
+        &self,
+        params: &[F],
+        saved: Saved<'_, F>,
+        dy: ArrayView2<F>,
+        grads: &mut [F],
+        dx: Option<ArrayViewMut2<F>>,
+    ) {
+        let (buffers, _) = saved.cache.parts(2, 0);
+        let (normal, scales) = (buffers[0].view(), buffers[1].view());
+        let (dgamma, dbeta) = grads.split_at_mut(self.features);
+        // y_rj = γ_j x̂_rj + β_j, so every row adds:  dγ_j = Σ_r dy_rj x̂_rj,  dβ_j = Σ_r dy_rj
+        dgamma.fill(F::zero());
+        for (dy, normal) in dy.rows().into_iter().zip(normal.rows()) {
+            for ((dgamma, &dy), &normal) in dgamma.iter_mut().zip(dy).zip(normal) {
+                *dgamma += dy * normal;
+            }
+        }
+        sum_rows(dy, ArrayViewMut1::from(dbeta));
+        // dx̂ = γ dy, and dx = (∂x̂/∂x)ᵀ dx̂
+        if let Some(mut dx) = dx {
+            for (r, dx) in dx.rows_mut().into_iter().enumerate() {
+                times_jacobian(scales[[r, 0]], normal.row(r), |j| params[j] * dy[[r, j]], dx);
+            }
+        }
+    }
+
+    fn tangent(
+        &self,
+        params: &[F],
+        dparams: &[F],
+        saved: Saved<'_, F>,
+        dx: ArrayView2<F>,
+        mut dy: ArrayViewMut2<F>,
+    ) -> Result<(), Error> {
+        let (buffers, _) = saved.cache.parts(2, 0);
+        let (normal, scales) = (buffers[0].view(), buffers[1].view());
+        let gamma = &params[..self.features];
+        let (dgamma, dbeta) = dparams.split_at(self.features);
+        for (r, mut dy) in dy.rows_mut().into_iter().enumerate() {
+            // the product rule:  dy = γ dx̂ + dγ x̂ + dβ  with  dx̂ = ∂x̂/∂x dx
+            times_jacobian(scales[[r, 0]], normal.row(r), |j| dx[[r, j]], dy.view_mut());
+            for (j, dy) in dy.iter_mut().enumerate() {
+                *dy = gamma[j] * *dy + dgamma[j] * normal[[r, j]] + dbeta[j];
+            }
+        }
+        Ok(())
+    }
+}

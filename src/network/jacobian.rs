@@ -1,0 +1,131 @@
+//! Derivatives of the output itself, by forward mode, by reverse mode, or by whichever is cheaper.
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+
+use super::{Network, Workspace};
+use crate::error::{LayerProblem, same_shape};
+use crate::{Error, Saved, Scalar};
+
+/// A direction in which the chain rule can be multiplied out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// From the input to the output: one pass per input gives one column of the Jacobian (`J u`).
+    Forward,
+    /// From the output to the input: one pass per output gives one row of the Jacobian (`vᵀ J`).
+    Reverse,
+}
+
+/// The Jacobian of a network's output in its input, for one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Jacobian<F> {
+    /// `∂y_i/∂x_j`, `(outputs, inputs)`.
+    pub matrix: Array2<F>,
+    /// How it was made.
+    pub sweep: Sweep,
+    /// Passes that took, after the one forward pass both need.
+    pub passes: usize,
+}
+
+impl<F: Scalar> Network<F> {
+    /// The Jacobian-vector product (forward mode): how the output changes, to first order, when the input `x`,
+    /// `(rows, inputs)`, changes by `dx` and the parameters by `dparams` (not at all if `None`). `(rows, outputs)`.
+    ///
+    /// ```
+    /// use geartrain::prelude::*;
+    /// use ndarray::array;
+    /// let mut network = Network::<f64>::new(Linear::new(2, 1), 2)?;
+    /// network.set_param("weight", &[3.0, 4.0])?;
+    /// let dy = network.jvp(array![[5.0, 6.0]].view(), array![[1.0, 0.5]].view(), None)?;
+    /// assert_eq!(dy, array![[5.0]]);
+    /// # Ok::<(), geartrain::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit, and [`LayerProblem::NoTangent`] with the path of a
+    /// layer without a forward mode.
+    pub fn jvp(
+        &self,
+        x: ArrayView2<F>,
+        dx: ArrayView2<F>,
+        dparams: Option<&[F]>,
+    ) -> Result<Array2<F>, Error> {
+        same_shape("dx", x.shape(), dx.shape())?;
+        let zeros = vec![F::zero(); self.params.len()];
+        let dparams = dparams.unwrap_or(&zeros);
+        same_shape("dparams", &[self.params.len()], &[dparams.len()])?;
+        let mut workspace = Workspace::new();
+        self.run_forward(x, &mut workspace)?;
+        let Workspace { cache, output, .. } = &mut workspace;
+        let mut dy = Array2::zeros((x.nrows(), self.outputs));
+        let saved = Saved { x, y: output.view(), cache };
+        self.layer.tangent(&self.params, dparams, saved, dx, dy.view_mut())?;
+        Ok(dy)
+    }
+
+    /// The vector-Jacobian product (reverse mode): the gradients in the parameters and in the input `x` of `Σ dy · y`, for
+    /// any `dy`, `(rows, outputs)`.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit.
+    pub fn vjp(&self, x: ArrayView2<F>, dy: ArrayView2<F>) -> Result<(Vec<F>, Array2<F>), Error> {
+        same_shape("dy", &[x.nrows(), self.outputs], dy.shape())?;
+        let mut workspace = Workspace::new();
+        self.run_forward(x, &mut workspace)?;
+        let Workspace { cache, output, grads, .. } = &mut workspace;
+        let mut dx = Array2::zeros(x.dim());
+        self.run_backward(x, output.view(), dy, cache, grads, Some(dx.view_mut()));
+        Ok((workspace.grads, dx))
+    }
+
+    /// The Jacobian of the output in the input at one row `x`, with as few passes as possible: forward mode if there are
+    /// no more inputs than outputs and every layer has it, else reverse mode.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] if `x` has not as many entries as the first layer reads.
+    pub fn jacobian(&self, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
+        if self.inputs <= self.outputs {
+            match self.jacobian_by(Sweep::Forward, x) {
+                Err(Error::Layer { problem: LayerProblem::NoTangent, .. }) => {}
+                result => return result,
+            }
+        }
+        self.jacobian_by(Sweep::Reverse, x)
+    }
+
+    /// The same by the mode that is asked for.
+    ///
+    /// # Errors
+    /// As [`jacobian`](Network::jacobian); forward mode also [`LayerProblem::NoTangent`].
+    pub fn jacobian_by(&self, sweep: Sweep, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
+        let x = x.insert_axis(Axis(0));
+        let mut workspace = Workspace::new();
+        self.run_forward(x, &mut workspace)?;
+        let Workspace { cache, output, grads, .. } = &mut workspace;
+        let y = output.view();
+        let mut matrix = Array2::zeros((self.outputs, self.inputs));
+        let passes = match sweep {
+            Sweep::Forward => {
+                let frozen = vec![F::zero(); self.params.len()];
+                for j in 0..self.inputs {
+                    let dy = matrix.slice_mut(ndarray::s![.., j..=j]).reversed_axes();
+                    let saved = Saved { x, y, cache: &mut *cache };
+                    self.layer.tangent(&self.params, &frozen, saved, unit(self.inputs, j).view(), dy)?;
+                }
+                self.inputs
+            }
+            Sweep::Reverse => {
+                for i in 0..self.outputs {
+                    let dx = matrix.slice_mut(ndarray::s![i..=i, ..]);
+                    self.run_backward(x, y, unit(self.outputs, i).view(), cache, grads, Some(dx));
+                }
+                self.outputs
+            }
+        };
+        Ok(Jacobian { matrix, sweep, passes })
+    }
+}
+
+/// The row `i` of the identity.
+fn unit<F: Scalar>(size: usize, i: usize) -> Array2<F> {
+    Array2::from_shape_fn((1, size), |(_, j)| if i == j { F::one() } else { F::zero() })
+}

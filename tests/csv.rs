@@ -1,0 +1,472 @@
+//! Data sets from CSV files: what is accepted, and what each fault says.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use geartrain::data::{Csv, DataError, Dataset, MAX_RECORD_BYTES, Missing, Part, Suggestion};
+use ndarray::{Array1, array};
+
+const CARS: &str = "data/auto-mpg.csv";
+
+fn cars() -> Csv {
+    Csv::new("mpg").drop_columns(["name"])
+}
+
+fn read(csv: &Csv, text: impl AsRef<[u8]>) -> Result<Dataset<f64>, DataError> {
+    csv.read(text.as_ref(), "table")
+}
+
+fn fails(csv: &Csv, text: impl AsRef<[u8]>) -> DataError {
+    read(csv, text).expect_err("the text is faulty")
+}
+
+// ---- What is accepted
+
+#[test]
+fn auto_mpg_is_read_as_it_stands() {
+    let data = Dataset::<f64>::from_csv(CARS, &cars()).unwrap();
+    assert_eq!((data.rows(), data.features(), data.outputs()), (392, 7, 1));
+    assert_eq!(data.feature_names(), ["cyl", "displ", "hp", "weight", "accel", "yr", "origin"]);
+    assert_eq!(data.target_names(), ["mpg"]);
+    assert_eq!(data.x().row(0), array![8.0, 307.0, 130.0, 3504.0, 12.0, 70.0, 1.0]);
+    assert_eq!(data.x().row(391), array![4.0, 119.0, 82.0, 2720.0, 19.4, 82.0, 1.0]);
+    assert_eq!((data.y()[[0, 0]], data.y()[[391, 0]]), (18.0, 31.0));
+    data.check_finite().unwrap();
+    let narrow = Dataset::<f32>::from_csv(CARS, &cars()).unwrap();
+    assert_eq!(narrow.x(), data.x().mapv(|x| x as f32));
+    assert_eq!(narrow.y(), data.y().mapv(|y| y as f32));
+}
+
+#[test]
+fn columns_come_in_the_order_asked_for() {
+    let csv = Csv::new("mpg").targets(["mpg", "accel"]).features(["weight", "hp"]);
+    let data = Dataset::<f64>::from_csv(CARS, &csv).unwrap();
+    assert_eq!((data.x().row(0), data.y().row(0)), (array![3504.0, 130.0].view(), array![18.0, 12.0].view()));
+    assert_eq!(data.feature_names(), ["weight", "hp"]);
+    assert_eq!(data.target_names(), ["mpg", "accel"]);
+}
+
+#[test]
+fn columns_without_a_header_are_numbered() {
+    let data = read(&Csv::new("2").header(false), "1,2,3\n4,5,6\n").unwrap();
+    assert_eq!((data.x(), data.y()), (array![[1.0, 2.0], [4.0, 5.0]].view(), array![[3.0], [6.0]].view()));
+    assert_eq!(data.feature_names(), ["0", "1"]);
+}
+
+#[test]
+fn fault_63_fault_65_marks_line_ends_quotes_blank_lines_and_spaces() {
+    let plain = read(&Csv::new("b"), "a,b\n1,2\n-3.5e1,.4\n").unwrap();
+    for text in [
+        "\u{feff}a,b\n1,2\n-3.5e1,.4\n",
+        "\u{feff}\"a\",b\n1,2\n-3.5e1,.4\n",
+        "a,b\r\n1,2\r\n-3.5e1,.4\r\n",
+        "a,b\n1,2\n-3.5e1,.4",
+        "\"a\",\"b\"\n\"1\",\"2\"\n\"-3.5e1\",\".4\"\n",
+        "\"a\",\"b\"\r\n\"1\",\"2\"\r\n\"-3.5e1\",\".4\"\r\n",
+        "a,b\n1,2\n-3.5e1,.4\n\n\r\n   \n\t\n",
+        "\n\na,b\n\n1,2\n\n-3.5e1,.4\n",
+        " a , b \n  1,2  \n\t-3.5e1 ,\u{a0}.4 \n",
+    ] {
+        assert_eq!(read(&Csv::new("b"), text).unwrap(), plain, "{text:?}");
+    }
+    let quoted =
+        read(&Csv::new("b").features(["a, or \"A\""]), "\"a, or \"\"A\"\"\",b,c\n1,2,\"x\n\ny\"\n3,4,5\n");
+    assert_eq!(quoted.unwrap().x(), array![[1.0], [3.0]]);
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_does() {
+    // After blank lines, carriage returns and a quoted cell over three lines, the bad cell is on line 9.
+    let text = "\u{feff}a,b\r\n\r\n1,2\r\n\r\n\r\n3,\"\r\n4\r\n\"\r\nx,5\r\n";
+    let error = fails(&Csv::new("b"), text);
+    assert!(error.to_string().starts_with("table, line 9, column 1 (`a`): `x` is not a number"), "{error}");
+}
+
+#[test]
+fn cells_of_unused_columns_may_hold_anything() {
+    let text = "a,b,c\n1,2,\n3,4,1e999\n5,6,text\n";
+    assert_eq!(read(&Csv::new("b").features(["a"]), text).unwrap().rows(), 3);
+    assert_eq!(read(&Csv::new("b").drop_columns(["c"]), text).unwrap().rows(), 3);
+}
+
+#[test]
+fn features_alone_are_read_for_prediction() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.csv");
+    fs::write(&path, "weight,note,hp\n3504,old,130\n2625,new,?\n").unwrap();
+    let csv = cars();
+    assert_eq!(csv.load_features::<f64, _>(&path, &["weight"]).unwrap(), array![[3504.0], [2625.0]]);
+    let error = csv.load_features::<f64, _>(&path, &["hp", "weight"]).unwrap_err();
+    assert!(
+        matches!(&error, DataError::MissingCell { place, column, .. } if place.line == 3 && column.number == 3)
+    );
+    let filled = csv.missing(Missing::Mean).load_features::<f64, _>(&path, &["hp", "weight"]).unwrap();
+    assert_eq!(filled, array![[130.0, 3504.0], [130.0, 2625.0]]);
+    let error = cars().load_features::<f64, _>(&path, &["displ"]).unwrap_err();
+    assert!(matches!(error, DataError::UnknownColumn { name, .. } if name == "displ"));
+    assert!(matches!(cars().load_features::<f64, &str>(&path, &[]), Err(DataError::NoColumns { .. })));
+}
+
+// ---- What is refused
+
+#[test]
+fn fault_58_files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.csv");
+    for path in [missing.as_path(), folder.path(), &folder.path().join("missing/table.csv")] {
+        let error = Dataset::<f32>::from_csv(path, &cars()).unwrap_err();
+        assert!(matches!(error, DataError::File { .. }), "{error}");
+        assert!(error.to_string().starts_with(&format!("{}: ", path.display())), "{error}");
+    }
+    let error = cars().load_features::<f32, _>(&missing, &["hp"]).unwrap_err();
+    assert!(matches!(&error, DataError::File { source, .. } if source.kind() == io::ErrorKind::NotFound));
+}
+
+#[cfg(unix)]
+#[test]
+fn fault_58_a_file_without_permission() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::copy(CARS, file.path()).unwrap();
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o000)).unwrap();
+    let result = Dataset::<f32>::from_csv(file.path(), &cars());
+    // The superuser may read any file, and then must get its rows.
+    match File::open(file.path()) {
+        Ok(_) => assert_eq!(result.unwrap().rows(), 392),
+        Err(_) => assert!(
+            matches!(&result, Err(DataError::File { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied)
+        ),
+    }
+}
+
+#[test]
+fn a_source_that_breaks_off() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("cable pulled"))
+        }
+    }
+    let error = Csv::new("b").read::<f64>("a,b\n1,2\n".as_bytes().chain(Broken), "wire").unwrap_err();
+    assert_eq!(error.to_string(), "wire: cable pulled");
+}
+
+#[test]
+fn fault_59_empty_or_header_only() {
+    for text in ["", "\n", "\u{feff}", "\r\n  \r\n"] {
+        assert!(matches!(fails(&Csv::new("b"), text), DataError::EmptyFile { .. }), "{text:?}");
+    }
+    for text in ["a,b", "a,b\n", "a,b\r\n\r\n"] {
+        let error = fails(&Csv::new("b"), text);
+        assert!(matches!(error, DataError::NoRows { dropped: 0, .. }), "{error}");
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = Dataset::<f64>::from_csv(file.path(), &cars()).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: the file is empty", file.path().display()));
+}
+
+#[test]
+fn fault_60_ragged_rows() {
+    for (text, line, got) in
+        [("a,b\n1,2\n\n3\n", 4, 1), ("a,b\r\n1,2\r\n3,4,5\r\n", 3, 3), ("a,b\n1,2,\n", 2, 3)]
+    {
+        let error = fails(&Csv::new("b"), text);
+        assert_eq!(error.to_string(), format!("table, line {line}: expected 2 cells, got {got}"));
+        assert!(matches!(error, DataError::CellCount { expected: 2, .. }));
+    }
+    // Also where the missing cell is not used.
+    assert!(matches!(fails(&Csv::new("b").features(["a"]), "a,b,c\n1,2\n"), DataError::CellCount { .. }));
+}
+
+#[test]
+fn fault_61_missing_values_are_an_error() {
+    for word in ["", "  ", "NA", "na", "N/A", "?", "null", "NULL", "\"\""] {
+        let error = fails(&Csv::new("b"), format!("a,b\n1,2\n{word},4\n"));
+        let DataError::MissingCell { place, column, .. } = &error else { panic!("{error}") };
+        assert_eq!((place.line, column.number, column.name.as_str()), (3, 1, "a"));
+    }
+    let error = fails(&Csv::new("b"), "a,b\n1,NA\n");
+    assert_eq!(
+        error.to_string(),
+        "table, line 2, column 2 (`b`): `NA` stands for a missing value (a target is never filled in, but \
+         Missing::DropRows leaves its row out)"
+    );
+}
+
+#[test]
+fn fault_61_missing_values_dropped_or_filled() {
+    let text = "a,b,c,y\n1,10,0,1\n?,30,0,2\n3,NA,0,3\n8,20,,4\n";
+    let csv = Csv::new("y").features(["a", "b"]);
+    let dropped = read(&csv.clone().missing(Missing::DropRows), text).unwrap();
+    assert_eq!(
+        (dropped.x(), dropped.y()),
+        (array![[1.0, 10.0], [8.0, 20.0]].view(), array![[1.0], [4.0]].view())
+    );
+    let mean = read(&csv.clone().missing(Missing::Mean), text).unwrap();
+    assert_eq!(mean.x(), array![[1.0, 10.0], [4.0, 30.0], [3.0, 20.0], [8.0, 20.0]]);
+    let median = read(&csv.clone().missing(Missing::Median), text).unwrap();
+    assert_eq!(median.x(), array![[1.0, 10.0], [3.0, 30.0], [3.0, 20.0], [8.0, 20.0]]);
+    let even = read(&Csv::new("y").missing(Missing::Median), "a,y\n1,0\n?,0\n4,0\n2,0\n9,0\n").unwrap();
+    assert_eq!(even.x()[[1, 0]], 3.0);
+    // An average of numbers whose sum is too large.
+    let large = read(&Csv::new("y").missing(Missing::Mean), "a,y\n1.5e308,0\n1.5e308,0\n?,0\n").unwrap();
+    assert!((large.x()[[2, 0]] / 1.5e308 - 1.0).abs() < 1e-15);
+}
+
+#[test]
+fn fault_61_missing_targets_are_never_filled() {
+    let text = "a,y\n1,1\n2,?\n";
+    for missing in [Missing::Mean, Missing::Median] {
+        let error = fails(&Csv::new("y").missing(missing), text);
+        assert!(matches!(&error, DataError::MissingCell { suggestion: Some(Suggestion::MissingTarget), .. }));
+    }
+    assert_eq!(read(&Csv::new("y").missing(Missing::DropRows), text).unwrap().rows(), 1);
+    let error = fails(&Csv::new("y").missing(Missing::DropRows), "a,y\n?,1\n2,?\n");
+    assert!(matches!(error, DataError::NoRows { dropped: 2, .. }), "{error}");
+    let error = fails(&Csv::new("y").missing(Missing::Mean), "a,y\n?,1\n,2\n");
+    assert!(matches!(&error, DataError::NothingToImpute { column, .. } if column.name == "a"), "{error}");
+}
+
+#[test]
+fn fault_61_penguins_have_two_rows_without_measurements() {
+    let csv = Csv::new("body_mass_g").features(["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]);
+    let error = Dataset::<f32>::from_csv("data/penguins.csv", &csv).unwrap_err();
+    let message = "data/penguins.csv, line 5, column 3 (`bill_length_mm`): the cell is empty";
+    assert!(error.to_string().starts_with(message), "{error}");
+    let data = Dataset::<f32>::from_csv("data/penguins.csv", &csv.missing(Missing::DropRows)).unwrap();
+    assert_eq!(data.rows(), 342);
+}
+
+#[test]
+fn fault_62_numbers_that_are_not_finite() {
+    for word in ["inf", "-inf", "Infinity", "1e999", "-1e999", "+nan"] {
+        for missing in [Missing::Error, Missing::DropRows, Missing::Mean] {
+            let error = fails(&Csv::new("b").missing(missing), format!("a,b\n1,2\n{word},4\n"));
+            let DataError::NotFiniteCell { place, column, .. } = &error else { panic!("{error}") };
+            assert_eq!((place.line, column.number), (3, 1));
+        }
+    }
+    for word in ["nan", "NaN"] {
+        let text = format!("a,b\n1,2\n{word},4\n");
+        assert!(matches!(fails(&Csv::new("b"), &text), DataError::MissingCell { .. }));
+        assert_eq!(read(&Csv::new("b").missing(Missing::DropRows), &text).unwrap().rows(), 1);
+    }
+    let error = Csv::new("b").read::<f32>("a,b\n1e308,2\n".as_bytes(), "table").unwrap_err();
+    assert_eq!(error.to_string(), "table, line 2, column 1 (`a`): `1e308` is not a finite f32");
+    assert_eq!(read(&Csv::new("b"), "a,b\n1e308,5e-324\n").unwrap().x()[[0, 0]], 1e308);
+}
+
+#[test]
+fn text_in_a_numeric_column() {
+    let error = Dataset::<f32>::from_csv(CARS, &Csv::new("mpg")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "data/auto-mpg.csv, line 2, column 9 (`name`): `chevrolet chevelle malibu` is not a number \
+         (a column of text can be left out with .drop_columns([\"name\"]))"
+    );
+    let error = fails(&Csv::new("1").header(false), "a,b\n1,2\n");
+    assert!(matches!(error, DataError::NotANumber { suggestion: Some(Suggestion::Header), .. }), "{error}");
+    for word in ["1_000", "0x10", "1 2", "--1", "5%", "1e", "'1'"] {
+        assert!(
+            matches!(fails(&Csv::new("b"), format!("a,b\n{word},2\n")), DataError::NotANumber { .. }),
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn foreign_text_is_shortened_and_escaped() {
+    let text = format!("a,b\n\u{1b}[31m\u{202e}{},2\n", "x".repeat(100_000));
+    let error = fails(&Csv::new("b"), text).to_string();
+    assert!(error.contains(r"`\u{1b}[31m\u{202e}xxx") && error.contains("xxx…`"), "{error}");
+    assert!(error.len() < 250 && !error.contains('\u{1b}') && !error.contains('\u{202e}'));
+    let names: Vec<_> = (0..1000).map(|column| format!("column{column}")).collect();
+    let error = fails(&Csv::new("b"), names.join(",") + "\n").to_string();
+    assert!(error.contains("`column19` and 980 more") && error.len() < 500, "{error}");
+}
+
+#[test]
+fn fault_64_another_delimiter_is_suggested() {
+    for (text, byte) in [
+        ("a;b;c\n1;2;3\n", b';'),
+        ("a\tb\tc\n1\t2\t3\n", b'\t'),
+        ("a;b;c\n1,5;2,5;3,5\n", b';'),
+        ("a|b|c\n1|2|3\n", b'|'),
+    ] {
+        let error = fails(&Csv::new("b"), text);
+        let DataError::UnknownColumn { suggestion, .. } = &error else { panic!("{error}") };
+        assert_eq!(*suggestion, Some(Suggestion::Delimiter(byte)));
+        let hint = format!(".delimiter(b{:?})", char::from(byte));
+        assert!(error.to_string().contains(&hint), "{error}");
+        assert!(read(&Csv::new("b").delimiter(byte), text).is_ok() != text.contains(','));
+    }
+    let error = fails(&Csv::new("b").delimiter(b';'), "a,b\n1,2\n");
+    assert!(matches!(error, DataError::UnknownColumn { suggestion: Some(Suggestion::Delimiter(b',')), .. }));
+    // Without a header, the delimiter shows in the cells.
+    for text in ["1,5;2,5;3,5\n", "1,5;2;3,5\n4,5;2,5;3,5\n"] {
+        let error = fails(&Csv::new("0").header(false), text);
+        let (DataError::NotANumber { suggestion, .. } | DataError::CellCount { suggestion, .. }) = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!(*suggestion, Some(Suggestion::Delimiter(b';')));
+    }
+    let error = fails(&Csv::new("0").header(false), "1;2;3\n");
+    assert!(matches!(error, DataError::NoColumns { suggestion: Some(Suggestion::Delimiter(b';')), .. }));
+    // No false alarm: a quoted comma in a header of two columns.
+    let error = fails(&Csv::new("c"), "\"a, or A\",b\n1,2\n");
+    assert!(matches!(error, DataError::UnknownColumn { suggestion: None, .. }), "{error}");
+}
+
+#[test]
+fn fault_64_decimal_commas() {
+    for (csv, text) in [
+        (Csv::new("b").delimiter(b';'), "a;b\n1;2\n18,5;3\n"),
+        (Csv::new("b"), "a,b\n1,2\n\"18,5\",3\n"),
+        (Csv::new("b"), "a,b\n1,2\n\"1,234,567.8\",3\n"),
+    ] {
+        let error = fails(&csv, text);
+        let DataError::NotANumber { place, column, suggestion, .. } = &error else { panic!("{error}") };
+        assert_eq!((place.line, column.number), (3, 1));
+        assert_eq!(*suggestion, Some(Suggestion::DecimalPoint));
+    }
+    // Unquoted among commas, it splits the cell in two.
+    assert!(matches!(
+        fails(&Csv::new("b"), "a,b\n18,5,3\n"),
+        DataError::CellCount { expected: 2, got: 3, .. }
+    ));
+}
+
+#[test]
+fn delimiters_that_cannot_be() {
+    for delimiter in [b'"', b'\n', b'\r', 0, b'.', b'-', b'+', b' ', b'e', b'1', 0xe9] {
+        let error = fails(&Csv::new("b").delimiter(delimiter), "a,b\n1,2\n");
+        assert!(matches!(error, DataError::Delimiter { .. }), "{error}");
+    }
+}
+
+#[test]
+fn fault_66_duplicate_and_absent_columns() {
+    let error = fails(&Csv::new("b"), "a, b,c,b\n1,2,3,4\n");
+    assert_eq!(
+        error.to_string(),
+        "table: columns 2 and 4 are both named `b`; the columns are `a`, `b`, `c`, `b`"
+    );
+    let absent = [
+        Csv::new("mpgs"),
+        Csv::new("a").targets(["a", "mpgs"]),
+        Csv::new("a").features(["mpgs"]),
+        Csv::new("a").drop_columns(["mpgs"]),
+    ];
+    for csv in absent {
+        let error = fails(&csv, "a,b\n1,2\n");
+        assert_eq!(error.to_string(), "table: there is no column `mpgs`; the columns are `a`, `b`");
+    }
+}
+
+#[test]
+fn columns_have_one_part_each() {
+    let twice = [
+        Csv::new("a").features(["b", "b"]),
+        Csv::new("a").features(["a", "b"]),
+        Csv::new("a").targets(["a", "a"]),
+        Csv::new("a").drop_columns(["a"]),
+        Csv::new("a").features(["b"]).drop_columns(["b"]),
+    ];
+    for csv in twice {
+        let error = fails(&csv, "a,b,c\n1,2,3\n");
+        assert!(matches!(error, DataError::ChosenTwice { .. }), "{error}");
+    }
+    for csv in [Csv::new("a").drop_columns(["b"]), Csv::new("a").features(Vec::<String>::new())] {
+        assert!(matches!(fails(&csv, "a,b\n1,2\n"), DataError::NoColumns { part: Part::X, .. }));
+    }
+    let none = Csv::new("a").targets(Vec::<String>::new());
+    assert!(matches!(fails(&none, "a,b\n1,2\n"), DataError::NoColumns { part: Part::Y, .. }));
+}
+
+#[test]
+fn fault_67_bytes_that_are_not_text() {
+    for (bytes, line, position, byte) in [
+        (&b"a,b\n1,2\n3,caf\xe9\n"[..], 3, 6, 0xe9),
+        (b"a,b\n1,2\n3\x00,4\n", 3, 2, 0),
+        (b"a,b\xff\n1,2\n", 1, 4, 0xff),
+        (b"\xff\xfea\x00,\x00b\x00\n\x00", 1, 1, 0xff),
+        (b"a,b,\"c\n\xc3\"\n", 2, 1, 0xc3),
+        (b"a,b\n\xc3,\xa9\n", 2, 1, 0xc3),
+    ] {
+        let error = fails(&Csv::new("b").features(["a"]), bytes);
+        let DataError::NotText { place, position: at, byte: got } = &error else { panic!("{error}") };
+        assert_eq!((place.line, *at, *got), (line, position, byte), "{error}");
+    }
+    let error = fails(&Csv::new("b"), "a,b\n1,2\n１２,3\n");
+    assert!(
+        error.to_string().starts_with("table, line 3, column 1 (`a`): `１２` is not a number"),
+        "{error}"
+    );
+}
+
+#[test]
+fn fault_68_a_quote_that_is_never_closed() {
+    for text in ["a,b\n1,2\n3,\"4\n", "a,b\n1,2\n3,\"4", "a,b\n1,2\n\"3,4\n5,6\n7,8\n"] {
+        let error = fails(&Csv::new("b"), text);
+        assert_eq!(error.to_string(), "table, line 3: a quote (\") opened in this record is never closed");
+    }
+}
+
+/// Counts the bytes that are taken from a source.
+struct Counted<R>(R, Rc<Cell<usize>>);
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        self.1.set(self.1.get() + read);
+        Ok(read)
+    }
+}
+
+/// `pattern` over and over again, without end, up to a gigabyte.
+struct Repeated(&'static [u8], usize);
+
+impl Read for Repeated {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let size = buffer.len().min((1 << 30) - self.1);
+        for byte in &mut buffer[..size] {
+            *byte = self.0[self.1 % self.0.len()];
+            self.1 += 1;
+        }
+        Ok(size)
+    }
+}
+
+#[test]
+fn fault_68_an_open_quote_in_a_gigabyte_stops_early() {
+    let patterns: [&[u8]; 4] = [b"5,6\n", b"x", b",", b"\n"];
+    for pattern in patterns {
+        let taken = Rc::new(Cell::new(0));
+        let source = Counted("a,b\n1,2\n3,\"4\n".as_bytes().chain(Repeated(pattern, 0)), Rc::clone(&taken));
+        let error = Csv::new("b").read::<f64>(source, "huge").unwrap_err();
+        let DataError::RecordTooLong { place, limit } = &error else { panic!("{error}") };
+        assert_eq!((place.line, *limit), (3, MAX_RECORD_BYTES));
+        assert!(taken.get() < MAX_RECORD_BYTES + (64 << 10), "{} bytes were read", taken.get());
+    }
+    // The same without a quote: a line that does not end.
+    let error = Csv::new("b").read::<f64>(Repeated(b"1,", 0), "huge").unwrap_err();
+    assert!(matches!(&error, DataError::RecordTooLong { place, .. } if place.line == 1));
+}
+
+#[test]
+fn a_file_longer_than_one_record_may_be_is_read() {
+    let row = b"1,2\n";
+    let source = "a,b\n".as_bytes().chain(Repeated(row, 0).take(2 * MAX_RECORD_BYTES as u64));
+    let data = Csv::new("b").read::<f32>(source, "long").unwrap();
+    assert_eq!(data.rows(), 2 * MAX_RECORD_BYTES / row.len());
+}
+
+#[test]
+fn wide_records_grow_the_buffers() {
+    let header: Vec<_> = (0..20_000).map(|column| column.to_string()).collect();
+    let data = read(&Csv::new("19999"), header.join(",") + "\n" + &header.join(" , ") + "\n").unwrap();
+    assert_eq!(data.x().row(0), Array1::from_iter((0..19_999).map(f64::from)));
+}

@@ -1,0 +1,427 @@
+//! Data sets from arrays and formulas: splits, batches, scales, and everything that can be wrong with them.
+
+use geartrain::data::{Batches, Csv, DataError, Dataset, Part, Standardize, toy};
+use ndarray::{Array1, Array2, Axis, array, s};
+
+fn numbered(rows: usize) -> Dataset<f64> {
+    let x = Array2::from_shape_fn((rows, 2), |(row, column)| (10 * row + column) as f64);
+    Dataset::with_one_output(x, (0..rows).map(|row| row as f64).collect()).unwrap()
+}
+
+/// The rows of a part of `numbered`, recognised by their target; the features must have come along.
+fn rows_of(data: &Dataset<f64>) -> Vec<usize> {
+    for (x, y) in data.x().rows().into_iter().zip(data.y().column(0)) {
+        assert_eq!(x, array![10.0 * y, 10.0 * y + 1.0]);
+    }
+    data.y().iter().map(|&y| y as usize).collect()
+}
+
+// ---- Datasets from arrays
+
+#[test]
+fn fault_01_nan_in_x_is_found_by_row_and_name() {
+    let mut x = Array2::<f64>::zeros((4, 3));
+    x[[2, 1]] = f64::NAN;
+    x[[3, 0]] = f64::NAN;
+    let data = Dataset::new(x, Array2::zeros((4, 1))).unwrap().named(["a", "hp", "c"], ["mpg"]).unwrap();
+    let error = data.check_finite().unwrap_err();
+    assert!(
+        matches!(&error, DataError::NotFinite { part: Part::X, row: 2, column: 1, name: Some(name), value }
+        if name == "hp" && value.is_nan())
+    );
+    assert_eq!(error.to_string(), "x[[2, 1]] (`hp`) is NaN, which is not finite");
+}
+
+#[test]
+fn fault_02_infinity_in_x_is_found() {
+    let data = Dataset::new(array![[0.0f32], [f32::NEG_INFINITY]], array![[0.0], [0.0]]).unwrap();
+    let error = data.check_finite().unwrap_err();
+    assert_eq!(error.to_string(), "x[[1, 0]] (`x0`) is -inf, which is not finite");
+}
+
+#[test]
+fn fault_03_nan_or_infinity_in_y_is_found() {
+    for bad in [f64::NAN, f64::INFINITY] {
+        let data = Dataset::new(Array2::zeros((3, 1)), array![[0.0, 0.0], [0.0, bad], [0.0, 0.0]]).unwrap();
+        let error = data.check_finite().unwrap_err();
+        assert!(matches!(error, DataError::NotFinite { part: Part::Y, row: 1, column: 1, .. }), "{error}");
+    }
+    numbered(3).check_finite().unwrap();
+}
+
+#[test]
+fn fault_05_fault_06_no_rows_or_no_columns() {
+    for (x, y) in [((0, 3), (0, 1)), ((4, 0), (4, 1)), ((4, 3), (4, 0))] {
+        let error = Dataset::<f64>::new(Array2::zeros(x), Array2::zeros(y)).unwrap_err();
+        let DataError::EmptyDataset { rows, features, outputs } = error else { panic!("{error}") };
+        assert_eq!(((rows, features), (rows, outputs)), (x, y));
+    }
+}
+
+#[test]
+fn fault_07_rows_of_x_and_y_differ() {
+    let error = Dataset::<f64>::new(Array2::zeros((4, 3)), Array2::zeros((5, 1))).unwrap_err();
+    assert!(matches!(error, DataError::RowCounts { x: 4, y: 5 }), "{error}");
+    let error = Dataset::<f64>::new(Array2::zeros((4, 3)), Array2::zeros((0, 1))).unwrap_err();
+    assert!(matches!(error, DataError::RowCounts { x: 4, y: 0 }), "{error}");
+}
+
+#[test]
+fn fault_08_one_output_is_one_column() {
+    let data = Dataset::with_one_output(array![[1.0], [2.0]], array![5.0, 6.0]).unwrap();
+    assert_eq!(data.y(), array![[5.0], [6.0]]);
+    let error = Dataset::with_one_output(array![[1.0], [2.0]], Array1::zeros(3)).unwrap_err();
+    assert!(matches!(error, DataError::RowCounts { x: 2, y: 3 }), "{error}");
+}
+
+#[test]
+fn names_must_fit_the_columns() {
+    let data = numbered(3);
+    assert_eq!(data.feature_names(), ["x0", "x1"]);
+    assert_eq!(data.target_names(), ["y0"]);
+    let error = data.clone().named(["a"], ["y"]).unwrap_err();
+    assert!(matches!(error, DataError::NameCount { part: Part::X, expected: 2, got: 1 }), "{error}");
+    let error = data.named(["a", "b"], ["y", "z"]).unwrap_err();
+    assert!(matches!(error, DataError::NameCount { part: Part::Y, expected: 1, got: 2 }), "{error}");
+}
+
+#[test]
+fn fault_29_fault_30_any_layout_is_stored_row_by_row() {
+    let wide = Array2::from_shape_fn((6, 4), |(row, column)| (10 * row + column) as f64);
+    let mut reversed = wide.clone();
+    reversed.invert_axis(Axis(0));
+    let row = array![1.0, 2.0, 3.0];
+    let mut sliced = wide.clone();
+    sliced.slice_collapse(s![..;2, ..;2]);
+    for x in [wide.clone().reversed_axes(), reversed, sliced, row.broadcast((5, 3)).unwrap().to_owned()] {
+        let rows = x.nrows();
+        let data = Dataset::new(x.clone(), Array2::zeros((1, rows)).reversed_axes()).unwrap();
+        assert_eq!(data.x(), x);
+        assert!(data.x().is_standard_layout() && data.y().is_standard_layout());
+    }
+}
+
+#[test]
+fn select_takes_rows_in_order_and_again() {
+    let data = numbered(5);
+    assert_eq!(rows_of(&data.select(&[4, 0, 4]).unwrap()), [4, 0, 4]);
+    let error = data.select(&[0, 5]).unwrap_err();
+    assert!(matches!(error, DataError::RowIndex { index: 5, rows: 5 }), "{error}");
+    assert!(matches!(data.select(&[]), Err(DataError::EmptyDataset { rows: 0, .. })));
+}
+
+// ---- Splits and batches
+
+#[test]
+fn split_shares_out_every_row_once() {
+    let data = numbered(101);
+    let (train, test) = data.split(0.2, 7).unwrap();
+    assert_eq!((train.rows(), test.rows()), (81, 20));
+    let mut all = [rows_of(&train), rows_of(&test)].concat();
+    assert!(!all.is_sorted(), "the rows are shuffled");
+    all.sort_unstable();
+    assert_eq!(all, (0..101).collect::<Vec<_>>());
+    assert_eq!(train.feature_names(), data.feature_names());
+}
+
+#[test]
+fn fault_56_fault_57_same_seed_same_split() {
+    let data = numbered(50);
+    assert_eq!(data.split(0.3, 7).unwrap(), data.split(0.3, 7).unwrap());
+    let seeds = [0, 1, u64::MAX].map(|seed| data.split(0.3, seed).unwrap());
+    assert!(seeds[0] != seeds[1] && seeds[1] != seeds[2] && seeds[0] != seeds[2]);
+}
+
+#[test]
+fn fault_46_split_fractions_without_meaning() {
+    let data = numbered(10);
+    for fraction in [0.0, -0.0, 1.0, 1.5, -0.5, f64::NAN, f64::INFINITY] {
+        let error = data.split(fraction, 0).unwrap_err();
+        assert!(matches!(error, DataError::Fraction { .. }), "{error}");
+    }
+    let error = data.split(0.01, 0).unwrap_err();
+    assert!(matches!(error, DataError::EmptySide { train: 10, test: 0, .. }), "{error}");
+    let error = data.split(0.99, 0).unwrap_err();
+    assert!(matches!(error, DataError::EmptySide { train: 0, test: 10, .. }), "{error}");
+    assert!(numbered(1).split(0.5, 0).is_err());
+}
+
+#[test]
+fn folds_validate_each_row_once() {
+    for (rows, k) in [(10, 5), (23, 5), (7, 7), (9, 2)] {
+        let folds = numbered(rows).folds(k, 3).unwrap();
+        assert_eq!(folds.len(), k);
+        let mut validated = Vec::new();
+        for (fold, (train, validation)) in folds.iter().enumerate() {
+            assert_eq!(validation.rows(), rows / k + usize::from(fold < rows % k));
+            let mut all = [rows_of(train), rows_of(validation)].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..rows).collect::<Vec<_>>());
+            validated.extend(rows_of(validation));
+        }
+        assert!(rows < 9 || !validated.is_sorted(), "the rows are shuffled");
+        validated.sort_unstable();
+        assert_eq!(validated, (0..rows).collect::<Vec<_>>());
+    }
+    for k in [0, 1, 11] {
+        assert!(matches!(numbered(10).folds(k, 0), Err(DataError::Folds { rows: 10, .. })));
+    }
+}
+
+fn epoch_order(batches: &mut Batches<f64>) -> Vec<usize> {
+    (0..batches.count()).flat_map(|index| batches.get(index).1.to_owned()).map(|y| y as usize).collect()
+}
+
+#[test]
+fn batches_hold_every_row_once_per_epoch() {
+    let data = numbered(10);
+    let mut batches = Batches::new(&data, 4, 1).unwrap();
+    assert_eq!(batches.count(), 3);
+    assert_eq!(epoch_order(&mut batches), (0..10).collect::<Vec<_>>());
+    batches.shuffle(0);
+    let sizes: Vec<usize> = (0..3).map(|index| batches.get(index).0.nrows()).collect();
+    assert_eq!(sizes, [4, 4, 2]);
+    let (x, y) = batches.get(2);
+    assert_eq!(x.column(0), &y.column(0) * 10.0);
+    assert!(x.is_standard_layout() && y.is_standard_layout());
+    let mut order = epoch_order(&mut batches);
+    assert!(!order.is_sorted());
+    order.sort_unstable();
+    assert_eq!(order, (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_epoch_does_not_depend_on_the_epochs_before() {
+    let data = numbered(50);
+    let mut straight = Batches::new(&data, 8, 5).unwrap();
+    let orders: Vec<_> =
+        (0..4).map(|epoch| (straight.shuffle(epoch), epoch_order(&mut straight)).1).collect();
+    let mut resumed = Batches::new(&data, 8, 5).unwrap();
+    resumed.shuffle(3);
+    assert_eq!(epoch_order(&mut resumed), orders[3]);
+    assert!(orders[0] != orders[1] && orders[1] != orders[2] && orders[2] != orders[3]);
+    let mut other = Batches::new(&data, 8, 6).unwrap();
+    other.shuffle(3);
+    assert_ne!(epoch_order(&mut other), orders[3]);
+}
+
+#[test]
+fn batches_reuse_their_memory() {
+    let data = numbered(50);
+    let mut batches = Batches::new(&data, 8, 5).unwrap();
+    let places: Vec<_> = (0..3)
+        .flat_map(|epoch| {
+            batches.shuffle(epoch);
+            (0..batches.count()).map(|index| batches.get(index).0.as_ptr()).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(places.iter().all(|place| *place == places[0]));
+}
+
+#[test]
+fn fault_17_batch_size_zero() {
+    assert!(matches!(Batches::new(&numbered(5), 0, 0), Err(DataError::BatchSize)));
+}
+
+#[test]
+fn fault_18_a_large_batch_size_gives_one_batch() {
+    let data = numbered(5);
+    let mut batches = Batches::new(&data, usize::MAX, 0).unwrap();
+    assert_eq!((batches.count(), batches.get(0).0.nrows()), (1, 5));
+}
+
+// ---- Standardize
+
+#[test]
+fn standardize_agrees_with_its_definition() {
+    let data =
+        Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"])).unwrap();
+    let scale = Standardize::fit(data.x()).unwrap();
+    let z = scale.transform(data.x()).unwrap();
+    let mean = data.x().mean_axis(Axis(0)).unwrap();
+    let std = data.x().std_axis(Axis(0), 0.0);
+    for column in 0..7 {
+        assert!((scale.mean()[column] / mean[column] - 1.0).abs() < 1e-14);
+        assert!((scale.std()[column] / std[column] - 1.0).abs() < 1e-14);
+        assert!(z.column(column).mean().unwrap().abs() < 1e-14);
+        assert!((z.column(column).std(0.0) - 1.0).abs() < 1e-14);
+    }
+    let back = scale.inverse(z.view()).unwrap();
+    assert!(back.iter().zip(data.x()).all(|(back, x)| (back - x).abs() < 1e-11));
+    assert!(scale.constant_columns().is_empty());
+}
+
+#[test]
+fn standardize_keeps_digits_under_a_large_mean() {
+    let x = array![[1e9 + 1.0], [1e9 + 2.0], [1e9 + 3.0]];
+    let scale = Standardize::fit(x.view()).unwrap();
+    assert_eq!(scale.mean()[0], 1e9 + 2.0);
+    assert!((scale.std()[0] - (2.0f64 / 3.0).sqrt()).abs() < 1e-15);
+}
+
+#[test]
+fn fault_24_a_constant_column_becomes_zero() {
+    let x = array![[0.1f32, 0.0, 1.0], [0.1, 0.0, 2.0], [0.1, 0.0, 4.0]];
+    let scale = Standardize::fit(x.view()).unwrap();
+    assert_eq!(scale.constant_columns(), [0, 1]);
+    assert_eq!(scale.std().slice(s![..2]), array![1.0, 1.0]);
+    let z = scale.transform(x.view()).unwrap();
+    assert_eq!(z.slice(s![.., ..2]), Array2::<f32>::zeros((3, 2)));
+    assert_eq!(scale.inverse(z.view()).unwrap().column(0), x.column(0));
+
+    // 0.1 + 0.2 is not 0.3, but that is rounding and not something to learn from.
+    let rounding = Standardize::fit(array![[0.3], [0.1 + 0.2], [0.3]].view()).unwrap();
+    assert_eq!(rounding.constant_columns(), [0]);
+    assert_eq!(Standardize::fit(array![[7.0]].view()).unwrap().constant_columns(), [0]);
+}
+
+#[test]
+fn fault_26_standardize_other_columns() {
+    let scale = Standardize::fit(array![[1.0, 2.0], [3.0, 5.0]].view()).unwrap();
+    let other = Array2::<f64>::zeros((2, 3));
+    for result in [scale.transform(other.view()), scale.inverse(other.view())] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, DataError::ColumnCount { expected: 2, got: 3 }), "{error}");
+    }
+}
+
+#[test]
+fn fault_27_values_at_the_end_of_the_range() {
+    let x = array![[1e308, f64::MAX], [-1e308, f64::MAX], [1e308, f64::MIN], [1e308, f64::MIN]];
+    let scale = Standardize::fit(x.view()).unwrap();
+    assert!((scale.mean()[0] / 5e307 - 1.0).abs() < 1e-14 && (scale.mean()[1] / f64::MAX).abs() < 1e-14);
+    let z = scale.transform(x.view()).unwrap();
+    let third = 1.0 / 3f64.sqrt();
+    let expected = array![[third, 1.0], [-3.0 * third, 1.0], [third, -1.0], [third, -1.0]];
+    assert!((z - &expected).iter().all(|error| error.abs() < 1e-14));
+    let back = scale.inverse((expected * 0.999).view()).unwrap();
+    assert!(back.iter().zip(&x).all(|(back, x)| (back / x - 1.0).abs() < 2e-3));
+    let x = x.slice(s![.., ..1]).mapv(|x| (x / 1e270) as f32);
+    let scale = Standardize::fit(x.view()).unwrap();
+    assert!((scale.transform(x.view()).unwrap()[[1, 0]] + 3f32.sqrt()).abs() < 1e-6);
+}
+
+#[test]
+fn fault_28_subnormal_values() {
+    let tiny = f64::MIN_POSITIVE / 1024.0;
+    let scale = Standardize::fit(array![[tiny], [3.0 * tiny]].view()).unwrap();
+    let z = scale.transform(array![[tiny], [3.0 * tiny]].view()).unwrap();
+    assert!((z[[0, 0]] + 1.0).abs() < 1e-9 && (z[[1, 0]] - 1.0).abs() < 1e-9, "{z}");
+    let scale = Standardize::fit(array![[0.0f64], [5e-324]].view()).unwrap();
+    assert!(scale.transform(array![[0.0f64], [5e-324]].view()).unwrap().iter().all(|z| z.is_finite()));
+}
+
+#[test]
+fn standardize_does_not_care_about_layout() {
+    let x = Array2::from_shape_fn((6, 4), |(row, column)| ((row * 7 + column * 3) % 11) as f32);
+    let copy = x.t().to_owned();
+    let scale = Standardize::fit(x.t()).unwrap();
+    assert_eq!(scale, Standardize::fit(copy.as_standard_layout().view()).unwrap());
+    assert_eq!(scale.transform(x.t()).unwrap(), scale.transform(copy.view()).unwrap());
+}
+
+#[test]
+fn standardize_refuses_what_is_not_finite_or_not_there() {
+    assert!(matches!(
+        Standardize::fit(Array2::<f32>::zeros((0, 3)).view()),
+        Err(DataError::EmptyDataset { .. })
+    ));
+    assert!(matches!(
+        Standardize::fit(Array2::<f32>::zeros((3, 0)).view()),
+        Err(DataError::EmptyDataset { .. })
+    ));
+    let bad = array![[1.0, 2.0], [3.0, f64::NAN]];
+    let error = Standardize::fit(bad.view()).unwrap_err();
+    assert_eq!(error.to_string(), "x[[1, 1]] is NaN, which is not finite");
+    let scale = Standardize::fit(array![[1.0, 1e-30], [3.0, 2e-30]].view()).unwrap();
+    assert!(matches!(
+        scale.transform(bad.view()),
+        Err(DataError::NotFinite { part: Part::X, row: 1, column: 1, .. })
+    ));
+    assert!(scale.inverse(bad.view()).is_err());
+    // Finite, but so far from what was fitted that the result does not fit into the type.
+    let error = scale.transform(array![[0.0f32, 1e30]].view()).unwrap_err();
+    assert_eq!(error.to_string(), "scaled[[0, 1]] is inf, which is not finite");
+}
+
+// ---- Toy sets
+
+fn f32_agrees_with_f64(narrow: Dataset<f32>, wide: Dataset<f64>) {
+    assert_eq!(narrow.x(), wide.x().mapv(|x| x as f32));
+    assert_eq!(narrow.y(), wide.y().mapv(|y| y as f32));
+}
+
+#[test]
+fn toy_sets_are_functions_of_their_seed() {
+    type Toy<F> = fn(usize, f64, u64) -> Result<Dataset<F>, DataError>;
+    let sets: [(Toy<f32>, Toy<f64>, usize); 4] = [
+        (toy::sine, toy::sine, 1),
+        (toy::friedman1, toy::friedman1, 10),
+        (toy::two_moons, toy::two_moons, 2),
+        (toy::two_spirals, toy::two_spirals, 2),
+    ];
+    for (narrow, wide, features) in sets {
+        for n in [1, 2, 3, 100] {
+            let data = wide(n, 0.1, 7).unwrap();
+            assert_eq!((data.rows(), data.features(), data.outputs()), (n, features, 1));
+            data.check_finite().unwrap();
+            assert_eq!(data, wide(n, 0.1, 7).unwrap());
+            assert_ne!(data.x(), wide(n, 0.1, 8).unwrap().x());
+            f32_agrees_with_f64(narrow(n, 0.1, 7).unwrap(), data);
+        }
+        assert!(matches!(wide(0, 0.1, 7), Err(DataError::EmptyDataset { rows: 0, .. })));
+        for noise in [-0.1, f64::NAN, f64::INFINITY] {
+            assert!(matches!(wide(10, noise, 7), Err(DataError::Noise { .. })));
+        }
+    }
+}
+
+#[test]
+fn sine_is_hard_for_a_straight_line() {
+    // R² of the best line is the squared correlation. A reference set of this kind has 0.656.
+    let data = toy::sine::<f64>(20_000, 0.1, 7).unwrap();
+    let (x, y) = (data.x().column(0).to_owned(), data.y().column(0).to_owned());
+    assert!(x.iter().all(|x| (-3.0..3.0).contains(x)));
+    let (x, residual) = (&x - x.mean().unwrap(), &y - &x.mapv(f64::sin));
+    let y = &y - y.mean().unwrap();
+    let r2 = x.dot(&y).powi(2) / (x.dot(&x) * y.dot(&y));
+    assert!((r2 - 0.67).abs() < 0.02, "{r2}");
+    assert!((residual.std(0.0) - 0.1).abs() < 0.003);
+}
+
+#[test]
+fn friedman1_is_its_formula() {
+    let data = toy::friedman1::<f64>(5_000, 1.0, 7).unwrap();
+    let clean = data.x().map_axis(Axis(1), |x| {
+        10.0 * (std::f64::consts::PI * x[0] * x[1]).sin()
+            + 20.0 * (x[2] - 0.5).powi(2)
+            + 10.0 * x[3]
+            + 5.0 * x[4]
+    });
+    let noise = &data.y().column(0) - &clean;
+    assert!((noise.std(0.0) - 1.0).abs() < 0.04 && noise.mean().unwrap().abs() < 0.05);
+    // Known mean and standard deviation of the function without noise: 14.41 and 4.86.
+    assert!((clean.mean().unwrap() - 14.41).abs() < 0.25 && (clean.std(0.0) - 4.86).abs() < 0.15);
+}
+
+#[test]
+fn moons_and_spirals_lie_on_their_curves() {
+    let moons = toy::two_moons::<f64>(101, 0.0, 7).unwrap();
+    assert_eq!(moons.y().sum(), 50.0);
+    for (x, &class) in moons.x().rows().into_iter().zip(&moons.y()) {
+        let (a, b) = if class == 0.0 { (x[0], x[1]) } else { (1.0 - x[0], 0.5 - x[1]) };
+        assert!((a.hypot(b) - 1.0).abs() < 1e-12 && b > -1e-12);
+    }
+    assert_eq!((moons.x()[[0, 0]], moons.x()[[100, 0]]), (1.0, -1.0));
+
+    let spirals = toy::two_spirals::<f64>(100, 0.0, 7).unwrap();
+    assert_eq!(spirals.y().sum(), 50.0);
+    for (x, &class) in spirals.x().rows().into_iter().zip(&spirals.y()) {
+        let sign = 1.0 - 2.0 * class;
+        let radius = x[0].hypot(x[1]);
+        let angle = radius * std::f64::consts::PI;
+        assert!((0.5..3.5).contains(&radius));
+        assert!((x[0] - sign * radius * angle.cos()).abs() < 1e-12);
+        assert!((x[1] - sign * radius * angle.sin()).abs() < 1e-12);
+    }
+}

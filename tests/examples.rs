@@ -1,0 +1,256 @@
+//! The main job as its users run it: as a command, from any folder.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The example beside this test: `cargo test` builds examples before it runs tests. (With `--test examples` it does not,
+/// and this would be the one built last; `cargo build --examples` helps.)
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("this test has a path");
+    let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
+    path
+}
+
+/// Runs `train_regressor` in `folder`.
+fn train<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Output {
+    Command::new(example("train_regressor")).current_dir(folder).args(arguments).output().expect("it starts")
+}
+
+/// The same with arguments in one text, split at spaces.
+fn train_with(folder: &TempDir, arguments: &str) -> Output {
+    train(folder.path(), arguments.split_whitespace())
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder for temporary files")
+}
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).expect("UTF-8")
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_str(stdout(output)).expect("stdout holds one JSON value and nothing else")
+}
+
+/// Every opened tag is closed, in order.
+fn assert_well_formed(svg: &str) {
+    let mut open = Vec::new();
+    for piece in svg.split('<').skip(1) {
+        let (tag, _) = piece.split_once('>').expect("a tag ends");
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().expect("a tag has a name");
+        match (tag.starts_with('/'), tag.ends_with('/') || tag.starts_with('?')) {
+            (true, _) => assert_eq!(open.pop(), Some(name)),
+            (false, true) => {}
+            (false, false) => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "not closed: {open:?}");
+}
+
+#[test]
+fn the_default_run_beats_the_baseline_and_draws_a_picture() {
+    let folder = folder();
+    let result = json(&train_with(&folder, "--json"));
+    let (test, baseline) = (&result["test"], &result["baseline"]);
+    assert!(test["r2"].as_f64().unwrap() >= 0.85, "{result}");
+    assert!(test["r2"].as_f64() > baseline["r2"].as_f64(), "{result}");
+    assert!(test["rmse"].as_f64() > test["mae"].as_f64(), "{result}");
+    assert!(result["folds"].is_null() && result["mean_r2"].is_null(), "{result}");
+
+    let svg = fs::read_to_string(folder.path().join("train_regressor.svg")).expect("the picture");
+    assert_well_formed(&svg);
+    for text in ["training rows", "test rows", "actual mpg", "predicted mpg", "epoch"] {
+        assert!(svg.contains(text), "no `{text}` in the picture");
+    }
+}
+
+#[test]
+fn text_goes_to_stdout_and_progress_to_stderr() {
+    let folder = folder();
+    let output = train_with(&folder, "--epochs 2");
+    for text in ["Linear(7, 64)", "78 test rows", "linear baseline", "RMSE and MAE are in the unit of `mpg`"]
+    {
+        assert!(stdout(&output).contains(text), "no `{text}` in\n{}", stdout(&output));
+    }
+    assert!(stderr(&output).contains("epoch 2/2"), "{}", stderr(&output));
+
+    let quiet = train_with(&folder, "--epochs 2 --quiet");
+    assert_eq!(stderr(&quiet), "");
+    assert!(stdout(&output).ends_with(stdout(&quiet)), "{}", stdout(&quiet));
+}
+
+#[test]
+fn cross_validation_tests_every_row_once() {
+    let folder = folder();
+    let result = json(&train_with(&folder, "--folds 3 --epochs 5 --json --quiet"));
+    let folds: Vec<f64> =
+        result["folds"].as_array().unwrap().iter().map(|fold| fold["r2"].as_f64().unwrap()).collect();
+    let mean = folds.iter().sum::<f64>() / 3.0;
+    approx::assert_relative_eq!(result["mean_r2"].as_f64().unwrap(), mean, epsilon = 1e-12);
+    assert!(mean > 0.7 && folds[0] != folds[1], "{result}");
+    assert!(result["test"].is_null(), "{result}");
+    let output = train_with(&folder, "--folds 3 --epochs 1");
+    assert!(stdout(&output).contains("392 test rows"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("fold 3 of 3"), "{}", stderr(&output));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_numbers() {
+    let folder = folder();
+    let run = |seed: &str| train_with(&folder, &format!("--epochs 3 --json --quiet --seed {seed}")).stdout;
+    assert_eq!(run("3"), run("3"));
+    assert_ne!(run("3"), run("4"));
+}
+
+#[test]
+fn the_toys_are_learnt() {
+    let folder = folder();
+    let sine = json(&train_with(&folder, "--toy sine --json --quiet"));
+    assert!(sine["test"]["r2"].as_f64().unwrap() >= 0.975, "{sine}");
+    let svg = fs::read_to_string(folder.path().join("train_regressor.svg")).expect("the picture");
+    assert!(svg.contains("truth") && svg.contains("network"));
+    let friedman = json(&train_with(&folder, "--toy friedman1 --json --quiet"));
+    assert!(friedman["test"]["r2"].as_f64().unwrap() >= 0.88, "{friedman}");
+}
+
+#[test]
+fn every_option_of_the_network_makes_a_difference() {
+    let folder = folder();
+    let run = |more: &str| train_with(&folder, &format!("--epochs 2 --json --quiet {more}"));
+    let usual = json(&run(""))["test"].clone();
+    for more in [
+        "--hidden 32,32,32",
+        "--activation relu",
+        "--activation sigmoid",
+        "--residual",
+        "--batch-size 7",
+        "--learning-rate 0.01",
+        "--momentum 0.5",
+        "--weight-decay 0.5",
+        "--features weight,hp",
+        "--target hp",
+        "--drop cyl",
+    ] {
+        assert_ne!(json(&run(more))["test"], usual, "{more}");
+    }
+}
+
+#[test]
+fn any_table_of_numbers_will_do() {
+    let folder = folder();
+    let mut table = String::from("id;x;const;y<&>\n");
+    for row in 0..40 {
+        let gap = if row == 5 { "?".to_string() } else { row.to_string() };
+        table += &format!("car {row};{gap};7;{}\r\n", 3 * row + 1);
+    }
+    fs::write(folder.path().join("my table.csv"), table).unwrap();
+    let run = |more: &[&str]| {
+        let usual = ["--csv", "my table.csv", "--target", "y<&>", "--json", "--epochs", "50", "--quiet"];
+        train(folder.path(), usual.iter().chain(more))
+    };
+    let output = run(&["--delimiter", ";", "--drop", "id", "--missing", "drop"]);
+    let result = json(&output);
+    assert!(result["test"]["r2"].as_f64().unwrap() > 0.9, "{result}");
+    assert!(result["baseline"]["r2"].as_f64().unwrap() > 0.999_999, "{result}");
+    assert_eq!(stderr(&output).matches("`const`").count(), 1, "{}", stderr(&output));
+    let svg = fs::read_to_string(folder.path().join("train_regressor.svg")).unwrap();
+    assert!(svg.contains("y&lt;&amp;&gt;"), "a name is not escaped");
+    assert_well_formed(&svg);
+
+    for (options, hint) in [
+        (&[][..], "--delimiter ';'"),
+        (&["--delimiter", ";"], "--drop \"id\""),
+        (&["--delimiter", ";", "--drop", "id"], "--missing drop, mean or median"),
+    ] {
+        let output = run(options);
+        assert_eq!(output.status.code(), Some(1), "{options:?}");
+        assert!(stderr(&output).contains(hint), "{options:?}: {}", stderr(&output));
+    }
+    let output = run(&["--delimiter", ";", "--drop", "id"]);
+    assert!(stderr(&output).contains("my table.csv, line 7, column 2 (`x`)"), "{}", stderr(&output));
+}
+
+#[test]
+fn bad_options_are_one_clear_line() {
+    let folder = folder();
+    for (arguments, code, message) in [
+        ("--folds 1", 1, "folds must lie between 2 and the number of rows"),
+        ("--folds 393", 1, "folds must lie between 2 and the number of rows"),
+        ("--hidden 0", 1, "outputs must be at least 1, got 0"),
+        ("--hidden 8 --residual", 1, "--residual needs two neighbours of one width"),
+        ("--learning-rate NaN", 1, "learning rate must be a finite number"),
+        ("--learning-rate -1", 1, "learning rate must be a finite number"),
+        ("--learning-rate 1e6", 1, "training diverged in epoch"),
+        ("--momentum 1", 1, "momentum must be in [0, 1)"),
+        ("--batch-size 0", 1, "batch size must be at least 1"),
+        ("--features nonsense", 1, "there is no column `nonsense`"),
+        ("--csv nonsense.csv --target y", 1, "nonsense.csv"),
+        ("--svg no/such/folder.svg --epochs 0", 1, "no/such/folder.svg"),
+        ("--csv nonsense.csv", 2, "--target"),
+        ("--csv nonsense.csv --target y --toy sine", 2, "cannot be used with"),
+        ("--toy nonsense", 2, "possible values: sine, friedman1"),
+        ("--epochs many", 2, "--epochs"),
+    ] {
+        let output = train_with(&folder, &format!("{arguments} --quiet"));
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {}", stderr(&output));
+        assert!(stderr(&output).starts_with("error: "), "{arguments}: {}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{arguments}: {}", stderr(&output));
+        assert!(code == 2 || stderr(&output).lines().count() == 1, "{arguments}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn fault_100_and_101_odd_losses_are_drawn() {
+    let folder = folder();
+    let constant = "x,y\n1,2\n2,2\n3,2\n4,2\n5,2\n";
+    fs::write(folder.path().join("constant.csv"), constant).unwrap();
+    for arguments in
+        ["--epochs 0", "--epochs 1", "--epochs 3 --folds 2", "--csv constant.csv --target y --weight-decay 0"]
+    {
+        let output = train_with(&folder, &format!("{arguments} --quiet"));
+        assert!(output.status.success(), "{arguments}: {}", stderr(&output));
+        assert_well_formed(&fs::read_to_string(folder.path().join("train_regressor.svg")).unwrap());
+    }
+}
+
+#[test]
+fn fault_102_a_closed_stdout_is_no_error() {
+    let folder = folder();
+    for (name, arguments) in
+        [("train_regressor", &["--epochs", "1"][..]), ("train_regressor", &["--help"]), ("custom_layer", &[])]
+    {
+        let mut child = Command::new(example(name))
+            .current_dir(folder.path())
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{name} {arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_custom_layer_passes_the_contract_and_learns() {
+    let output = Command::new(example("custom_layer")).output().expect("it starts");
+    let text = stdout(&output);
+    assert!(output.status.success() && !text.contains("FAIL"), "{text}{}", stderr(&output));
+    let r2: f64 = text.trim_end().rsplit(' ').next().unwrap().parse().expect("a number at the end");
+    assert!(r2 > 0.97, "{text}");
+}

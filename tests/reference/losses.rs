@@ -1,0 +1,40 @@
+//! `losses.json`: value and gradient of every loss, with logits of ±1000 among them.
+
+use geartrain::loss::*;
+use ndarray::{Array2, Axis};
+use serde_json::Value;
+
+use crate::fixture::*;
+
+fn loss(case: &Value) -> Box<dyn Loss<f64>> {
+    match text(&case["loss"]) {
+        "mse" => Box::new(MeanSquaredError),
+        "l1" => Box::new(MeanAbsoluteError),
+        "huber" => Box::new(Huber::new(number(&case["delta"]))),
+        "bce_with_logits" => Box::new(BinaryCrossEntropyWithLogits),
+        "cross_entropy" => Box::new(CrossEntropy::new().label_smoothing(number(&case["label_smoothing"]))),
+        other => panic!("no loss is called {other}"),
+    }
+}
+
+/// PyTorch takes class indices as a list; here they are a column.
+fn target(case: &Value) -> Array2<f64> {
+    match case["target"][0] {
+        Value::Array(_) => matrix(&case["target"]),
+        _ => ndarray::Array1::from(numbers(&case["target"])).insert_axis(Axis(1)),
+    }
+}
+
+#[test]
+fn losses_and_their_gradients_are_those_of_torch() {
+    for case in cases(&load("losses")) {
+        let name = text(&case["name"]);
+        let (input, target, loss) = (matrix(&case["input"]), target(case), loss(case));
+        loss.check(input.view(), target.view()).unwrap();
+        let mut gradient = Array2::from_elem(input.dim(), f64::NAN);
+        let value = loss.gradient(input.view(), target.view(), gradient.view_mut());
+        assert_eq!(value, loss.value(input.view(), target.view()), "{name}");
+        assert_close(&format!("{name}: value"), &[value], &case["value"], 1e-14, 0.01);
+        assert_close(&format!("{name}: gradient"), &gradient, &case["gradient"], 1e-14, 0.01);
+    }
+}

@@ -1,0 +1,11 @@
+//! What this crate computes against the numbers in `tests/fixtures`: what PyTorch computed, and what other crates test.
+
+mod activations;
+mod fixture;
+mod init;
+mod losses;
+mod networks;
+mod normalization;
+mod optimizers;
+mod peers;
+mod schedules;

@@ -1,0 +1,60 @@
+//! `schedules.json`: the learning rate of every epoch.
+
+use geartrain::optim::schedule::*;
+use serde_json::Value;
+
+use crate::fixture::*;
+
+fn chain(schedule: &Value) -> Chain {
+    let parts = schedule["schedules"].as_array().expect("schedules");
+    let milestones = numbers(&schedule["milestones"]);
+    let first = Chain::new(build_schedule(&parts[0]));
+    parts[1..]
+        .iter()
+        .zip(milestones)
+        .fold(first, |chain, (part, epoch)| chain.then(epoch as u64, build_schedule(part)))
+}
+
+fn build_schedule(schedule: &Value) -> Box<dyn Schedule> {
+    let of = |name: &str| number(&schedule[name]);
+    let epochs = |name: &str| count(&schedule[name]) as u64;
+    match text(&schedule["type"]) {
+        "step" => Box::new(Step::new(epochs("step_size"), of("gamma"))),
+        "exponential" => Box::new(Exponential::new(of("gamma"))),
+        "cosine" => Box::new(Cosine::new(epochs("T_max")).min_rate(of("eta_min"))),
+        "linear" => {
+            Box::new(WarmUp::new(epochs("total_iters")).from(of("start_factor")).to(of("end_factor")))
+        }
+        "sequential" => Box::new(chain(schedule)),
+        "plateau" => {
+            let plateau = ReduceOnPlateau::default().factor(of("factor")).patience(epochs("patience"));
+            let plateau = plateau.threshold(of("threshold")).cooldown(epochs("cooldown"));
+            Box::new(plateau.min_rate(of("min_lr")))
+        }
+        other => panic!("no schedule is called {other}"),
+    }
+}
+
+#[test]
+fn schedules_are_those_of_torch() {
+    for case in cases(&load("schedules")) {
+        let (name, schedule) = (text(&case["name"]), &case["schedule"]);
+        // Not offered: a loss is to become small, and small by a share of itself.
+        if schedule["mode"] == "max" || schedule["threshold_mode"] == "abs" {
+            continue;
+        }
+        let schedule = build_schedule(schedule);
+        schedule.check().unwrap();
+        let losses: Vec<f64> = case.get("metrics").map_or(Vec::new(), |metrics| {
+            metrics.as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap_or(f64::NAN)).collect()
+        });
+        let base = number(&case["base_lr"]);
+        for (epoch, expected) in numbers(&case["lr"]).into_iter().enumerate() {
+            let losses = &losses[..epoch.min(losses.len())];
+            let rate = schedule.rate(base, epoch as u64, losses);
+            // PyTorch multiplies from epoch to epoch, which rounds.
+            let close = (rate - expected).abs() <= 1e-13 * base;
+            assert!(close, "{name}, epoch {epoch}: expected {expected:e}, got {rate:e}");
+        }
+    }
+}

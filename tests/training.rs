@@ -1,0 +1,296 @@
+//! Training learns, repeats itself bit for bit, and ends well whatever happens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use geartrain::data::{Dataset, toy};
+use geartrain::prelude::*;
+use geartrain::{Loss, ParamsMut};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, array};
+
+fn mlp<F: Scalar>(inputs: usize, hidden: usize) -> Sequential<F> {
+    Sequential::new()
+        .then(Linear::new(inputs, hidden))
+        .then(Tanh)
+        .then(Linear::new(hidden, hidden))
+        .then(Tanh)
+        .then(Linear::new(hidden, 1))
+}
+
+fn r2<F: Scalar>(network: &Network<F>, data: &Dataset<F>) -> f64 {
+    let error = network.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
+    let y = data.y().mapv(|y| y.as_f64());
+    1.0 - error / y.var(0.0)
+}
+
+#[test]
+fn a_network_learns_a_noisy_sine() {
+    let (train, test) = toy::sine::<f32>(500, 0.1, 3).unwrap().split(0.2, 3).unwrap();
+    let mut network = Network::new(mlp(1, 24), 1).unwrap().with_seed(3);
+    let before = r2(&network, &test);
+    let mut training = Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9)).epochs(150).quiet();
+    let history = training.fit(&mut network, &train).unwrap();
+    assert!(before < 0.5, "an untrained network must not fit: R² {before}");
+    assert!(r2(&network, &test) > 0.97, "R² {}", r2(&network, &test));
+    assert_eq!(history.epochs.len(), 150);
+    assert!(!history.stopped);
+}
+
+#[test]
+fn a_network_learns_exclusive_or() {
+    let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+    let data = Dataset::new(x, array![[0.0], [1.0], [1.0], [0.0]]).unwrap();
+    let layers =
+        Sequential::new().then(Linear::new(2, 8)).then(Sigmoid).then(Linear::new(8, 1)).then(Sigmoid);
+    let mut network = Network::<f64>::new(layers, 2).unwrap().with_seed(1);
+    let optimizer = Sgd::new(2.0).momentum(0.9).nesterov();
+    Training::new(MeanSquaredError, optimizer)
+        .epochs(2000)
+        .batch_size(4)
+        .quiet()
+        .fit(&mut network, &data)
+        .unwrap();
+    let y = network.predict(data.x()).unwrap();
+    for (y, target) in y.iter().zip(data.y()) {
+        assert!((y - target).abs() < 0.1, "{y} should be {target}");
+    }
+}
+
+#[test]
+fn a_linear_network_finds_the_least_squares_solution() {
+    // y = 2 a − 3 b + 1, exactly.
+    let x = Array2::from_shape_fn((50, 2), |(i, j)| ((i * (j + 3)) as f64).sin());
+    let y = Array2::from_shape_fn((50, 1), |(i, _)| 2.0 * x[[i, 0]] - 3.0 * x[[i, 1]] + 1.0);
+    let data = Dataset::new(x, y).unwrap();
+    let mut network = Network::new(Linear::new(2, 1), 2).unwrap();
+    Training::new(MeanSquaredError, Sgd::new(0.3))
+        .epochs(400)
+        .batch_size(50)
+        .quiet()
+        .fit(&mut network, &data)
+        .unwrap();
+    approx::assert_abs_diff_eq!(
+        network.param("weight").unwrap(),
+        array![[2.0, -3.0]].into_dyn().view(),
+        epsilon = 1e-9
+    );
+    approx::assert_abs_diff_eq!(network.param("bias").unwrap()[0], 1.0, epsilon = 1e-9);
+}
+
+#[test]
+fn fault_57_the_same_seed_gives_the_same_bits() {
+    let run = |seed| {
+        let (train, test) = toy::friedman1::<f32>(200, 1.0, 1).unwrap().split(0.25, 1).unwrap();
+        let mut network = Network::new(mlp(10, 16), 10).unwrap().with_seed(seed);
+        let mut training = Training::new(MeanSquaredError, Sgd::new(0.01).momentum(0.9))
+            .epochs(5)
+            .seed(seed)
+            .validation(&test)
+            .quiet();
+        let history = training.fit(&mut network, &train).unwrap();
+        (history, network.params().iter().map(|w| w.to_bits()).collect::<Vec<_>>())
+    };
+    assert_eq!(run(4), run(4));
+    assert_ne!(run(4), run(5));
+    assert_ne!(run(0), run(u64::MAX));
+}
+
+#[test]
+fn validation_losses_are_recorded_after_every_epoch() {
+    let (train, test) = toy::sine::<f64>(100, 0.1, 1).unwrap().split(0.3, 1).unwrap();
+    let mut network = Network::new(mlp(1, 8), 1).unwrap();
+    let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(7).validation(&test).quiet();
+    let history = training.fit(&mut network, &train).unwrap();
+    let last = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+    assert_eq!(history.validation_losses().len(), 7);
+    assert_eq!(history.validation_losses()[6], last);
+}
+
+#[test]
+fn fault_41_no_epochs_leave_the_network_alone() {
+    let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
+    let mut network = Network::new(mlp(1, 4), 1).unwrap();
+    let before = network.params().to_vec();
+    let history =
+        Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(0).quiet().fit(&mut network, &data).unwrap();
+    assert!(history.epochs.is_empty());
+    assert_eq!(network.params(), before);
+}
+
+#[test]
+fn fault_17_and_18_batch_sizes() {
+    let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
+    let train = |batch_size| {
+        let mut network = Network::new(mlp(1, 4), 1).unwrap();
+        let mut training =
+            Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(3).batch_size(batch_size).quiet();
+        training.fit(&mut network, &data).map(|_| network.params().to_vec())
+    };
+    assert!(train(0).unwrap_err().to_string().contains("batch size"), "{}", train(0).unwrap_err());
+    assert_eq!(train(20).unwrap(), train(1000).unwrap());
+}
+
+#[test]
+fn fault_31_divergence_keeps_the_last_finite_weights() {
+    let data = toy::friedman1::<f32>(100, 1.0, 1).unwrap();
+    for rate in [1e6, 1e30, 1e38] {
+        let mut network = Network::new(mlp(10, 8), 10).unwrap();
+        let mut training = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9)).quiet();
+        let error = training.fit(&mut network, &data).unwrap_err();
+        assert!(matches!(error, Error::Diverged { epoch: 1.., batch: 1.., .. }), "{error}");
+        assert!(network.params().iter().all(|w| w.is_finite()), "rate {rate}");
+    }
+}
+
+#[test]
+fn fault_31_a_weight_that_would_overflow_is_taken_back() {
+    // The gradient is finite and the loss is too: only the update overflows.
+    let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias(), 1).unwrap();
+    network.set_param("weight", &[1e30]).unwrap();
+    let error = Sgd::new(1e6).step(network.params_mut(), &[-1e35]).unwrap_err();
+    assert!(matches!(error, Error::NonFinite { what: "updated weight", .. }), "{error}");
+    assert_eq!(network.params(), [1e30]);
+}
+
+#[test]
+fn fault_38_a_gradient_that_is_not_a_number_names_its_parameter() {
+    let mut network = Network::<f64>::new(mlp(2, 3), 2).unwrap();
+    let before = network.params().to_vec();
+    let mut grads = vec![0.0; before.len()];
+    grads[7] = f64::NAN;
+    let error = Sgd::new(0.1).momentum(0.5).step(network.params_mut(), &grads).unwrap_err().to_string();
+    assert!(error.contains("`0.bias` at [1]") && error.contains("NaN"), "{error}");
+    assert_eq!(network.params(), before);
+}
+
+/// Sets the flag after a number of batches.
+#[derive(Debug)]
+struct StopAfter {
+    batches: usize,
+    seen: AtomicUsize,
+    flag: Arc<AtomicBool>,
+}
+
+impl Loss<f64> for StopAfter {
+    fn value(&self, output: ArrayView2<f64>, target: ArrayView2<f64>) -> f64 {
+        MeanSquaredError.value(output, target)
+    }
+
+    fn gradient(&self, output: ArrayView2<f64>, target: ArrayView2<f64>, doutput: ArrayViewMut2<f64>) -> f64 {
+        if self.seen.fetch_add(1, Ordering::Relaxed) + 1 == self.batches {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+        MeanSquaredError.gradient(output, target, doutput)
+    }
+}
+
+#[test]
+fn fault_84_the_stop_flag_ends_training_within_one_batch() {
+    let data = toy::sine::<f64>(100, 0.1, 1).unwrap();
+    let flag = Arc::new(AtomicBool::new(false));
+    // Ten batches an epoch: the 25th is in the middle of the third.
+    let loss = StopAfter { batches: 25, seen: AtomicUsize::new(0), flag: flag.clone() };
+    let seen = |loss: &StopAfter| loss.seen.load(Ordering::Relaxed);
+    let mut network = Network::new(mlp(1, 4), 1).unwrap();
+    let mut training = Training::new(&loss, Sgd::new(0.1)).epochs(100).batch_size(10).stop_flag(flag).quiet();
+    let history = training.fit(&mut network, &data).unwrap();
+    assert!(history.stopped);
+    assert_eq!(history.epochs.len(), 2);
+    drop(training);
+    assert_eq!(seen(&loss), 25);
+}
+
+#[test]
+fn fault_1_to_3_data_that_are_not_finite_are_refused_unless_allowed() {
+    let clean = toy::friedman1::<f64>(40, 1.0, 1).unwrap();
+    let (mut x, mut y) = (clean.x().to_owned(), clean.y().to_owned());
+    let fit = |x: &Array2<f64>, y: &Array2<f64>, allow: bool| {
+        let data = Dataset::new(x.clone(), y.clone()).unwrap();
+        let mut network = Network::new(mlp(10, 4), 10).unwrap();
+        let before = network.params().to_vec();
+        let training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(1).quiet();
+        let mut training = if allow { training.allow_non_finite() } else { training };
+        let error = training.fit(&mut network, &data).unwrap_err();
+        assert!(network.params().iter().all(|w| w.is_finite()));
+        assert!(allow || network.params() == before);
+        error
+    };
+    x[[3, 2]] = f64::NAN;
+    let error = fit(&x, &y, false).to_string();
+    assert!(error.contains('3') && error.contains('2') && error.contains("NaN"), "{error}");
+    assert!(matches!(fit(&x, &y, true), Error::Diverged { epoch: 1, .. }));
+    x[[3, 2]] = f64::INFINITY;
+    assert!(fit(&x, &y, false).to_string().contains("inf"));
+    x[[3, 2]] = 0.0;
+    y[[5, 0]] = f64::NEG_INFINITY;
+    assert!(fit(&x, &y, false).to_string().contains("-inf"));
+}
+
+#[test]
+fn fault_4_weights_that_are_not_finite_are_refused() {
+    let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
+    let mut network = Network::new(mlp(1, 4), 1).unwrap();
+    network.param_mut("2.weight").unwrap()[[1, 3]] = f64::NAN;
+    let error = Training::new(MeanSquaredError, Sgd::new(0.1))
+        .quiet()
+        .fit(&mut network, &data)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("`2.weight` at [1, 3]"), "{error}");
+}
+
+#[test]
+fn fault_8_to_10_data_that_do_not_fit_the_network_are_refused() {
+    let x = Array2::<f64>::zeros((6, 2));
+    let fit = |network: &mut Network<f64>, data: &Dataset<f64>| {
+        Training::new(MeanSquaredError, Sgd::new(0.1)).quiet().fit(network, data).unwrap_err()
+    };
+    let two_outputs = Dataset::new(x.clone(), Array2::zeros((6, 2))).unwrap();
+    let mut network = Network::new(mlp(2, 4), 2).unwrap();
+    let error = fit(&mut network, &two_outputs).to_string();
+    assert!(error.contains("(6, 1)") && error.contains("(6, 2)"), "{error}");
+
+    let data = Dataset::new(x, Array2::zeros((6, 1))).unwrap();
+    let mut network = Network::new(mlp(3, 4), 3).unwrap();
+    let error = fit(&mut network, &data).to_string();
+    assert_eq!(error, "layer 0 (Linear(3, 4)): expects 3 input features, got 2");
+
+    // Validation data are looked at before the first step, too.
+    let mut network = Network::new(mlp(2, 4), 2).unwrap();
+    let error = Training::new(MeanSquaredError, Sgd::new(0.1))
+        .validation(&two_outputs)
+        .quiet()
+        .fit(&mut network, &data)
+        .unwrap_err();
+    assert!(matches!(error, Error::Shape { .. }), "{error}");
+}
+
+#[test]
+fn fault_33_to_35_hyper_parameters_outside_their_domain_are_refused() {
+    let step = |mut sgd: Sgd<f64>| {
+        let layout = geartrain::Layout::new::<f64>(vec![]).unwrap();
+        sgd.step(ParamsMut { values: &mut [], layout: &layout }, &[]).map_err(|error| error.to_string())
+    };
+    let refused = |sgd, words: &str| {
+        let error = step(sgd).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    };
+    for bad in [-0.1, f64::NAN, f64::INFINITY] {
+        refused(Sgd::new(bad), "learning rate");
+        refused(Sgd::new(0.1).weight_decay(bad), "weight decay");
+        refused(Sgd::new(0.1).momentum(bad), "momentum");
+        refused(Sgd::new(0.1).momentum(0.5).dampening(bad), "dampening");
+    }
+    refused(Sgd::new(0.1).momentum(1.0), "momentum");
+    refused(Sgd::new(0.1).nesterov(), "momentum");
+    refused(Sgd::new(0.1).momentum(0.9).dampening(0.1).nesterov(), "dampening");
+    assert_eq!(step(Sgd::new(0.0)), Ok(()));
+}
+
+#[test]
+fn fault_28_subnormal_inputs_stay_finite() {
+    let x = Array2::from_elem((4, 2), f32::MIN_POSITIVE / 8.0);
+    let network = Network::<f32>::new(mlp(2, 4), 2).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), Array2::ones((4, 1)).view()).unwrap();
+    assert!(pass.loss.is_finite() && pass.grads.iter().all(|g| g.is_finite()));
+}
