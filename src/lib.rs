@@ -54,7 +54,7 @@ pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
 pub use init::Init;
 pub use io::{FileError, Loader, Predictor};
-pub use kernels::with_threads;
+pub use kernels::{peak, with_threads};
 pub use layer::{Child, Kind, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;

@@ -99,7 +99,7 @@ impl Level {
             if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
                 return Level::Avx512;
             }
-            return Level::Avx2;
+            Level::Avx2
         }
         #[cfg(not(target_arch = "x86_64"))]
         Level::Baseline

@@ -37,7 +37,7 @@ fn exp_of_negative<I: Isa>(x: f32) -> f32 {
     let r = multiply_add::<I>(n, 2.121_944_4e-4, r);
     let p = polynomial::<I, 6>(
         r,
-        [0.500_000_012, 0.166_666_655, 4.166_579_6e-2, 8.333_452e-3, 1.398_199_95e-3, 1.987_569_15e-4],
+        [0.5, 0.166_666_65, 0.041_665_796, 0.008_333_452, 0.001_398_2, 0.000_198_756_91],
     );
     let power = multiply_add::<I>(p, r * r, r) + 1.0;
     // · 2ⁿ in two steps, each of them a normal number, so that the result may be subnormal
@@ -65,7 +65,7 @@ fn tanh<I: Isa>(x: f32) -> f32 {
     let square = x * x;
     let p = polynomial::<I, 5>(
         square,
-        [-0.333_332_82, 0.133_314_42, -5.373_971_6e-2, 2.063_908_88e-2, -5.704_988_73e-3],
+        [-0.333_332_8, 0.133_314_42, -0.053_739_716, 0.020_639_09, -0.005_704_988_7],
     );
     let near = multiply_add::<I>(p * square, x, x);
     if size < 0.625 { near } else { far }.copysign(x)

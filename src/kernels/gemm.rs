@@ -192,12 +192,21 @@ struct Block<F> {
 }
 
 impl<F: Scalar> Block<F> {
-    /// The rows of each tile, tiles being as even as possible: (first row, rows).
+    /// The rows of each tile: (first row, rows). Few sizes keep the crate quick to compile.
     #[inline(always)]
     fn tiles<I: Isa>(&self) -> impl Iterator<Item = (usize, usize)> + use<F, I> {
-        let tiles = self.m.div_ceil(I::ROWS);
-        let (rows, larger) = (self.m / tiles, self.m % tiles);
-        (0..tiles).map(move |t| (t * rows + t.min(larger), rows + usize::from(t < larger)))
+        let (m, mut first) = (self.m, 0);
+        std::iter::from_fn(move || {
+            let rows = match m - first {
+                0 => return None,
+                left if left >= I::ROWS => I::ROWS,
+                left if left >= 4 => 4,
+                left if left >= 2 => 2,
+                _ => 1,
+            };
+            first += rows;
+            Some((first - rows, rows))
+        })
     }
 
     #[inline(always)]
@@ -266,11 +275,8 @@ impl<F: Scalar> Block<F> {
                 match rows {
                     1 => tile::<F, V, 1, N>(self.k, a, b, c, self.add, skip),
                     2 if I::ROWS >= 2 => tile::<F, V, 2, N>(self.k, a, b, c, self.add, skip),
-                    3 if I::ROWS >= 3 => tile::<F, V, 3, N>(self.k, a, b, c, self.add, skip),
                     4 if I::ROWS >= 4 => tile::<F, V, 4, N>(self.k, a, b, c, self.add, skip),
-                    5 if I::ROWS >= 5 => tile::<F, V, 5, N>(self.k, a, b, c, self.add, skip),
                     6 if I::ROWS >= 6 => tile::<F, V, 6, N>(self.k, a, b, c, self.add, skip),
-                    7 if I::ROWS >= 7 => tile::<F, V, 7, N>(self.k, a, b, c, self.add, skip),
                     8 if I::ROWS >= 8 => tile::<F, V, 8, N>(self.k, a, b, c, self.add, skip),
                     _ => unreachable!("no tile has more rows"),
                 }
@@ -301,9 +307,14 @@ mod tests {
         type NarrowF64 = Lanes<f64, Self, 2>;
     }
 
+    type Engine<F> = Box<dyn Fn(Planned<F>)>;
+
+    /// Shows a matrix of the right shape in some memory.
+    type Lend<F> = fn(&mut Array2<F>) -> ArrayViewMut2<F>;
+
     /// Every way in which this machine can compute a product.
-    fn engines<F: Scalar>() -> Vec<(String, Box<dyn Fn(Planned<F>)>)> {
-        let mut engines: Vec<(String, Box<dyn Fn(Planned<F>)>)> = Vec::new();
+    fn engines<F: Scalar>() -> Vec<(String, Engine<F>)> {
+        let mut engines: Vec<(String, Engine<F>)> = Vec::new();
         for level in Level::available() {
             // SAFETY: the level is available.
             engines.push((format!("{level:?}"), Box::new(move |work| unsafe { dispatch_at(level, work) })));
@@ -335,13 +346,10 @@ mod tests {
     }
 
     /// The same numbers in another memory layout.
-    fn laid_out<F: Scalar>(
-        matrix: &Array2<F>,
-        layout: usize,
-    ) -> (Array2<F>, fn(&mut Array2<F>) -> ArrayViewMut2<F>) {
+    fn laid_out<F: Scalar>(matrix: &Array2<F>, layout: usize) -> (Array2<F>, Lend<F>) {
         let (rows, columns) = matrix.dim();
         let nan = F::nan();
-        let (mut memory, lend): (_, fn(&mut Array2<F>) -> ArrayViewMut2<F>) = match layout {
+        let (mut memory, lend): (_, Lend<F>) = match layout {
             0 => (Array2::from_elem((rows, columns), nan), |m| m.view_mut()),
             1 => (Array2::from_elem((rows, columns).f(), nan), |m| m.view_mut()),
             2 => (Array2::from_elem((2 * rows + 1, 3 * columns + 2), nan), |m| m.slice_mut(s![1..;2, 2..;3])),

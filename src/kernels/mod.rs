@@ -1,5 +1,7 @@
 //! The hot loops, behind plain functions. Everything else in the crate may be slow and plain; this may be clever.
 #![allow(unsafe_code)]
+// Loops over the entries of registers read like the formulas they are.
+#![allow(clippy::needless_range_loop)]
 
 mod dispatch;
 mod dot;
@@ -9,6 +11,7 @@ mod gemm;
 mod hot;
 mod map;
 mod pack;
+mod peak;
 mod pool;
 mod reduce;
 mod tile;
@@ -21,6 +24,7 @@ use dispatch::dispatch;
 pub(crate) use flush::flushing;
 use gemm::Product;
 pub use hot::Hot;
+pub use peak::peak;
 pub use pool::with_threads;
 use tile::Matrix;
 
