@@ -470,3 +470,48 @@ fn wide_records_grow_the_buffers() {
     let data = read(&Csv::new("19999"), header.join(",") + "\n" + &header.join(" , ") + "\n").unwrap();
     assert_eq!(data.x().row(0), Array1::from_iter((0..19_999).map(f64::from)));
 }
+
+fn classes(csv: &Csv, text: &str) -> Result<(Vec<f64>, Vec<String>), DataError> {
+    let (data, names) = csv.read_classes::<f64>(text.as_bytes(), "table")?;
+    Ok((data.y().iter().copied().collect(), names))
+}
+
+#[test]
+fn fault_48_labels_become_indices_in_the_order_of_their_names() {
+    let csv = Csv::new("kind");
+    let read = |text: &str| classes(&csv, text).unwrap();
+    assert_eq!(read("x,kind\n1,b\n2,a\n3, b \n"), (vec![1.0, 0.0, 1.0], vec!["a".into(), "b".into()]));
+    // Numbers are sorted as numbers, negative and fractional ones too, and written differently they are the same.
+    let numbers = read("x,kind\n1,10\n2,9\n3,-1.5\n4,9.0\n");
+    assert_eq!(numbers, (vec![2.0, 1.0, 0.0, 1.0], vec!["-1.5".into(), "9".into(), "10".into()]));
+    // One text among them makes them all text.
+    let text = read("x,kind\n1,10\n2,9\n3,x\n4,inf\n");
+    assert_eq!(text.1, ["10", "9", "inf", "x"]);
+}
+
+#[test]
+fn fault_48_a_missing_label_is_an_error_or_drops_its_row() {
+    let text = "x,kind\n1,a\n2,\n3,b\n?,rare\n";
+    for missing in [Missing::Error, Missing::Mean, Missing::Median] {
+        let error = classes(&Csv::new("kind").missing(missing), text).unwrap_err();
+        let DataError::MissingCell { place, suggestion, .. } = error else { panic!("{error}") };
+        assert_eq!((place.line, suggestion), (3, Some(Suggestion::MissingTarget)));
+    }
+    // The class `rare` is in no row that is left.
+    let (y, names) = classes(&Csv::new("kind").missing(Missing::DropRows), text).unwrap();
+    assert_eq!((y, names), (vec![0.0, 1.0], vec!["a".to_string(), "b".to_string()]));
+}
+
+#[test]
+fn fault_49_one_class_is_allowed() {
+    let (y, names) = classes(&Csv::new("kind"), "x,kind\n1,a\n2,a\n").unwrap();
+    assert_eq!((y, names), (vec![0.0, 0.0], vec!["a".to_string()]));
+}
+
+#[test]
+fn labels_come_from_one_column() {
+    let error = classes(&Csv::new("").targets(["a", "b"]), "x,a,b\n1,u,v\n").unwrap_err();
+    assert!(matches!(&error, DataError::LabelColumns { columns, .. } if columns == &["a", "b"]), "{error}");
+    let none = Csv::new("").targets(Vec::<String>::new());
+    assert!(matches!(classes(&none, "x\n1\n"), Err(DataError::NoColumns { .. })));
+}

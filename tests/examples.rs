@@ -18,6 +18,12 @@ fn example(name: &str) -> PathBuf {
     path
 }
 
+/// Runs `classify` in `folder`.
+fn classify(folder: &TempDir, arguments: &str) -> Output {
+    let mut command = Command::new(example("classify"));
+    command.current_dir(folder.path()).args(arguments.split_whitespace()).output().expect("it starts")
+}
+
 /// Runs `train_regressor` in `folder`.
 fn train<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Output {
     Command::new(example("train_regressor")).current_dir(folder).args(arguments).output().expect("it starts")
@@ -140,6 +146,16 @@ fn every_option_of_the_network_makes_a_difference() {
         "--learning-rate 0.01",
         "--momentum 0.5",
         "--weight-decay 0.5",
+        "--optimizer adam",
+        "--optimizer adamw",
+        "--optimizer rmsprop",
+        "--schedule cosine",
+        "--schedule step",
+        "--schedule exponential",
+        "--early-stopping 1",
+        "--dropout 0.2",
+        "--norm layer",
+        "--norm batch",
         "--features weight,hp",
         "--target hp",
         "--drop cyl",
@@ -199,6 +215,14 @@ fn bad_options_are_one_clear_line() {
         ("--features nonsense", 1, "there is no column `nonsense`"),
         ("--csv nonsense.csv --target y", 1, "nonsense.csv"),
         ("--svg no/such/folder.svg --epochs 0", 1, "no/such/folder.svg"),
+        ("--optimizer adam --momentum 0.9", 1, "--momentum is for the optimizers sgd and rmsprop"),
+        ("--dropout 1.5", 1, "1.5"),
+        ("--early-stopping 0", 1, "patience must be at least 1"),
+        ("--load nonsense.safetensors", 1, "--load needs --predict or --export-onnx"),
+        ("--load nonsense.safetensors --predict new.csv", 1, "nonsense.safetensors"),
+        ("--save no/such/model.safetensors --epochs 0", 1, "no/such/model.safetensors"),
+        ("--predict new.csv", 2, "--load"),
+        ("--save model.safetensors --folds 2", 2, "cannot be used with"),
         ("--csv nonsense.csv", 2, "--target"),
         ("--csv nonsense.csv --target y --toy sine", 2, "cannot be used with"),
         ("--toy nonsense", 2, "possible values: sine, friedman1"),
@@ -209,6 +233,121 @@ fn bad_options_are_one_clear_line() {
         assert!(stderr(&output).starts_with("error: "), "{arguments}: {}", stderr(&output));
         assert!(stderr(&output).contains(message), "{arguments}: {}", stderr(&output));
         assert!(code == 2 || stderr(&output).lines().count() == 1, "{arguments}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_saved_model_predicts_a_new_table_as_it_did_before() {
+    let folder = folder();
+    let (path, text) = (|name: &str| folder.path().join(name), "\"a,b\";x\n");
+    let table: String = (0..40).map(|i| format!("{};{i}\n", 2 * i + 1)).collect();
+    fs::write(path("old.csv"), format!("{text}{table}")).unwrap();
+    let train = "--csv old.csv --delimiter ; --epochs 100 --quiet --save model.safetensors --target";
+    let output = train_regressor_on(&folder, train, "a,b");
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    // Other columns, in another order, and without the target.
+    fs::write(path("new.csv"), "name,x\nfirst,3\nsecond,30.5\n").unwrap();
+    let output = train_with(&folder, "--load model.safetensors --predict new.csv");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let lines: Vec<&str> = stdout(&output).lines().collect();
+    assert_eq!((lines[0], lines.len()), ("\"a,b\"", 3));
+    let model = geartrain::Predictor::<f32>::load(path("model.safetensors")).unwrap();
+    let expected = model.predict(ndarray::array![[3.0], [30.5]].view()).unwrap();
+    for (line, &expected) in lines[1..].iter().zip(&expected) {
+        assert_eq!(line.parse::<f32>().unwrap(), expected);
+    }
+    assert!((expected[[1, 0]] - 62.0).abs() < 6.0, "{expected}");
+
+    fs::write(path("gap.csv"), "x\n3\n?\n").unwrap();
+    let output = train_with(&folder, "--load model.safetensors --predict gap.csv");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("gap.csv, line 3, column 1 (`x`)"), "{}", stderr(&output));
+}
+
+/// A target with a name that needs an argument of its own.
+fn train_regressor_on(folder: &TempDir, arguments: &str, target: &str) -> Output {
+    train(folder.path(), arguments.split_whitespace().chain([target]))
+}
+
+#[test]
+fn onnx_is_exported_or_the_build_that_can_is_named() {
+    let folder = folder();
+    let output = train_with(&folder, "--epochs 1 --quiet --export-onnx model.onnx");
+    if cfg!(feature = "onnx") {
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(fs::metadata(folder.path().join("model.onnx")).unwrap().len() > 1000);
+    } else {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("--features onnx"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn penguins_are_told_apart() {
+    let folder = folder();
+    let result = json(&classify(&folder, "--json --quiet"));
+    assert_eq!(result["classes"], serde_json::json!(["Adelie", "Chinstrap", "Gentoo"]));
+    assert!(result["folds"].is_null() && result["mean_accuracy"].is_null(), "{result}");
+    let rows: Vec<Vec<u64>> = serde_json::from_value(result["test"]["confusion"].clone()).unwrap();
+    let right: u64 = (0..3).map(|class| rows[class][class]).sum();
+    let all: u64 = rows.iter().flatten().sum();
+    assert_eq!(all, 68);
+    let accuracy = result["test"]["accuracy"].as_f64().unwrap();
+    approx::assert_relative_eq!(accuracy, right as f64 / all as f64, epsilon = 1e-12);
+    assert!(accuracy >= 0.95, "{result}");
+    let svg = fs::read_to_string(folder.path().join("classify.svg")).expect("the picture");
+    assert_well_formed(&svg);
+    assert!(svg.contains("Chinstrap") && svg.contains("predicted class"));
+
+    let text = classify(&folder, "--epochs 2");
+    for expected in ["Linear(4, 64)", "68 test rows", "accuracy 0.", "true \\ predicted  Adelie"] {
+        assert!(stdout(&text).contains(expected), "no `{expected}` in\n{}", stdout(&text));
+    }
+}
+
+#[test]
+fn classes_in_a_plane_get_a_boundary() {
+    let folder = folder();
+    let result = json(&classify(&folder, "--data moons --folds 2 --epochs 60 --json --quiet"));
+    let folds: Vec<f64> =
+        result["folds"].as_array().unwrap().iter().map(|fold| fold["accuracy"].as_f64().unwrap()).collect();
+    let mean = result["mean_accuracy"].as_f64().unwrap();
+    approx::assert_relative_eq!(mean, (folds[0] + folds[1]) / 2.0, epsilon = 1e-12);
+    assert!(mean > 0.9 && result["test"].is_null(), "{result}");
+    let svg = fs::read_to_string(folder.path().join("classify.svg")).unwrap();
+    assert_well_formed(&svg);
+    assert!(svg.contains("Decisions and fold 1, test rows"));
+}
+
+#[test]
+fn any_table_with_labels_can_be_classified() {
+    let folder = folder();
+    let table: String =
+        (0..60).map(|i| format!("{i},{}\n", if i < 30 { "low <&>" } else { "high" })).collect();
+    fs::write(folder.path().join("labels.csv"), format!("x,label\n{table}")).unwrap();
+    let result = json(&classify(&folder, "--csv labels.csv --target label --json --quiet"));
+    assert_eq!(result["classes"], serde_json::json!(["high", "low <&>"]));
+    assert!(result["test"]["accuracy"].as_f64().unwrap() > 0.8, "{result}");
+    assert_well_formed(&fs::read_to_string(folder.path().join("classify.svg")).unwrap());
+
+    fs::write(folder.path().join("one.csv"), "x,label\n1,a\n2,a\n3,a\n4,a\n5,a\n").unwrap();
+    let output = classify(&folder, "--csv one.csv --target label --json --quiet --learning-rate 0.1");
+    let result = json(&output);
+    assert_eq!(result["classes"], serde_json::json!(["a", "not a"]));
+    assert_eq!(result["test"]["accuracy"], 1.0);
+    assert!(stderr(&output).contains("every row is of the class `a`"), "{}", stderr(&output));
+
+    fs::write(folder.path().join("gap.csv"), "x,label\n1,a\n2,\n3,b\n").unwrap();
+    for (arguments, message) in [
+        ("--csv gap.csv --target label", "gap.csv, line 3, column 2 (`label`): the cell is empty"),
+        ("--csv labels.csv --target nonsense", "there is no column `nonsense`"),
+        ("--data moons --features x0", "this data is made up"),
+        ("--folds 1", "folds must lie between"),
+    ] {
+        let output = classify(&folder, &format!("{arguments} --quiet"));
+        assert_eq!(output.status.code(), Some(1), "{arguments}");
+        assert!(stderr(&output).contains(message), "{arguments}: {}", stderr(&output));
     }
 }
 

@@ -1,9 +1,11 @@
 //! Which table to learn from, as options of a command.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
-use geartrain::data::{Csv, DataError, Dataset, Missing, Suggestion};
+use geartrain::data::{Csv, DataError, Missing, Suggestion};
 
 /// A data set that is part of the program.
 pub struct Shipped {
@@ -12,37 +14,38 @@ pub struct Shipped {
     pub target: &'static str,
     /// Columns that are not numbers.
     pub text_columns: &'static [&'static str],
+    pub missing: Missing,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct CsvOptions {
     /// Learn from this CSV file of numbers, with a header line
-    #[arg(long, value_name = "FILE", requires = "target")]
+    #[arg(long, value_name = "FILE", requires = "target", group = "file")]
     csv: Option<PathBuf>,
 
     /// The column to predict; needed with --csv
     #[arg(long, value_name = "COLUMN")]
-    target: Option<String>,
+    pub target: Option<String>,
 
     /// The columns to predict from, separated by commas [default: all but the target]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
-    features: Option<Vec<String>>,
+    pub features: Option<Vec<String>>,
 
     /// Columns to leave out, separated by commas: text, identifiers, a second target
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', conflicts_with = "features")]
-    drop: Vec<String>,
+    pub drop: Vec<String>,
 
     /// The character between cells, or `tab`
-    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter, requires = "csv")]
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter, requires = "file")]
     delimiter: u8,
 
     /// The file has no header line; its columns are called 0, 1, 2, ...
-    #[arg(long, requires = "csv")]
+    #[arg(long, requires = "file")]
     no_header: bool,
 
     /// What to do about cells that are empty, NA, NaN, null or ?
-    #[arg(long, value_enum, default_value = "error", requires = "csv")]
+    #[arg(long, value_enum, default_value = "error", requires = "file")]
     missing: MissingCells,
 }
 
@@ -59,30 +62,40 @@ enum MissingCells {
 }
 
 impl CsvOptions {
-    /// The chosen columns of the chosen file, or else of the `shipped` data set.
-    pub fn read(&self, shipped: &Shipped) -> Result<Dataset<f32>, String> {
+    /// Hands `read` the chosen columns of the chosen file, or else of the `shipped` data set.
+    pub fn read<T>(
+        &self,
+        shipped: &Shipped,
+        read: impl FnOnce(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
+    ) -> Result<T, String> {
         let target = self.target.as_deref().unwrap_or(shipped.target);
         let mut dropped: BTreeSet<&str> = self.drop.iter().map(String::as_str).collect();
         if self.csv.is_none() && self.features.is_none() {
             dropped.extend(shipped.text_columns.iter().filter(|&&column| column != target));
         }
-        let mut csv =
-            Csv::new(target).drop_columns(dropped).delimiter(self.delimiter).header(!self.no_header).missing(
-                match self.missing {
-                    MissingCells::Error => Missing::Error,
-                    MissingCells::Drop => Missing::DropRows,
-                    MissingCells::Mean => Missing::Mean,
-                    MissingCells::Median => Missing::Median,
-                },
-            );
+        let mut csv = self.format(target).drop_columns(dropped);
         if let Some(features) = &self.features {
             csv = csv.features(features);
         }
-        let data = match &self.csv {
-            Some(path) => Dataset::from_csv(path, &csv),
-            None => csv.read(shipped.text.as_bytes(), shipped.path),
+        let result = match &self.csv {
+            Some(path) => {
+                let name = path.display().to_string();
+                let mut file = File::open(path).map_err(|error| format!("{name}: {error}"))?;
+                read(&csv, &mut file, &name)
+            }
+            None => read(&csv.missing(shipped.missing), &mut shipped.text.as_bytes(), shipped.path),
         };
-        data.map_err(in_words_of_the_command_line)
+        result.map_err(in_words_of_the_command_line)
+    }
+
+    /// What the file looks like.
+    pub fn format(&self, target: &str) -> Csv {
+        Csv::new(target).delimiter(self.delimiter).header(!self.no_header).missing(match self.missing {
+            MissingCells::Error => Missing::Error,
+            MissingCells::Drop => Missing::DropRows,
+            MissingCells::Mean => Missing::Mean,
+            MissingCells::Median => Missing::Median,
+        })
     }
 }
 
@@ -95,7 +108,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
 }
 
 /// The library suggests methods; whoever types a command needs an option.
-fn in_words_of_the_command_line(mut error: DataError) -> String {
+pub fn in_words_of_the_command_line(mut error: DataError) -> String {
     let suggestion = match &mut error {
         DataError::UnknownColumn { suggestion, .. }
         | DataError::NoColumns { suggestion, .. }

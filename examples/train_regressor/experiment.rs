@@ -15,17 +15,17 @@ pub struct Split {
     pub x_scale: Standardize,
     pub y_scale: Standardize,
     train: Dataset<f32>,
-    test: Dataset<f32>,
-    /// The test rows in the target's own unit.
-    actual: Array2<f32>,
+    watched: Dataset<f32>,
+    /// The test rows, in their own units.
+    pub test: Dataset<f32>,
 }
 
 /// What training on a split gave.
 pub struct Outcome {
     pub history: History,
-    pub network: Network<f32>,
+    pub model: Predictor<f32>,
     pub split: Split,
-    /// What the network says of the test rows, in the target's own unit.
+    /// What the model says of the test rows.
     pub predicted: Array2<f32>,
     pub test: Scores,
     pub baseline: Scores,
@@ -40,18 +40,17 @@ pub struct Scores {
 }
 
 impl Split {
-    pub fn new((train, test): (Dataset<f32>, Dataset<f32>)) -> Result<Self, DataError> {
+    pub fn new(
+        (train, test): (Dataset<f32>, Dataset<f32>),
+        options: &ModelOptions,
+    ) -> Result<Self, DataError> {
+        let (train, held_out) = options.held_out(train)?;
         // Learnt from the training rows alone: the test rows must stay unknown.
         let (x_scale, y_scale) = (Standardize::fit(train.x())?, Standardize::fit(train.y())?);
         let scaled =
             |data: &Dataset<f32>| Dataset::new(x_scale.transform(data.x())?, y_scale.transform(data.y())?);
-        let (train, scaled_test) = (scaled(&train)?, scaled(&test)?);
-        Ok(Split { x_scale, y_scale, train, test: scaled_test, actual: test.y().to_owned() })
-    }
-
-    /// The test rows: inputs in standard units, targets in their own.
-    pub fn test_rows(&self) -> (ArrayView2<'_, f32>, ArrayView2<'_, f32>) {
-        (self.test.x(), self.actual.view())
+        let (scaled_train, watched) = (scaled(&train)?, scaled(held_out.as_ref().unwrap_or(&test))?);
+        Ok(Split { x_scale, y_scale, train: scaled_train, watched, test })
     }
 
     /// Trains `network` on the training rows and scores it, and the baseline, on the test rows.
@@ -61,36 +60,26 @@ impl Split {
         options: &ModelOptions,
         quiet: bool,
     ) -> Result<Outcome, Box<dyn Error>> {
-        // The test rows are watched for the loss curve; nothing is chosen by them.
-        let mut training = Training::new(MeanSquaredError, options.optimizer())
-            .epochs(options.epochs)
-            .batch_size(options.batch_size)
-            .seed(options.seed)
-            .validation(&self.test);
-        if quiet {
-            training = training.quiet();
-        }
+        let mut training = options.training(MeanSquaredError, &self.watched, quiet)?;
         let history = training.fit(&mut network, &self.train)?;
-        let predicted = self.y_scale.inverse(network.predict(self.test.x())?.view())?;
-        let test = Scores::new(predicted.view(), self.actual.view())?;
-        let baseline = Scores::new(self.baseline()?.view(), self.actual.view())?;
-        Ok(Outcome { history, network, split: self, predicted, test, baseline })
+        let test = &self.test;
+        let model = Predictor::new(network)
+            .with_x_scale(self.x_scale.clone())?
+            .with_y_scale(self.y_scale.clone())?
+            .named(test.feature_names(), test.target_names())?;
+        let predicted = model.predict(test.x())?;
+        let scores = Scores::new(predicted.view(), test.y())?;
+        let baseline = Scores::new(self.baseline()?.view(), test.y())?;
+        Ok(Outcome { history, model, split: self, predicted, test: scores, baseline })
     }
 
     /// What linear least squares on the same rows says of the test rows.
     fn baseline(&self) -> Result<Array2<f32>, DataError> {
         let wide = |array: ArrayView2<f32>| array.mapv(f64::from);
         let weights = least_squares(wide(self.train.x()).view(), wide(self.train.y()).column(0));
-        let fit = wide(self.test.x()).dot(&weights).insert_axis(ndarray::Axis(1));
+        let fit =
+            wide(self.x_scale.transform(self.test.x())?.view()).dot(&weights).insert_axis(ndarray::Axis(1));
         self.y_scale.inverse(fit.mapv(|value| value as f32).view())
-    }
-}
-
-impl Outcome {
-    /// The network as a function of the inputs in their own units.
-    pub fn predict(&self, x: ArrayView2<f32>) -> Result<Array2<f32>, geartrain::Error> {
-        let Split { x_scale, y_scale, .. } = &self.split;
-        Ok(y_scale.inverse(self.network.predict(x_scale.transform(x)?.view())?.view())?)
     }
 }
 

@@ -5,23 +5,23 @@ use ndarray::Array2;
 use plotters::prelude::*;
 
 use crate::experiment::Outcome;
+use crate::losses;
 use crate::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION};
-
-/// Losses below this are drawn at this height: the axis is logarithmic.
-const LEAST_LOSS: f64 = 1e-12;
 
 /// Both panels as the text of an SVG file. `truth` is the function behind data with one feature, if it is known.
 pub fn draw(
     data: &Dataset<f32>,
     outcomes: &[Outcome],
     truth: Option<fn(f64) -> f64>,
+    watched: &str,
 ) -> Result<String, Failure> {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, (1200, 540)).into_drawing_area();
         root.fill(&WHITE)?;
         let (left, right) = root.split_horizontally(600);
-        losses(&left, outcomes)?;
+        let histories: Vec<_> = outcomes.iter().map(|outcome| &outcome.history).collect();
+        losses::draw(&left, &histories, watched, "mean squared error (target in standard deviations)")?;
         if data.features() == 1 {
             curve(&right, data, outcomes, truth)?;
         } else {
@@ -32,54 +32,11 @@ pub fn draw(
     Ok(svg)
 }
 
-/// Picks one loss of every epoch.
-type Losses = fn(&Outcome) -> Vec<f64>;
-
-/// Training and test loss of every epoch; one pair of lines for each fold.
-fn losses(area: &Area, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let log = |loss: f64| loss.max(LEAST_LOSS).log10();
-    let kinds: [(_, _, Losses); 2] = [
-        ("training rows", BLUE, |outcome| outcome.history.train_losses()),
-        ("test rows", VERMILLION, |outcome| outcome.history.validation_losses()),
-    ];
-    let all = || kinds.iter().flat_map(|(_, _, losses)| outcomes.iter().flat_map(losses));
-    let epochs = outcomes.iter().map(|outcome| outcome.history.epochs.len()).max().unwrap_or(0);
-    let frame = Frame {
-        title: if epochs == 0 { "Loss: no epochs, so untrained" } else { "Loss while training" },
-        x_label: "epoch",
-        y_label: "mean squared error (target in standard deviations)",
-        log_x: false,
-        log_y: true,
-    };
-    let mut panel = plot::panel(area, &frame, 0.0..epochs.max(5) as f64, plot::range(all().map(log)))?;
-    for (name, colour, losses) in kinds {
-        let style = colour.mix(if outcomes.len() > 1 { 0.6 } else { 1.0 }).stroke_width(2);
-        for (fold, outcome) in outcomes.iter().enumerate() {
-            // NaN and infinity leave a gap in the line.
-            let points = losses(outcome).into_iter().enumerate().map(|(i, loss)| ((i + 1) as f64, loss));
-            let points: Vec<(f64, f64)> = plot::thinned(points).collect();
-            for stretch in points.split(|(_, loss)| !loss.is_finite()) {
-                let stretch = stretch.iter().map(|&(epoch, loss)| (epoch, log(loss)));
-                // A line needs two points; a single one would not be seen.
-                if let [point] = stretch.clone().collect::<Vec<_>>()[..] {
-                    panel.draw_series([Circle::new(point, 3, colour.filled())])?;
-                }
-                panel.draw_series(LineSeries::new(stretch, style))?;
-            }
-            if fold == 0 {
-                let empty = LineSeries::new(std::iter::empty(), style);
-                panel.draw_series(empty)?.label(name).legend(plot::line_sample(style));
-            }
-        }
-    }
-    plot::legend(&mut panel, SeriesLabelPosition::UpperRight)
-}
-
 /// Predicted against actual on the test rows, with the diagonal on which a perfect prediction lies.
 fn predictions(area: &Area, data: &Dataset<f32>, outcomes: &[Outcome]) -> Result<(), Failure> {
     let points: Vec<(f64, f64)> = outcomes
         .iter()
-        .flat_map(|outcome| outcome.split.test_rows().1.into_iter().zip(&outcome.predicted))
+        .flat_map(|outcome| outcome.split.test.y().into_iter().zip(&outcome.predicted))
         .map(|(&actual, &predicted)| (f64::from(actual), f64::from(predicted)))
         .collect();
     let range = plot::range(points.iter().flat_map(|&(actual, predicted)| [actual, predicted]));
@@ -131,7 +88,7 @@ fn curve(
     }
     let style = VERMILLION.stroke_width(3);
     for (fold, outcome) in outcomes.iter().enumerate() {
-        let y = outcome.predict(x.view())?;
+        let y = outcome.model.predict(x.view())?;
         let line = x.iter().zip(&y).map(|(&x, &y)| (f64::from(x), f64::from(y)));
         let drawn = panel.draw_series(LineSeries::new(line, style))?;
         if fold == 0 {

@@ -5,6 +5,8 @@ mod baseline;
 mod csv;
 mod experiment;
 mod figure;
+#[path = "../common/losses.rs"]
+mod losses;
 #[path = "../common/model.rs"]
 mod model;
 mod options;
@@ -13,6 +15,7 @@ mod output;
 #[path = "../common/plot.rs"]
 mod plot;
 mod report;
+mod saved;
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -28,13 +31,18 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    options.saved.check()?;
+    if options.saved.use_saved(&options.csv)? {
+        return Ok(());
+    }
     let data = options.data()?;
     let seed = options.model.seed;
     let parts = match options.folds {
         Some(folds) => data.folds(folds, seed)?,
         None => vec![data.split(0.2, seed)?],
     };
-    let splits = parts.into_iter().map(Split::new).collect::<Result<Vec<_>, _>>()?;
+    let splits =
+        parts.into_iter().map(|part| Split::new(part, &options.model)).collect::<Result<Vec<_>, _>>()?;
     warn_about_constants(&data, &splits);
 
     let network = options.model.network(data.features(), 1)?;
@@ -50,13 +58,15 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         outcomes.push(split.train(network.clone(), &options.model, options.quiet)?);
     }
 
+    // With --folds there is no single model, and clap has refused to save one.
+    options.saved.keep(&outcomes[0].model)?;
     let target = &data.target_names()[0];
     let report = match options.json {
         true => report::json(&outcomes, options.folds.is_some()),
         false => report::text(&outcomes, target),
     };
     output::print(&report)?;
-    let svg = figure::draw(&data, &outcomes, options.truth())?;
+    let svg = figure::draw(&data, &outcomes, options.truth(), options.model.watched())?;
     std::fs::write(&options.svg, svg).map_err(|error| format!("{}: {error}", options.svg.display()))?;
     if !options.quiet {
         output::note(&format!("The picture is in {}", options.svg.display()));

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 
-use geartrain::data::{DataError, Dataset, toy};
+use geartrain::data::{DataError, Dataset, Missing, toy};
 
 use crate::csv::{CsvOptions, Shipped};
 use crate::model::ModelOptions;
+use crate::saved::SavedOptions;
 
 const AUTO_MPG: Shipped = Shipped {
     path: "data/auto-mpg.csv",
     text: include_str!("../../data/auto-mpg.csv"),
     target: "mpg",
     text_columns: &["name"],
+    missing: Missing::Error,
 };
 
 /// Train a small neural network to predict a number, and compare it with a straight line
@@ -26,7 +28,7 @@ const AUTO_MPG: Shipped = Shipped {
 #[command(allow_negative_numbers = true, verbatim_doc_comment)]
 pub struct Options {
     #[command(flatten)]
-    csv: CsvOptions,
+    pub csv: CsvOptions,
 
     /// Learn from 500 made-up rows instead of a table
     #[arg(long, value_enum, conflicts_with_all = ["csv", "target", "features", "drop"], help_heading = "Data")]
@@ -34,6 +36,9 @@ pub struct Options {
 
     #[command(flatten)]
     pub model: ModelOptions,
+
+    #[command(flatten)]
+    pub saved: SavedOptions,
 
     /// Cross-validate: train K networks, each tested on another K-th of the shuffled rows
     #[arg(long, value_name = "K", help_heading = "Results")]
@@ -71,7 +76,7 @@ impl Options {
     pub fn data(&self) -> Result<Dataset<f32>, String> {
         let say = |error: DataError| error.to_string();
         match self.toy {
-            None => self.csv.read(&AUTO_MPG),
+            None => self.csv.read(&AUTO_MPG, |csv, source, name| csv.read(source, name)),
             Some(Toy::Sine) => toy::sine(500, 0.1, self.model.seed).map_err(say),
             Some(Toy::Friedman1) => toy::friedman1(500, 1.0, self.model.seed).map_err(say),
         }

@@ -116,6 +116,47 @@ impl Csv {
     /// Where the source is not as described above, or a column that was asked for is not there.
     pub fn read<F: Scalar>(&self, source: impl Read, name: &str) -> Result<Dataset<F>, DataError> {
         let mut sheet = Sheet::open(self, source, name)?;
+        let (features, targets) = self.columns(&sheet)?;
+        let (x, y) = sheet.read(&features, &targets)?;
+        Dataset::new(x, y)?.named(sheet.pick(&features), sheet.pick(&targets))
+    }
+
+    /// The same for a target that holds the labels of classes, text or numbers: the data set, whose `y` is the index of
+    /// each row's class, and the names of the classes. (For a file: [`Dataset::from_csv_classes`].)
+    ///
+    /// The classes are in the order of their names; where every label is a finite number, in the order of the numbers, and
+    /// `1` and `1.0` are the same class. Upper and lower case are different. A missing label is a missing target. A
+    /// single class is allowed.
+    ///
+    /// # Errors
+    /// As [`read`](Csv::read), and [`DataError::LabelColumns`] for more than one target.
+    ///
+    /// ```
+    /// use geartrain::data::{Csv, Dataset};
+    /// use ndarray::array;
+    ///
+    /// let text = "length,kind\n3.9,tench\n0.6,minnow\n4.1,tench\n";
+    /// let (fish, classes): (Dataset<f32>, _) = Csv::new("kind").read_classes(text.as_bytes(), "fish")?;
+    /// assert_eq!(classes, ["minnow", "tench"]);
+    /// assert_eq!(fish.y(), array![[1.0], [0.0], [1.0]]);
+    /// # Ok::<(), geartrain::data::DataError>(())
+    /// ```
+    pub fn read_classes<F: Scalar>(
+        &self,
+        source: impl Read,
+        name: &str,
+    ) -> Result<(Dataset<F>, Vec<String>), DataError> {
+        let mut sheet = Sheet::open(self, source, name)?;
+        let (features, targets) = self.columns(&sheet)?;
+        let &[target] = targets.as_slice() else {
+            return Err(DataError::LabelColumns { path: name.to_owned(), columns: sheet.pick(&targets) });
+        };
+        let (x, y, classes) = sheet.read_classes(&features, target)?;
+        Ok((Dataset::new(x, y)?.named(sheet.pick(&features), sheet.pick(&targets))?, classes))
+    }
+
+    /// Where the features and the targets are.
+    fn columns<R: Read>(&self, sheet: &Sheet<R>) -> Result<(Vec<usize>, Vec<usize>), DataError> {
         let targets = sheet.find(&self.targets)?;
         let dropped = sheet.find(&self.dropped)?;
         let features = match &self.features {
@@ -126,8 +167,7 @@ impl Csv {
         if targets.is_empty() {
             return Err(sheet.no_columns(Part::Y));
         }
-        let (x, y) = sheet.read(&features, &targets)?;
-        Dataset::new(x, y)?.named(sheet.pick(&features), sheet.pick(&targets))
+        Ok((features, targets))
     }
 
     /// Reads only the columns `names`, in this order, as inputs to predict from: rows × columns. The targets need not

@@ -88,6 +88,25 @@ impl<F: Scalar> Dataset<F> {
         options.read(file, &path)
     }
 
+    /// The chosen columns of a CSV file whose target holds the labels of classes, and the names of the classes: `y` is
+    /// the index of each row's class among them. See [`Csv::read_classes`].
+    ///
+    /// # Errors
+    /// [`DataError::File`] where the file cannot be opened or read, and as [`Csv::read_classes`].
+    ///
+    /// ```
+    /// use geartrain::data::{Csv, Dataset};
+    ///
+    /// let (irises, classes) = Dataset::<f32>::from_csv_classes("data/iris.csv", &Csv::new("species"))?;
+    /// assert_eq!(classes, ["setosa", "versicolor", "virginica"]);
+    /// assert_eq!((irises.y()[[0, 0]], irises.y()[[149, 0]]), (0.0, 2.0));
+    /// # Ok::<(), geartrain::data::DataError>(())
+    /// ```
+    pub fn from_csv_classes(path: impl AsRef<Path>, options: &Csv) -> Result<(Self, Vec<String>), DataError> {
+        let (file, path) = csv::open(path.as_ref())?;
+        options.read_classes(file, &path)
+    }
+
     /// The same data with names for the columns of `x` and `y`.
     ///
     /// # Errors

@@ -180,6 +180,14 @@ pub enum DataError {
         /// What may help.
         suggestion: Option<Suggestion>,
     },
+    /// The labels of classes are in one column.
+    #[error("{path}: the labels of classes come from one column, got {}", listed(.columns))]
+    LabelColumns {
+        /// The file's path.
+        path: String,
+        /// The columns that were given as targets.
+        columns: Vec<String>,
+    },
     /// A line has more or fewer cells than the first one.
     #[error("{place}: expected {expected} cells, got {got}{}", advice(.suggestion))]
     CellCount {

@@ -5,6 +5,7 @@
 //! | `dataset` | [`Dataset`]: inputs `x`, targets `y` and the names of their columns |
 //! | `csv` | [`Csv`]: which columns of a CSV file become a data set, and what to do with [`Missing`] cells |
 //! | `sheet` | the named columns of a CSV file and the numbers in its rows |
+//! | `labels` | the labels of classes and the order of their indices |
 //! | `records` | the lines and cells of a CSV file, in bounded memory |
 //! | `split` | train/test split, k-fold cross-validation, and the one shuffle behind them |
 //! | `batches` | [`Batches`]: a new order of the rows for each epoch, cut into mini-batches |
@@ -30,6 +31,7 @@ mod batches;
 mod csv;
 mod dataset;
 mod error;
+mod labels;
 mod records;
 mod sheet;
 mod split;

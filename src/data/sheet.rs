@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayViewMut1};
 
 use super::csv::{Csv, Missing};
 use super::error::{Column, DataError, Part, Place, Suggestion};
+use super::labels::Labels;
 use super::records::Records;
 use crate::Scalar;
 
@@ -100,6 +101,34 @@ impl<'a, R: Read> Sheet<'a, R> {
         features: &[usize],
         targets: &[usize],
     ) -> Result<(Array2<F>, Array2<F>), DataError> {
+        self.read_rows(features, targets, |sheet, column| sheet.number(column, Part::Y))
+    }
+
+    /// The features of all rows, the class of each as an index, and the names of the classes.
+    pub(super) fn read_classes<F: Scalar>(
+        &mut self,
+        features: &[usize],
+        target: usize,
+    ) -> Result<(Array2<F>, Array2<F>, Vec<String>), DataError> {
+        // Labels are numbered as they come, then renumbered in the order of their names.
+        let mut labels = Labels::default();
+        let (x, y) = self.read_rows(features, &[target], |sheet, column| {
+            Ok(sheet.present(column, Part::Y)?.map(|label| F::of(labels.number(label) as f64)))
+        })?;
+        let number = |y: F| y.as_f64() as usize;
+        // A label may be in dropped rows only.
+        let used = y.iter().map(|&y| number(y)).collect();
+        let (classes, class_of) = labels.sorted(&used);
+        Ok((x, y.mapv(|y| F::of(class_of[&number(y)] as f64)), classes))
+    }
+
+    /// The values of all rows: features, and what `target` makes of the cells of the targets.
+    fn read_rows<F: Scalar>(
+        &mut self,
+        features: &[usize],
+        targets: &[usize],
+        mut target: impl FnMut(&Self, usize) -> Result<Option<F>, DataError>,
+    ) -> Result<(Array2<F>, Array2<F>), DataError> {
         if features.is_empty() {
             return Err(self.no_columns(Part::X));
         }
@@ -108,8 +137,8 @@ impl<'a, R: Read> Sheet<'a, R> {
         let mut more = !self.options.header || self.records.advance()?;
         while more {
             self.check_count()?;
-            let complete =
-                self.read_row(features, Part::X, &mut x)? & self.read_row(targets, Part::Y, &mut y)?;
+            let complete = push(&mut x, features, |column| self.number(column, Part::X))?
+                & push(&mut y, targets, |column| target(self, column))?;
             if complete || self.options.missing != Missing::DropRows {
                 rows += 1;
             } else {
@@ -141,34 +170,24 @@ impl<'a, R: Read> Sheet<'a, R> {
         Err(DataError::CellCount { place, expected, got, suggestion })
     }
 
-    /// Adds the current record's values in `columns`, NaN for one that is missing; false if one is.
-    fn read_row<F: Scalar>(
-        &self,
-        columns: &[usize],
-        part: Part,
-        values: &mut Vec<F>,
-    ) -> Result<bool, DataError> {
-        let mut complete = true;
-        for &column in columns {
-            let value = self.value(column, part)?;
-            complete &= value.is_some();
-            values.push(value.unwrap_or_else(F::nan));
+    /// The text in a cell of the current record, or `None` for a missing value that is to be dropped or filled in.
+    fn present(&self, column: usize, part: Part) -> Result<Option<&str>, DataError> {
+        let text = self.records.cell(column);
+        if !is_missing(text) {
+            return Ok(Some(text));
         }
-        Ok(complete)
+        let suggestion = match (self.options.missing, part) {
+            (Missing::DropRows, _) | (Missing::Mean | Missing::Median, Part::X) => return Ok(None),
+            (_, Part::X) => Some(Suggestion::Missing),
+            _ => Some(Suggestion::MissingTarget),
+        };
+        let (place, column, text) = self.cell(column);
+        Err(DataError::MissingCell { place, column, text, suggestion })
     }
 
-    /// The number in a cell of the current record, or `None` for a missing value that is to be dropped or filled in.
-    fn value<F: Scalar>(&self, column: usize, part: Part) -> Result<Option<F>, DataError> {
-        let text = self.records.cell(column);
-        if is_missing(text) {
-            let suggestion = match (self.options.missing, part) {
-                (Missing::DropRows, _) | (Missing::Mean | Missing::Median, Part::X) => return Ok(None),
-                (_, Part::X) => Some(Suggestion::Missing),
-                _ => Some(Suggestion::MissingTarget),
-            };
-            let (place, column, text) = self.cell(column);
-            return Err(DataError::MissingCell { place, column, text, suggestion });
-        }
+    /// The number in such a cell.
+    fn number<F: Scalar>(&self, column: usize, part: Part) -> Result<Option<F>, DataError> {
+        let Some(text) = self.present(column, part)? else { return Ok(None) };
         let Ok(number) = text.parse() else {
             let suggestion = Some(self.suggestion(column, text));
             let (place, column, text) = self.cell(column);
@@ -226,6 +245,21 @@ impl<'a, R: Read> Sheet<'a, R> {
         }
         Ok(())
     }
+}
+
+/// Adds the values in `columns` of one record, NaN for one that is missing; false if one is.
+fn push<F: Scalar>(
+    values: &mut Vec<F>,
+    columns: &[usize],
+    mut value: impl FnMut(usize) -> Result<Option<F>, DataError>,
+) -> Result<bool, DataError> {
+    let mut complete = true;
+    for &column in columns {
+        let value = value(column)?;
+        complete &= value.is_some();
+        values.push(value.unwrap_or_else(F::nan));
+    }
+    Ok(complete)
 }
 
 fn is_missing(text: &str) -> bool {
