@@ -79,7 +79,7 @@ fn boundary(
     }
     let inputs = test.x();
     for (class, name) in classes.iter().enumerate() {
-        let rows = inputs.rows().into_iter().zip(test.y().into_iter());
+        let rows = inputs.rows().into_iter().zip(test.y());
         let of_class = rows.filter(|(_, truth)| **truth as usize == class);
         let points: Vec<_> = of_class.map(|(x, _)| (f64::from(x[0]), f64::from(x[1]))).collect();
         let style = COLOURS[class].filled();

@@ -11,6 +11,9 @@ use geartrain::prelude::{
 };
 use geartrain::train::EarlyStopping;
 
+/// A training whose optimizer is chosen on the command line.
+pub type AnyTraining<'a, L> = Training<'a, f32, L, Box<dyn Optimizer<f32>>>;
+
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network and training")]
 pub struct ModelOptions {
@@ -163,7 +166,7 @@ impl ModelOptions {
         loss: L,
         watched: &'a Dataset<f32>,
         quiet: bool,
-    ) -> Result<Training<'a, f32, L, Box<dyn Optimizer<f32>>>, Box<dyn Error>> {
+    ) -> Result<AnyTraining<'a, L>, Box<dyn Error>> {
         let mut training = Training::new(loss, self.rule()?)
             .epochs(self.epochs)
             .batch_size(self.batch_size)

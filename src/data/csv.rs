@@ -151,7 +151,7 @@ impl Csv {
         let &[target] = targets.as_slice() else {
             return Err(DataError::LabelColumns { path: name.to_owned(), columns: sheet.pick(&targets) });
         };
-        let (x, y, classes) = sheet.read_classes(&features, target)?;
+        let ((x, y), classes) = sheet.read_classes(&features, target)?;
         Ok((Dataset::new(x, y)?.named(sheet.pick(&features), sheet.pick(&targets))?, classes))
     }
 

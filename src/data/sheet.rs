@@ -12,6 +12,9 @@ use super::labels::Labels;
 use super::records::Records;
 use crate::Scalar;
 
+/// Features and targets.
+type Matrices<F> = (Array2<F>, Array2<F>);
+
 /// A file whose columns are known and whose rows are still to be read.
 pub(super) struct Sheet<'a, R> {
     options: &'a Csv,
@@ -100,7 +103,7 @@ impl<'a, R: Read> Sheet<'a, R> {
         &mut self,
         features: &[usize],
         targets: &[usize],
-    ) -> Result<(Array2<F>, Array2<F>), DataError> {
+    ) -> Result<Matrices<F>, DataError> {
         self.read_rows(features, targets, |sheet, column| sheet.number(column, Part::Y))
     }
 
@@ -109,7 +112,7 @@ impl<'a, R: Read> Sheet<'a, R> {
         &mut self,
         features: &[usize],
         target: usize,
-    ) -> Result<(Array2<F>, Array2<F>, Vec<String>), DataError> {
+    ) -> Result<(Matrices<F>, Vec<String>), DataError> {
         // Labels are numbered as they come, then renumbered in the order of their names.
         let mut labels = Labels::default();
         let (x, y) = self.read_rows(features, &[target], |sheet, column| {
@@ -119,7 +122,7 @@ impl<'a, R: Read> Sheet<'a, R> {
         // A label may be in dropped rows only.
         let used = y.iter().map(|&y| number(y)).collect();
         let (classes, class_of) = labels.sorted(&used);
-        Ok((x, y.mapv(|y| F::of(class_of[&number(y)] as f64)), classes))
+        Ok(((x, y.mapv(|y| F::of(class_of[&number(y)] as f64))), classes))
     }
 
     /// The values of all rows: features, and what `target` makes of the cells of the targets.
@@ -128,7 +131,7 @@ impl<'a, R: Read> Sheet<'a, R> {
         features: &[usize],
         targets: &[usize],
         mut target: impl FnMut(&Self, usize) -> Result<Option<F>, DataError>,
-    ) -> Result<(Array2<F>, Array2<F>), DataError> {
+    ) -> Result<Matrices<F>, DataError> {
         if features.is_empty() {
             return Err(self.no_columns(Part::X));
         }
