@@ -424,6 +424,41 @@ fn a_checkpoint_cut_off_anywhere_is_refused() {
 }
 
 #[test]
+fn a_checkpoint_with_a_flipped_bit_never_panics() {
+    let case = Case::new();
+    interrupted(&case);
+    let bytes = fs::read(case.path()).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    // The header, with the names and lists in it, closely; the numbers here and there.
+    for at in (0..header).step_by(7).chain((header..bytes.len()).step_by(331)) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 7);
+        fs::write(case.path(), &flipped).unwrap();
+        // A number may still be a number; everything else is an error.
+        let _ = case.training(optimizers()[2]()).resume(case.path()).fit(&mut network(), &case.train);
+    }
+}
+
+#[test]
+fn a_vector_of_the_optimizer_under_another_name_is_refused() {
+    let name = |file: &TensorFile| {
+        let notes = file.metadata(KEY).unwrap().to_string();
+        let list = &notes[notes.find("\"optimizer_vectors\":[").unwrap()..];
+        list.split('"').nth(3).unwrap().to_string()
+    };
+    let problem = broken(|file| {
+        let first = format!("[\"{}\"", name(file));
+        rewrite(file, &first, "[\"another\"");
+    });
+    assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{problem}");
+    let problem = broken(|file| {
+        let first = format!("[\"{}\",", name(file));
+        rewrite(file, &first, "[");
+    });
+    assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{problem}");
+}
+
+#[test]
 fn fault_80_and_81_a_checkpoint_that_cannot_be_written_is_an_error_and_the_old_one_stays() {
     let case = Case::new();
     let fit = |path: &Path, every| {

@@ -309,7 +309,7 @@ fn penguins_are_told_apart() {
 #[test]
 fn classes_in_a_plane_get_a_boundary() {
     let folder = folder();
-    let result = json(&classify(&folder, "--data moons --folds 2 --epochs 60 --json --quiet"));
+    let result = json(&classify(&folder, "--data moons --folds 2 --json --quiet"));
     let folds: Vec<f64> =
         result["folds"].as_array().unwrap().iter().map(|fold| fold["accuracy"].as_f64().unwrap()).collect();
     let mean = result["mean_accuracy"].as_f64().unwrap();

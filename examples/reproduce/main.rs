@@ -8,6 +8,8 @@
 //! ```
 
 mod jacobians;
+#[path = "../common/output.rs"]
+mod output;
 mod signals;
 mod training;
 
@@ -123,13 +125,16 @@ const EXPERIMENTS: [Experiment; 16] = [
     ),
 ];
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    output::exit(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.list {
-        for Experiment { name, what, quick, .. } in &EXPERIMENTS {
-            println!("{name:14} {} {what}", if *quick { "quick " } else { "slow  " });
-        }
-        return Ok(ExitCode::SUCCESS);
+        let line = |e: &Experiment| {
+            format!("{:14} {} {}\n", e.name, if e.quick { "quick" } else { "slow " }, e.what)
+        };
+        return Ok(output::print(&EXPERIMENTS.iter().map(line).collect::<String>())?);
     }
     for name in &options.names {
         if !["quick", "all"].contains(&name.as_str()) && EXPERIMENTS.iter().all(|e| e.name != name) {
@@ -141,8 +146,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     let mut failures = 0;
     for experiment in EXPERIMENTS.iter().filter(wanted) {
-        println!("\n{}: {}", experiment.name, experiment.what);
-        println!("  {:46} {:>12} {:>22}", "", "predicted", "measured");
+        let heading = format!("  {:46} {:>12} {:>22}", "", "predicted", "measured");
+        output::print(&format!("\n{}: {}\n{heading}\n", experiment.name, experiment.what))?;
         for row in (experiment.run)()? {
             let (sign, tolerance) = match row.check {
                 Check::Within(tolerance) => ("", format!("tolerance {}", number(tolerance))),
@@ -153,15 +158,15 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             let error = if row.error > 0.0 { format!(" ± {}", number(row.error)) } else { String::new() };
             let measured = number(row.measured) + &error;
             let verdict = if row.passes() { "pass" } else { "FAIL" };
-            println!("  {:46} {predicted:>12} {measured:>22}  {verdict}  {tolerance}", row.what);
+            let what = row.what.as_str();
+            output::print(&format!("  {what:46} {predicted:>12} {measured:>22}  {verdict}  {tolerance}\n"))?;
             failures += usize::from(!row.passes());
         }
     }
-    println!(
-        "\n{}",
-        if failures == 0 { "All as predicted.".into() } else { format!("{failures} rows failed.") }
-    );
-    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if failures > 0 {
+        return Err(format!("{failures} rows failed").into());
+    }
+    Ok(output::print("\nAll as predicted.\n")?)
 }
 
 fn number(value: f64) -> String {

@@ -6,9 +6,13 @@
 //! ```
 
 mod networks;
+#[path = "../common/output.rs"]
+mod output;
 
 use std::error::Error;
+use std::fmt::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use geartrain::data::{Csv, Dataset, Standardize, toy};
@@ -88,7 +92,11 @@ enum Toy {
     Spirals,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    output::exit(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     if options.depth < 2 || options.width == 0 || options.rows == 0 {
         return Err("--depth must be at least 2, --width and --rows at least 1".into());
@@ -114,21 +122,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let report = Report { title, experiments };
     write(&report, &options.out)?;
     if options.json {
-        println!("{}", report.json());
+        output::print(&format!("{}\n", report.json()))?;
         return Ok(());
     }
-    print_table(&report);
+    let mut text = table(&report)?;
     for experiment in &report.experiments {
-        println!("\n{}\n{}", experiment.name, experiment.diagnosis);
+        writeln!(text, "\n{}\n{}", experiment.name, experiment.diagnosis)?;
     }
     if let Some(steps) = options.train {
-        println!("After {steps} steps (loss 1: no better than the mean of the targets)");
-        println!("{:24} {:>22} {:>12} {:>14}", "network", "|dL/dz₁| before", "loss", "learning rate");
+        writeln!(text, "After {steps} steps (loss 1: no better than the mean of the targets)")?;
+        writeln!(text, "{:24} {:>22} {:>12} {:>14}", "network", "|dL/dz₁| before", "loss", "learning rate")?;
         for (name, Trained { gradient, loss, rate }) in trained {
-            println!("{name:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}");
+            writeln!(text, "{name:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}")?;
         }
     }
-    println!("The report is in {}", options.out.display());
+    writeln!(text, "The report is in {}", options.out.display())?;
+    output::print(&text)?;
     Ok(())
 }
 
@@ -198,19 +207,18 @@ fn train(
     Ok(best)
 }
 
-fn print_table(report: &Report) {
-    println!("{}\n", report.title);
-    println!(
-        "{:24} {:>15} {:>20} {:>20}",
-        "network", "ratio per layer", "decades, measured", "decades, predicted"
-    );
+fn table(report: &Report) -> Result<String, std::fmt::Error> {
+    let mut text = format!("{}\n\n", report.title);
+    let heading = ["network", "ratio per layer", "decades, measured", "decades, predicted"];
+    writeln!(text, "{:24} {:>15} {:>20} {:>20}", heading[0], heading[1], heading[2], heading[3])?;
     for experiment in &report.experiments {
         let decades = experiment.measured.decades();
         let measured = format!("{:.2} ± {:.2}", decades.mean, decades.error);
         let predicted = experiment.predicted_decades().map_or("not covered".into(), |d| format!("{d:.2}"));
         let ratio = experiment.measured.ratio();
-        println!("{:24} {ratio:>15.4} {measured:>20} {predicted:>20}", experiment.name);
+        writeln!(text, "{:24} {ratio:>15.4} {measured:>20} {predicted:>20}", experiment.name)?;
     }
+    Ok(text)
 }
 
 fn write(report: &Report, folder: &std::path::Path) -> std::io::Result<()> {

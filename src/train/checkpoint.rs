@@ -181,10 +181,16 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         if steps.is_some() != notes.optimizer_steps.is_some() {
             return Err(broken("the number of the optimizer's steps"));
         }
+        if !notes.optimizer_vectors.iter().all(|there| vectors.iter().any(|(name, _)| name == there)) {
+            return Err(broken("a vector that the optimizer does not have"));
+        }
         let mut saved = Vec::new();
         for (name, _) in &vectors {
             let is_there = notes.optimizer_vectors.iter().any(|there| there == name);
             let part = file.split_off(&group(name));
+            if !is_there && part.names().next().is_some() {
+                return Err(broken("a vector of the optimizer that its list leaves out"));
+            }
             // A second moment may have overflowed without harm.
             let loader = Loader::new().allow_non_finite();
             saved.push(if is_there { loader.params(&part, layout)? } else { Vec::new() });
