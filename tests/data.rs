@@ -425,3 +425,25 @@ fn moons_and_spirals_lie_on_their_curves() {
         assert!((x[1] - sign * radius * angle.sin()).abs() < 1e-12);
     }
 }
+
+#[test]
+fn fault_6_no_columns_are_no_data_set() {
+    let error = Dataset::new(Array2::<f64>::zeros((3, 0)), Array2::zeros((3, 1))).unwrap_err();
+    assert!(matches!(error, DataError::EmptyDataset { rows: 3, features: 0, .. }), "{error}");
+    let error = Dataset::new(Array2::<f64>::zeros((3, 2)), Array2::zeros((3, 0))).unwrap_err();
+    assert!(matches!(error, DataError::EmptyDataset { rows: 3, outputs: 0, .. }), "{error}");
+}
+
+#[test]
+fn fault_25_a_scale_exists_only_once_it_is_fitted() {
+    // There is no other constructor, so nothing can be transformed before; and fitting nothing is an error.
+    assert!(Standardize::fit(Array2::<f64>::zeros((0, 2)).view()).is_err());
+}
+
+#[test]
+fn fault_103_numbers_are_written_with_a_point() {
+    let error = Dataset::new(ndarray::array![[1.5], [f64::INFINITY]], Array2::zeros((2, 1))).unwrap();
+    assert!(error.check_finite().unwrap_err().to_string().contains("inf"));
+    let error = error.split(1.5, 0).unwrap_err().to_string();
+    assert!(error.contains("1.5") && !error.contains("1,5"), "{error}");
+}

@@ -247,3 +247,18 @@ fn a_plateau_of_the_validation_loss_lowers_the_rate() {
     assert!(rates.windows(2).all(|pair| pair[1] == pair[0] || pair[1] == 0.5 * pair[0]), "{rates:?}");
     assert!(rates[59] < 0.3, "{rates:?}");
 }
+
+#[test]
+fn fault_94_and_95_predictions_are_never_those_of_training() {
+    // Dropout drops and BatchNorm looks at the batch in a training pass only: a row's prediction depends on that row alone.
+    let network = noisy_network();
+    let x = Array2::from_shape_fn((6, 1), |(i, _)| i as f64 - 2.5);
+    let target = Array2::zeros((6, 1));
+    let before = network.predict(x.view()).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    assert_ne!(pass.output, before);
+    assert_eq!(network.predict(x.view()).unwrap(), before);
+    for (row, y) in x.rows().into_iter().zip(before.rows()) {
+        assert_eq!(network.predict(row.insert_axis(ndarray::Axis(0))).unwrap().row(0), y);
+    }
+}

@@ -295,3 +295,12 @@ fn fault_28_subnormal_inputs_stay_finite() {
     let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), Array2::ones((4, 1)).view()).unwrap();
     assert!(pass.loss.is_finite() && pass.grads.iter().all(|g| g.is_finite()));
 }
+
+#[test]
+fn fault_104_the_loss_of_many_rows_is_not_lost_in_rounding() {
+    // A running sum of ones in f32 stops growing at 2²⁴.
+    let rows = 20_000_000;
+    let (one, zero) = (array![[1.0_f32]], array![[0.0_f32]]);
+    let (output, target) = (one.broadcast((rows, 1)).unwrap(), zero.broadcast((rows, 1)).unwrap());
+    assert_eq!(MeanSquaredError.value(output, target), 1.0);
+}

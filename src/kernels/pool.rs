@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_comes_through_and_the_pool_survives() {
+    fn fault_90_a_panic_comes_through_and_the_pool_survives() {
         for bad in 0..3 {
             let result = catch_unwind(|| share(3, &|part| assert!(part != bad, "part {part} on purpose")));
             let message = *result.unwrap_err().downcast::<String>().unwrap();
