@@ -447,3 +447,14 @@ fn fault_103_numbers_are_written_with_a_point() {
     let error = error.split(1.5, 0).unwrap_err().to_string();
     assert!(error.contains("1.5") && !error.contains("1,5"), "{error}");
 }
+
+#[test]
+fn fault_47_a_class_of_one_row_is_on_one_side_of_a_split() {
+    let y = Array2::from_shape_fn((10, 1), |(row, _)| if row == 3 { 1.0 } else { 0.0 });
+    let data = Dataset::new(Array2::<f64>::zeros((10, 2)), y).unwrap();
+    for seed in 0..20 {
+        let (train, test) = data.split(0.3, seed).unwrap();
+        assert_eq!((train.rows(), test.rows()), (7, 3));
+        assert_eq!(train.y().sum() + test.y().sum(), 1.0);
+    }
+}

@@ -20,7 +20,8 @@ pub(super) fn permute(order: &mut [usize], seed: u64, stream: u64) {
 
 impl<F: Scalar> Dataset<F> {
     /// Shuffles the rows and parts them into `(train, test)`, where `test` gets `fraction` of them, rounded to the
-    /// nearest row. The same seed gives the same split.
+    /// nearest row. The same seed gives the same split. Rows are drawn whatever their targets are, so a class of one row
+    /// is on one side only.
     ///
     /// # Errors
     /// [`DataError::Fraction`] unless 0 < `fraction` < 1; [`DataError::EmptySide`] if one side would have no row.
