@@ -22,11 +22,9 @@ fn polynomial<I: Isa, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     sum
 }
 
-/// `eˣ` for x ≤ 0; NaN for NaN.
+/// `eˣ = power · 2ⁿ`, as (power, n), for x from −104 to 0; a power of NaN for NaN.
 #[inline(always)]
-fn exp_of_negative<I: Isa>(x: f32) -> f32 {
-    // e⁻¹⁰⁴ is less than half of the smallest number there is.
-    let x = if x < -104.0 { -104.0 } else { x };
+fn exp_parts<I: Isa>(x: f32) -> (f32, i32) {
     // x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2. Adding 1.5 · 2²³ leaves no room for a fraction, so the sum is
     // rounded to an integer, which then stands in its lowest bits.
     const SHIFT: f32 = 12_582_912.0;
@@ -40,17 +38,29 @@ fn exp_of_negative<I: Isa>(x: f32) -> f32 {
         [0.5, 0.166_666_65, 0.041_665_796, 0.008_333_452, 0.001_398_2, 0.000_198_756_91],
     );
     let power = multiply_add::<I>(p, r * r, r) + 1.0;
-    // · 2ⁿ in two steps, each of them a normal number, so that the result may be subnormal
-    let n = (shifted.to_bits() as i32).wrapping_sub(SHIFT.to_bits() as i32);
-    let half = n >> 1;
-    let two_to = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
-    power * two_to(half) * two_to(n.wrapping_sub(half))
+    (power, (shifted.to_bits() as i32).wrapping_sub(SHIFT.to_bits() as i32))
+}
+
+/// 2ⁿ for n from −126 to 127.
+#[inline(always)]
+fn two_to(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+/// The larger of `x` and `least`; NaN for NaN.
+#[inline(always)]
+fn at_least(x: f32, least: f32) -> f32 {
+    if x < least { least } else { x }
 }
 
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
 fn sigmoid<I: Isa>(x: f32) -> f32 {
-    let e = exp_of_negative::<I>(-x.abs());
+    // e⁻¹⁰⁴ is less than half of the smallest number there is.
+    let (power, n) = exp_parts::<I>(at_least(-x.abs(), -104.0));
+    // In two steps, each of them by a normal number, so that the result may be subnormal.
+    let half = n >> 1;
+    let e = power * two_to(half) * two_to(n.wrapping_sub(half));
     let numerator = if x < 0.0 { e } else { 1.0 };
     numerator / (1.0 + e)
 }
@@ -58,16 +68,17 @@ fn sigmoid<I: Isa>(x: f32) -> f32 {
 /// The hyperbolic tangent.
 #[inline(always)]
 fn tanh<I: Isa>(x: f32) -> f32 {
-    // 1 − 2 / (1 + e²ˣ) loses digits near 0, where x + x³ p(x²) is short enough.
+    // 1 − 2 / (1 + e²ˣ) loses digits near 0, where x + x³ p(x²) is short enough. From |x| = 10 on, it is 1.
     let size = x.abs();
-    let e = exp_of_negative::<I>(-2.0 * size);
+    let (power, n) = exp_parts::<I>(at_least(-2.0 * size, -40.0));
+    let e = power * two_to(n);
     let far = 1.0 - 2.0 * e / (1.0 + e);
     let square = x * x;
     let p = polynomial::<I, 5>(
         square,
         [-0.333_332_8, 0.133_314_42, -0.053_739_716, 0.020_639_09, -0.005_704_988_7],
     );
-    let near = multiply_add::<I>(p * square, x, x);
+    let near = multiply_add::<I>(p * square, size, size);
     if size < 0.625 { near } else { far }.copysign(x)
 }
 

@@ -7,6 +7,7 @@
 use super::dispatch::{Isa, Work};
 use super::dot::dots;
 use super::pack::{pack_columns, pack_rows};
+use super::pool;
 use super::tile::{Matrix, tile};
 use super::vector::{Lanes, Vector};
 use crate::Scalar;
@@ -24,7 +25,7 @@ const BLOCK_BYTES: usize = 192 << 10;
 const SPLIT: usize = 32;
 
 /// Fewer multiplications and additions than this cost less than handing them over.
-const OPERATIONS_PER_THREAD: usize = 500_000;
+const OPERATIONS_PER_PART: usize = 500_000;
 
 /// An `a` of no more bytes is read where it lies.
 const NEAR_BYTES: usize = 512 << 10;
@@ -67,6 +68,7 @@ impl<F: Scalar> Product<F> {
             (false, true) => true,
             // A single row or column, or a `c` that no tile can be written to as it is.
             _ if m == 1 => b.column != 1 && b.row == 1 && a.column == 1,
+            _ if n == 1 => a.column != 1 && a.row == 1,
             _ => b.column != 1 && a.row == 1,
         };
         if turn { Product { m: n, n: m, k, a: b.t(), b: a.t(), c: c.t(), add } } else { self }
@@ -77,16 +79,27 @@ impl<F: Scalar> Product<F> {
         let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
         let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
         let pack_b = self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row));
-        let pack_a = self.m * self.k * size_of::<F>() > NEAR_BYTES;
+        let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
+        let pack_a = strided || self.m * self.k * size_of::<F>() > NEAR_BYTES;
         let dots = self.n == 1 && self.a.column == 1 && self.b.row == 1;
         Plan { dots, pack_b: pack_b && !dots, pack_a: pack_a && !dots, rows, terms }
     }
 
-    /// How many of `threads` threads this product is worth.
-    pub fn parts(&self, threads: usize) -> usize {
+    /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
+    /// that another process keeps waiting leaves some of its work to the others.
+    pub fn parts(&self) -> usize {
         let operations = 2 * self.m * self.n * self.k;
-        let columns = if self.splits_columns() { self.n.div_ceil(SPLIT) } else { self.m.div_ceil(8) };
-        threads.min(operations / OPERATIONS_PER_THREAD).min(columns).max(1)
+        let large_enough = operations / OPERATIONS_PER_PART;
+        if large_enough < 2 {
+            return 1;
+        }
+        match pool::threads() {
+            1 => 1,
+            threads => {
+                let units = if self.splits_columns() { self.n.div_ceil(SPLIT) } else { self.m.div_ceil(8) };
+                (2 * threads).min(large_enough).min(units)
+            }
+        }
     }
 
     /// Whether there are enough columns to give every thread some: then each packs its own part of `b`.
@@ -199,6 +212,8 @@ impl<F: Scalar> Block<F> {
         std::iter::from_fn(move || {
             let rows = match m - first {
                 0 => return None,
+                // Two tiles of 4 keep more sums going than one of 6 and one of 2.
+                8 if I::ROWS == 6 => 4,
                 left if left >= I::ROWS => I::ROWS,
                 left if left >= 4 => 4,
                 left if left >= 2 => 2,
@@ -231,7 +246,9 @@ impl<F: Scalar> Block<F> {
             // SAFETY: every panel ends at or before column n.
             first += unsafe {
                 if self.m == 1 && self.b.column == 1 && left >= 8 * wide {
-                    self.row::<I>(first)
+                    self.row::<I, 8>(first)
+                } else if self.m == 1 && self.b.column == 1 && left >= 4 * wide {
+                    self.row::<I, 4>(first)
                 } else if left > wide && n >= 2 * wide {
                     self.panel::<I, F::Vector<I>, 2>(first - shift(2 * wide), shift(2 * wide))
                 } else if left > narrow && n >= wide {
@@ -245,13 +262,13 @@ impl<F: Scalar> Block<F> {
         }
     }
 
-    /// Eight vectors of a single row: with fewer sums every addition would wait for the one before.
+    /// Many vectors of a single row: with fewer sums every addition would wait for the one before.
     #[inline(always)]
-    unsafe fn row<I: Isa>(&self, first: usize) -> usize {
+    unsafe fn row<I: Isa, const N: usize>(&self, first: usize) -> usize {
         let (b, c) = (self.b.from(0, first), self.c.from(0, first));
         // SAFETY: there are so many columns.
-        unsafe { tile::<F, F::Vector<I>, 1, 8>(self.k, self.a, b, c, self.add, 0) };
-        8 * F::Vector::<I>::LANES
+        unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, c, self.add, 0) };
+        N * F::Vector::<I>::LANES
     }
 
     /// The columns from `first` on that `N` vectors hold, without the first `skip`. Returns how many were written.

@@ -1,9 +1,12 @@
 //! The hot loops for each number type, compiled once, here, and not again in every crate that uses a network.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ndarray::NdFloat;
 
 use super::dispatch::{Isa, dispatch};
 use super::gemm::{Planned, Product};
+use super::share::{Apart, in_parts};
 use super::vector::Vector;
 use super::{exp, flush, pack, pool, reduce};
 use crate::Scalar;
@@ -32,18 +35,6 @@ pub trait Hot: NdFloat {
     fn least_gradient() -> Self;
 }
 
-/// Something with a pointer, lent to threads that write different parts of what it points to.
-struct Apart<T>(T);
-
-// SAFETY: every use below gives each thread a part of its own to write.
-unsafe impl<T> Sync for Apart<T> {}
-
-impl<T: Copy> Apart<T> {
-    fn get(&self) -> T {
-        self.0
-    }
-}
-
 fn run<F: Scalar>(product: Product<F>) {
     if product.m == 0 || product.n == 0 || product.k == 0 {
         return;
@@ -53,7 +44,7 @@ fn run<F: Scalar>(product: Product<F>) {
     let run = |product: Product<F>| {
         pack::with_scratch(product.scratch(plan), |scratch| dispatch(Planned { product, plan, scratch }));
     };
-    match product.parts(pool::threads()) {
+    match product.parts() {
         1 => run(product),
         parts => {
             let whole = Apart(product);
@@ -62,24 +53,32 @@ fn run<F: Scalar>(product: Product<F>) {
     }
 }
 
-/// Runs a pass from `x` to `y`, shared by threads that have `least` numbers or more to do.
-fn in_parts<F: Scalar>(x: &[F], y: &mut [F], least: usize, pass: impl Fn(&[F], &mut [F]) + Sync) {
-    let all = x.len().min(y.len());
-    let parts = pool::threads().min(all / least);
-    if parts < 2 {
-        return pass(x, y);
-    }
+/// Runs a pass from `x` to `y`, shared by threads.
+fn pass_in_parts<F: Scalar>(x: &[F], y: &mut [F], least: usize, pass: impl Fn(&[F], &mut [F]) + Sync) {
     let start = Apart(y.as_mut_ptr());
-    pool::share(parts, &|part| {
-        let (from, to) = (all * part / parts, all * (part + 1) / parts);
+    in_parts(x.len().min(y.len()), least, |range| {
         // SAFETY: the parts do not overlap and lie inside `y`, which is lent until all are done.
-        let y = unsafe { std::slice::from_raw_parts_mut(start.get().add(from), to - from) };
-        pass(&x[from..to], y);
+        let y = unsafe { std::slice::from_raw_parts_mut(start.get().add(range.start), range.len()) };
+        pass(&x[range], y);
     });
+}
+
+/// The largest of what `part` finds in parts of `values`, as it orders numbers by their bits.
+fn largest_in_parts<F: Scalar>(values: &[F], part: impl Fn(&[F]) -> F + Sync) -> F {
+    if values.len() < 2 * MAGNITUDES_PER_THREAD {
+        return part(values);
+    }
+    // The order of the bits is that of the magnitudes in `f64`, too.
+    let largest = AtomicU64::new(0);
+    in_parts(values.len(), MAGNITUDES_PER_THREAD, |range| {
+        largest.fetch_max(part(&values[range]).as_f64().to_bits(), Ordering::Relaxed);
+    });
+    F::of(f64::from_bits(largest.into_inner()))
 }
 
 /// Numbers worth a thread: a few microseconds of work.
 const SIGMOIDS_PER_THREAD: usize = 4096;
+const MAGNITUDES_PER_THREAD: usize = 65_536;
 
 impl Hot for f32 {
     type Vector<I: Isa> = I::F32;
@@ -90,15 +89,15 @@ impl Hot for f32 {
     }
 
     fn sigmoid_of(x: &[f32], y: &mut [f32]) {
-        in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Sigmoid { x, y }));
+        pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Sigmoid { x, y }));
     }
 
     fn tanh_of(x: &[f32], y: &mut [f32]) {
-        in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Tanh { x, y }));
+        pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Tanh { x, y }));
     }
 
     fn largest_of(values: &[f32]) -> f32 {
-        dispatch(reduce::LargestF32(values))
+        largest_in_parts(values, |values| dispatch(reduce::LargestF32(values)))
     }
 
     fn least_gradient() -> f32 {
@@ -123,7 +122,7 @@ impl Hot for f64 {
     }
 
     fn largest_of(values: &[f64]) -> f64 {
-        dispatch(reduce::LargestF64(values))
+        largest_in_parts(values, |values| dispatch(reduce::LargestF64(values)))
     }
 
     fn least_gradient() -> f64 {

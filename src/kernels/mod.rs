@@ -14,7 +14,9 @@ mod pack;
 mod peak;
 mod pool;
 mod reduce;
+mod share;
 mod tile;
+mod update;
 mod vector;
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
@@ -27,6 +29,7 @@ pub use hot::Hot;
 pub use peak::peak;
 pub use pool::with_threads;
 use tile::Matrix;
+pub(crate) use update::update;
 
 /// `c = a · b`, whatever was in `c`.
 pub(crate) fn matmul<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F>) {

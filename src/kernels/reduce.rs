@@ -14,26 +14,32 @@ impl<F: Scalar> Work for SumRows<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(self) {
-        // Sums of some columns stay in registers from the first row to the last.
-        const COLUMNS: usize = 32;
+    fn run<I: Isa>(mut self) {
         let width = self.sum.len();
-        let mut columns = self.sum.chunks_exact_mut(COLUMNS);
         let mut first = 0;
-        for sum in columns.by_ref() {
-            let mut sums = [F::zero(); COLUMNS];
-            for row in self.rows.chunks_exact(width) {
-                let row: &[F; COLUMNS] = row[first..first + COLUMNS].try_into().expect("as many columns");
-                for (sum, &entry) in sums.iter_mut().zip(row) {
-                    *sum += entry;
-                }
+        while first < width {
+            first += match width - first {
+                32.. => self.columns::<32>(first),
+                8.. => self.columns::<8>(first),
+                _ => self.columns::<1>(first),
+            };
+        }
+    }
+}
+
+impl<F: Scalar> SumRows<'_, F> {
+    /// Sums of `N` columns, which stay in registers from the first row to the last.
+    #[inline(always)]
+    fn columns<const N: usize>(&mut self, first: usize) -> usize {
+        let mut sums = [F::zero(); N];
+        for row in self.rows.chunks_exact(self.sum.len()) {
+            let row: &[F; N] = row[first..first + N].try_into().expect("as many columns");
+            for (sum, &entry) in sums.iter_mut().zip(row) {
+                *sum += entry;
             }
-            sum.copy_from_slice(&sums);
-            first += COLUMNS;
         }
-        for (j, sum) in columns.into_remainder().iter_mut().enumerate() {
-            *sum = self.rows.chunks_exact(width).fold(F::zero(), |sum, row| sum + row[first + j]);
-        }
+        self.sum[first..first + N].copy_from_slice(&sums);
+        N
     }
 }
 

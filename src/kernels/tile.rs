@@ -1,5 +1,7 @@
 //! The innermost loop of a matrix product: one tile of the result, held in registers from its first term to its last.
 
+use std::hint::black_box;
+
 use super::vector::Vector;
 use crate::Scalar;
 
@@ -61,7 +63,7 @@ fn offset(row: isize, column: isize, i: usize, j: usize) -> isize {
 }
 
 /// `c = a · b`, or `c += a · b` if `add`, for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms; the first
-/// `skip` columns of the result are not written. Rows of `b` must be contiguous.
+/// `skip` columns of the result are not written. Rows of `b` must be contiguous, and rows or columns of `a`.
 ///
 /// Every entry is summed from its first term to its last, so it does not depend on the tile that it belongs to.
 ///
@@ -77,21 +79,22 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
     add: bool,
     skip: usize,
 ) {
-    let mut sums = [[V::splat(F::zero()); N]; M];
-    for p in 0..k {
-        let mut row = [V::splat(F::zero()); N];
-        for j in 0..N {
-            // SAFETY: p < k, and rows of `b` are contiguous.
-            row[j] = unsafe { V::load(b.at(p, j * V::LANES)) };
-        }
-        for i in 0..M {
-            // SAFETY: i < M and p < k.
-            let factor = V::splat(unsafe { *a.at(i, p) });
-            for j in 0..N {
-                sums[i][j] = factor.multiply_add(row[j], sums[i][j]);
+    // SAFETY: i < M and p < k.
+    let sums = unsafe {
+        if a.column == 1 {
+            let mut rows = [a.start; M];
+            for i in 0..M {
+                rows[i] = a.at(i, 0);
             }
+            // Hidden from the compiler, which else finds these addresses anew for every term, at the price of an addition
+            // each.
+            let rows = black_box(rows);
+            sums::<F, V, M, N>(k, b, |i, p| rows[i].add(p))
+        } else {
+            debug_assert!(M == 1 || a.row == 1, "packed if neither rows nor columns are contiguous");
+            sums::<F, V, M, N>(k, b, |i, p| a.at(0, p).add(i))
         }
-    }
+    };
     for (i, sums) in sums.iter().enumerate() {
         for (j, &sum) in sums.iter().enumerate() {
             let first = j * V::LANES;
@@ -106,6 +109,31 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
             }
         }
     }
+}
+
+/// The sums of `k` terms: column p of `a` times row p of `b`, for every p. `a` tells where entry (i, p) lies.
+#[inline(always)]
+unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
+    k: usize,
+    b: Matrix<*const F>,
+    a: impl Fn(usize, usize) -> *const F,
+) -> [[V; N]; M] {
+    let mut sums = [[V::splat(F::zero()); N]; M];
+    for p in 0..k {
+        let mut row = [V::splat(F::zero()); N];
+        for j in 0..N {
+            // SAFETY: p < k, and rows of `b` are contiguous.
+            row[j] = unsafe { V::load(b.at(p, j * V::LANES)) };
+        }
+        for i in 0..M {
+            // SAFETY: i < M and p < k.
+            let factor = V::splat(unsafe { *a(i, p) });
+            for j in 0..N {
+                sums[i][j] = factor.multiply_add(row[j], sums[i][j]);
+            }
+        }
+    }
+    sums
 }
 
 /// Writes the lanes of `sum` from `skip` on, `step` apart.

@@ -102,9 +102,13 @@ impl CrossEntropy {
     }
 }
 
+fn largest<F: Scalar>(logits: ArrayView1<F>) -> f64 {
+    logits.fold(f64::NEG_INFINITY, |max, z| max.max(z.as_f64()))
+}
+
 /// The largest logit and `Σ e^{z − largest}`, in which nothing overflows and one term is 1.
 fn normaliser<F: Scalar>(logits: ArrayView1<F>) -> (f64, f64) {
-    let largest = logits.fold(f64::NEG_INFINITY, |max, z| max.max(z.as_f64()));
+    let largest = largest(logits);
     (largest, logits.fold(0.0, |sum, z| sum + (z.as_f64() - largest).exp()))
 }
 
@@ -132,12 +136,18 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         let (everywhere, at_class) = self.smoothed(output.ncols());
         let mut sum = 0.0;
         for ((z, t), mut d) in output.rows().into_iter().zip(target.rows()).zip(doutput.rows_mut()) {
-            let (class, (largest, total)) = (class(t), normaliser(z));
+            let (class, largest) = (class(t), largest(z));
+            let mut total = 0.0;
+            for (d, z) in d.iter_mut().zip(z) {
+                let e = (z.as_f64() - largest).exp();
+                total += e;
+                *d = F::of(e);
+            }
             sum += self.row(z, class, (largest, total));
             // l = ln Σ e^z − Σ_c q_c z_c, so ∂l/∂z_c = e^{z_c} / Σ e^z − q_c
-            for (c, (d, z)) in d.iter_mut().zip(z).enumerate() {
+            for (c, d) in d.iter_mut().enumerate() {
                 let q = everywhere + if c == class { at_class } else { 0.0 };
-                *d = F::of(((z.as_f64() - largest).exp() / total - q) / n);
+                *d = F::of((d.as_f64() / total - q) / n);
             }
         }
         sum / n

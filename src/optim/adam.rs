@@ -108,15 +108,12 @@ impl<F: Scalar> Optimizer<F> for Adam<F> {
             false => (F::of(self.weight_decay), F::one()),
         };
         let largest = self.learning_rate.max(self.weight_decay).max(self.learning_rate * self.weight_decay);
-        let (first, second) = (&mut self.first, &mut self.second);
-        update_all(params, grads, largest, true, |range, params, grads| {
-            let moments = first[range.clone()].iter_mut().zip(&mut second[range]);
-            for ((w, &g), (m, v)) in params.iter_mut().zip(grads).zip(moments) {
-                let g = g + decay * *w;
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * g * g;
-                *w = shrink * *w - rate * *m / (v.sqrt() / correction + eps);
-            }
+        let moments = [&mut self.first, &mut self.second];
+        update_all(params, grads, largest, true, moments, |w, g, [m, v]| {
+            let g = g + decay * w;
+            let m = beta1 * m + rest1 * g;
+            let v = beta2 * v + rest2 * g * g;
+            (shrink * w - rate * m / (v.sqrt() / correction + eps), [m, v])
         })?;
         self.steps += 1;
         Ok(())

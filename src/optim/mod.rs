@@ -7,7 +7,6 @@ pub mod schedule;
 mod sgd;
 
 use std::fmt::Debug;
-use std::ops::Range;
 
 pub use adam::{Adam, AdamW};
 pub use clip::Clip;
@@ -15,7 +14,7 @@ pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 
 use crate::error::{require, same_shape};
-use crate::kernels::max_magnitude;
+use crate::kernels::{max_magnitude, update};
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
 
@@ -91,15 +90,17 @@ fn above_0<F: Scalar>(argument: &'static str, value: f64) -> Result<(), Error> {
     require(rounded.is_finite() && rounded > F::zero(), argument, "a finite number above 0", value)
 }
 
-/// Runs `update(range, params[range], grads[range])` for every trainable range, or leaves `params` as they are and says why.
+/// `(w, state) = rule(w, g, state)` for every trainable weight, or leaves `params` as they are and says why. `state` are
+/// vectors as long as `params`.
 ///
 /// `rate` is the largest hyper-parameter that multiplies gradients or weights; `squares` tells whether gradients are squared.
-fn update_all<F: Scalar>(
+fn update_all<F: Scalar, const S: usize>(
     mut params: ParamsMut<'_, F>,
     grads: &[F],
     rate: f64,
     squares: bool,
-    mut update: impl FnMut(Range<usize>, &mut [F], &[F]),
+    mut state: [&mut Vec<F>; S],
+    rule: impl Fn(F, F, [F; S]) -> (F, [F; S]) + Copy + Sync,
 ) -> Result<(), Error> {
     same_shape("gradients", &[params.len()], &[grads.len()])?;
     let largest_gradient = max_magnitude(grads);
@@ -118,7 +119,8 @@ fn update_all<F: Scalar>(
         params.layout.check_finite("square of the gradient", &squared)?;
     }
     for range in params.layout.trainable() {
-        update(range.clone(), &mut params.values[range.clone()], &grads[range.clone()]);
+        let state = state.each_mut().map(|vector| &mut vector[range.clone()]);
+        update(&mut params.values[range.clone()], &grads[range.clone()], state, rule);
     }
     if let Some(backup) = backup
         && let Err(error) = params.layout.check_finite("updated weight", &params)

@@ -111,24 +111,20 @@ impl<F: Scalar> Optimizer<F> for RMSprop<F> {
         let [rate, alpha, rest] = [self.learning_rate, self.alpha, 1.0 - self.alpha].map(F::of);
         let [eps, momentum, decay] = [self.eps, self.momentum, self.weight_decay].map(F::of);
         let largest = self.learning_rate.max(self.weight_decay);
-        let (square, mean, velocity) = (&mut self.square, &mut self.mean, &mut self.velocity);
         let centered = self.centered;
-        update_all(params, grads, largest, true, |range, params, grads| {
-            let means = square[range.clone()].iter_mut().zip(&mut mean[range.clone()]);
-            let state = means.zip(&mut velocity[range]);
-            for ((w, &g), ((v, a), b)) in params.iter_mut().zip(grads).zip(state) {
-                let g = g + decay * *w;
-                *v = alpha * *v + rest * g * g;
-                let variance = if centered {
-                    *a = alpha * *a + rest * g;
-                    // Never negative but for rounding.
-                    (*v - *a * *a).max(F::zero())
-                } else {
-                    *v
-                };
-                *b = momentum * *b + g / (variance.sqrt() + eps);
-                *w -= rate * *b;
-            }
+        let state = [&mut self.square, &mut self.mean, &mut self.velocity];
+        update_all(params, grads, largest, true, state, |w, g, [v, a, b]| {
+            let g = g + decay * w;
+            let v = alpha * v + rest * g * g;
+            let (a, variance) = if centered {
+                let a = alpha * a + rest * g;
+                // Never negative but for rounding.
+                (a, (v - a * a).max(F::zero()))
+            } else {
+                (a, v)
+            };
+            let b = momentum * b + g / (variance.sqrt() + eps);
+            (w - rate * b, [v, a, b])
         })
     }
 

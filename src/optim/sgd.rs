@@ -99,10 +99,8 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
         let decay = F::of(self.weight_decay);
         let largest = self.learning_rate.max(self.weight_decay);
         if self.momentum == 0.0 {
-            return update_all(params, grads, largest, false, |_, params, grads| {
-                for (w, &g) in params.iter_mut().zip(grads) {
-                    *w -= rate * (g + decay * *w);
-                }
+            return update_all(params, grads, largest, false, [], |w, g, []| {
+                (w - rate * (g + decay * w), [])
             });
         }
         // In its first step the velocity is the gradient itself, without dampening.
@@ -111,13 +109,11 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
         if first {
             self.velocity = vec![F::zero(); params.len()];
         }
-        let (nesterov, velocity) = (self.nesterov, &mut self.velocity);
-        let result = update_all(params, grads, largest, false, |range, params, grads| {
-            for ((w, v), &g) in params.iter_mut().zip(&mut velocity[range]).zip(grads) {
-                let g = g + decay * *w;
-                *v = momentum * *v + fresh * g;
-                *w -= rate * if nesterov { g + momentum * *v } else { *v };
-            }
+        let nesterov = self.nesterov;
+        let result = update_all(params, grads, largest, false, [&mut self.velocity], |w, g, [v]| {
+            let g = g + decay * w;
+            let v = momentum * v + fresh * g;
+            (w - rate * if nesterov { g + momentum * v } else { v }, [v])
         });
         if first && result.is_err() {
             self.velocity.clear();

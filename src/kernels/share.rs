@@ -1,0 +1,28 @@
+//! Passes over slices that several threads share.
+
+use std::ops::Range;
+
+use super::pool;
+
+/// Something with a pointer, lent to threads that write different parts of what it points to.
+pub(super) struct Apart<T>(pub T);
+
+// SAFETY: every use gives each thread a part of its own to write.
+unsafe impl<T> Sync for Apart<T> {}
+
+impl<T: Copy> Apart<T> {
+    pub(super) fn get(&self) -> T {
+        self.0
+    }
+}
+
+/// Runs `pass` on ranges that make up `0..len`, on threads that have `least` numbers or more to do each.
+pub(super) fn in_parts(len: usize, least: usize, pass: impl Fn(Range<usize>) + Sync) {
+    let parts = if len < 2 * least { 1 } else { pool::threads().min(len / least) };
+    if parts < 2 {
+        return pass(0..len);
+    }
+    // Whole cache lines, except at the end.
+    let border = |part: usize| if part == parts { len } else { len * part / parts & !15 };
+    pool::share(parts, &|part| pass(border(part)..border(part + 1)));
+}
