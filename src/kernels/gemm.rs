@@ -102,9 +102,9 @@ impl<F: Scalar> Product<F> {
         }
     }
 
-    /// Whether there are enough columns to give every thread some: then each packs its own part of `b`.
+    /// Whether threads take columns, each packing its own part of `b`, or rows, each packing all of it.
     fn splits_columns(&self) -> bool {
-        self.n >= 2 * SPLIT
+        self.n >= 2 * SPLIT && self.n >= self.m
     }
 
     /// One of `parts` parts of the result. Every entry is computed as in the whole product.
