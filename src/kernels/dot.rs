@@ -5,30 +5,31 @@ use super::tile::Matrix;
 use super::vector::Vector;
 use crate::Scalar;
 
-/// `c = a · b`, or `c += a · b` if `add`, for `m` contiguous rows of `k` entries and one contiguous column `b`.
+/// `c = base + a · b`, for `m` contiguous rows of `k` entries and one contiguous column `b`; without a base 0.
 ///
 /// Lanes are summed on their own and together at the end, which does not depend on the other rows.
 ///
 /// # Safety
-/// `a` must be readable for `m × k` entries, `b` for `k`, and `c` writable for `m`.
+/// `a` must be readable for `m × k` entries, `b` for `k`, `base`, which may be `c`, for `m`, and `c` writable for `m`.
 #[inline(always)]
 pub(super) unsafe fn dots<F: Scalar, I: Isa>(
     m: usize,
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
+    base: Option<Matrix<*const F>>,
     c: Matrix<*mut F>,
-    add: bool,
 ) {
+    let from = |i| base.map(|base: Matrix<*const F>| base.from(i, 0));
     let mut i = 0;
     // SAFETY: rows i to i + 7, or row i.
     unsafe {
         while i + 8 <= m {
-            some::<F, F::Vector<I>, 8>(k, a.from(i, 0), b, c.from(i, 0), add);
+            some::<F, F::Vector<I>, 8>(k, a.from(i, 0), b, from(i), c.from(i, 0));
             i += 8;
         }
         while i < m {
-            some::<F, F::Vector<I>, 1>(k, a.from(i, 0), b, c.from(i, 0), add);
+            some::<F, F::Vector<I>, 1>(k, a.from(i, 0), b, from(i), c.from(i, 0));
             i += 1;
         }
     }
@@ -40,8 +41,8 @@ unsafe fn some<F: Scalar, V: Vector<F>, const M: usize>(
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
+    base: Option<Matrix<*const F>>,
     c: Matrix<*mut F>,
-    add: bool,
 ) {
     const MOST: usize = 16;
     assert!(V::LANES <= MOST);
@@ -66,8 +67,10 @@ unsafe fn some<F: Scalar, V: Vector<F>, const M: usize>(
         }
         let rest = (whole..k).fold(lanes[0], |sum, p| unsafe { sum + *a.at(i, p) * *b.at(p, 0) });
         unsafe {
-            let c = c.at(i, 0);
-            *c = if add { *c + rest } else { rest };
+            *c.at(i, 0) = match base {
+                Some(base) => *base.at(i, 0) + rest,
+                None => rest,
+            };
         }
     }
 }

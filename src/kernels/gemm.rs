@@ -30,7 +30,7 @@ const OPERATIONS_PER_PART: usize = 500_000;
 /// An `a` of no more bytes is read where it lies.
 const NEAR_BYTES: usize = 512 << 10;
 
-/// `c = a · b`, or `c += a · b` if `add`; `a` is `m × k`, `b` is `k × n`.
+/// `c = base + a · b`; `a` is `m × k`, `b` is `k × n`. Without a base 0; it may be `c` itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Product<F> {
     pub m: usize,
@@ -38,8 +38,8 @@ pub struct Product<F> {
     pub k: usize,
     pub a: Matrix<*const F>,
     pub b: Matrix<*const F>,
+    pub base: Option<Matrix<*const F>>,
     pub c: Matrix<*mut F>,
-    pub add: bool,
 }
 
 /// Where a product packs its operands.
@@ -59,7 +59,7 @@ pub struct Plan {
 impl<F: Scalar> Product<F> {
     /// The same product as `cᵀ = bᵀ · aᵀ` where tiles can be written better that way.
     pub fn oriented(self) -> Self {
-        let Product { m, n, k, a, b, c, add } = self;
+        let Product { m, n, k, a, b, base, c } = self;
         // Along an axis of length 1 any step will do.
         let contiguous_rows = c.column == 1 || n == 1;
         let contiguous_columns = c.row == 1 || m == 1;
@@ -71,11 +71,15 @@ impl<F: Scalar> Product<F> {
             _ if n == 1 => a.column != 1 && a.row == 1,
             _ => b.column != 1 && a.row == 1,
         };
-        if turn { Product { m: n, n: m, k, a: b.t(), b: a.t(), c: c.t(), add } } else { self }
+        if turn {
+            Product { m: n, n: m, k, a: b.t(), b: a.t(), base: base.map(Matrix::t), c: c.t() }
+        } else {
+            self
+        }
     }
 
     pub fn plan(&self) -> Plan {
-        let terms = even(self.k, TERMS);
+        let terms = even(self.k, TERMS).max(1);
         let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
         let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
         let pack_b = self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row));
@@ -116,10 +120,12 @@ impl<F: Scalar> Product<F> {
         };
         if self.splits_columns() {
             let (from, to) = split(self.n, SPLIT);
-            Product { n: to - from, b: self.b.from(0, from), c: self.c.from(0, from), ..self }
+            let base = self.base.map(|base| base.from(0, from));
+            Product { n: to - from, b: self.b.from(0, from), base, c: self.c.from(0, from), ..self }
         } else {
             let (from, to) = split(self.m, 8);
-            Product { m: to - from, a: self.a.from(from, 0), c: self.c.from(from, 0), ..self }
+            let base = self.base.map(|base| base.from(from, 0));
+            Product { m: to - from, a: self.a.from(from, 0), base, c: self.c.from(from, 0), ..self }
         }
     }
 
@@ -151,8 +157,8 @@ impl<F: Scalar> Work for Planned<F> {
         // SAFETY: whoever made the product took its pointers from matrices of these shapes.
         unsafe {
             if self.plan.dots {
-                let Product { m, k, a, b, c, add, .. } = self.product;
-                dots::<F, I>(m, k, a, b, c, add);
+                let Product { m, k, a, b, base, c, .. } = self.product;
+                dots::<F, I>(m, k, a, b, base, c);
             } else {
                 self.blocks::<I>();
             }
@@ -164,19 +170,25 @@ impl<F: Scalar> Planned<F> {
     /// Block after block, so that what is packed stays in the caches.
     #[inline(always)]
     unsafe fn blocks<I: Isa>(self) {
-        let Planned { product: Product { m, n, k, a, b, c, add }, plan, scratch } = self;
+        let Planned { product: Product { m, n, k, a, b, base, c }, plan, scratch } = self;
         let packed_a = scratch;
         let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
         for first_row in (0..m).step_by(plan.rows) {
             let m = plan.rows.min(m - first_row);
-            for first_term in (0..k).step_by(plan.terms) {
+            // Without any term the base is written all the same.
+            for first_term in (0..k.max(1)).step_by(plan.terms) {
+                let c = c.from(first_row, 0);
                 let mut block = Block {
                     m,
                     k: plan.terms.min(k - first_term),
                     a: a.from(first_row, first_term),
                     b: b.from(first_term, 0),
-                    c: c.from(first_row, 0),
-                    add: add || first_term > 0,
+                    base: if first_term > 0 {
+                        Some(c.cast_const())
+                    } else {
+                        base.map(|base| base.from(first_row, 0))
+                    },
+                    c,
                     packed_a: None,
                     packed_b: plan.pack_b.then_some(packed_b),
                 };
@@ -198,8 +210,8 @@ struct Block<F> {
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
+    base: Option<Matrix<*const F>>,
     c: Matrix<*mut F>,
-    add: bool,
     packed_a: Option<*const F>,
     packed_b: Option<*mut F>,
 }
@@ -266,8 +278,9 @@ impl<F: Scalar> Block<F> {
     #[inline(always)]
     unsafe fn row<I: Isa, const N: usize>(&self, first: usize) -> usize {
         let (b, c) = (self.b.from(0, first), self.c.from(0, first));
+        let base = self.base.map(|base| base.from(0, first));
         // SAFETY: there are so many columns.
-        unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, c, self.add, 0) };
+        unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, base, c, 0) };
         N * F::Vector::<I>::LANES
     }
 
@@ -288,13 +301,13 @@ impl<F: Scalar> Block<F> {
                     Some(packed) => Matrix { start: packed.add(i * self.k), row: 1, column: rows as isize },
                     None => self.a.from(i, 0),
                 };
-                let c = self.c.from(i, first);
+                let (base, c) = (self.base.map(|base| base.from(i, first)), self.c.from(i, first));
                 match rows {
-                    1 => tile::<F, V, 1, N>(self.k, a, b, c, self.add, skip),
-                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(self.k, a, b, c, self.add, skip),
-                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(self.k, a, b, c, self.add, skip),
-                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(self.k, a, b, c, self.add, skip),
-                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(self.k, a, b, c, self.add, skip),
+                    1 => tile::<F, V, 1, N>(self.k, a, b, base, c, skip),
+                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(self.k, a, b, base, c, skip),
+                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(self.k, a, b, base, c, skip),
+                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(self.k, a, b, base, c, skip),
+                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(self.k, a, b, base, c, skip),
                     _ => unreachable!("no tile has more rows"),
                 }
             }
@@ -305,11 +318,12 @@ impl<F: Scalar> Block<F> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, s};
+    use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, s};
 
     use super::*;
     use crate::kernels::dispatch::{Level, dispatch_at};
     use crate::kernels::pack::with_scratch;
+    use crate::kernels::{product, repeated};
 
     /// The tiles of other processors, in plain Rust.
     #[derive(Debug, Clone, Copy)]
@@ -344,14 +358,27 @@ mod tests {
         engines
     }
 
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Base {
+        Zero,
+        Itself,
+        Row,
+    }
+
     fn multiply<F: Scalar>(
         engine: &dyn Fn(Planned<F>),
         a: ArrayView2<F>,
         b: ArrayView2<F>,
         c: ArrayViewMut2<F>,
-        add: bool,
+        base: Base,
+        row: &Array1<F>,
     ) {
-        let product = crate::kernels::product(a, b, c, add).oriented();
+        let product = product(a, b, c, |c| match base {
+            Base::Zero => None,
+            Base::Itself => Some(c.cast_const()),
+            Base::Row => Some(repeated(row.view())),
+        });
+        let product = product.oriented();
         let plan = product.plan();
         with_scratch(product.scratch(plan), |scratch| engine(Planned { product, plan, scratch }));
     }
@@ -381,25 +408,31 @@ mod tests {
     fn check<F: Scalar>(m: usize, n: usize, k: usize, layouts: [usize; 3]) {
         let (a, b) = (numbers::<F>(m, k, 1), numbers::<F>(k, n, 2));
         let before = numbers::<F>(m, n, 3);
+        let row = numbers::<F>(1, n, 4).row(0).to_owned();
         let exact = a.mapv(|v| v.as_f64()).dot(&b.mapv(|v| v.as_f64()));
         let ((mut a, lend_a), (mut b, lend_b)) = (laid_out(&a, layouts[0]), laid_out(&b, layouts[1]));
         let (a, b) = (lend_a(&mut a), lend_b(&mut b));
         for (name, engine) in engines::<F>() {
-            for add in [false, true] {
+            for base in [Base::Zero, Base::Itself, Base::Row] {
                 let (mut memory, lend) = laid_out(&before, layouts[2]);
-                if !add {
+                if base != Base::Itself {
                     lend(&mut memory).fill(F::nan());
                 }
                 let mut others = memory.clone();
                 lend(&mut others).fill(F::zero());
-                multiply(&engine, a.view(), b.view(), lend(&mut memory), add);
+                multiply(&engine, a.view(), b.view(), lend(&mut memory), base, &row);
                 for ((i, j), &got) in lend(&mut memory).indexed_iter() {
-                    let expected = exact[[i, j]] + if add { before[[i, j]].as_f64() } else { 0.0 };
+                    let base_value = match base {
+                        Base::Zero => 0.0,
+                        Base::Itself => before[[i, j]].as_f64(),
+                        Base::Row => row[j].as_f64(),
+                    };
+                    let expected = exact[[i, j]] + base_value;
                     // k roundings of a sum of k terms below 1
                     let bound = F::epsilon().as_f64() * (2.0 + k as f64) * (1.0 + k as f64 / 4.0);
                     assert!(
                         (got.as_f64() - expected).abs() <= bound,
-                        "{name} {m} × {k} × {n} {layouts:?} add {add}: c[{i}, {j}] = {got}, expected {expected}"
+                        "{name} {m} × {k} × {n} {layouts:?} {base:?}: c[{i}, {j}] = {got}, expected {expected}"
                     );
                 }
                 // nothing else was written

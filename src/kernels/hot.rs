@@ -36,7 +36,7 @@ pub trait Hot: NdFloat {
 }
 
 fn run<F: Scalar>(product: Product<F>) {
-    if product.m == 0 || product.n == 0 || product.k == 0 {
+    if product.m == 0 || product.n == 0 {
         return;
     }
     let product = product.oriented();

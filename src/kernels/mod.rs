@@ -32,30 +32,49 @@ use tile::Matrix;
 pub(crate) use update::update;
 
 /// `c = a · b`, whatever was in `c`.
-pub(crate) fn matmul<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F>) {
-    if a.ncols() == 0 {
-        c.fill(F::zero());
-    }
-    F::product(product(a, b, c, false));
+pub(crate) fn matmul<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, c: ArrayViewMut2<F>) {
+    F::product(product(a, b, c, |_| None));
 }
 
 /// `c += a · b`.
 pub(crate) fn matmul_add<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, c: ArrayViewMut2<F>) {
-    F::product(product(a, b, c, true));
+    F::product(product(a, b, c, |c| Some(c.cast_const())));
 }
 
-/// The product of these matrices, to be run while they are lent.
-fn product<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, mut c: ArrayViewMut2<F>, add: bool) -> Product<F> {
+/// `c = a · b`, and `row` added to every row.
+pub(crate) fn matmul_add_row<F: Scalar>(
+    a: ArrayView2<F>,
+    b: ArrayView2<F>,
+    row: ArrayView1<F>,
+    c: ArrayViewMut2<F>,
+) {
+    assert!(row.len() == c.ncols(), "{} columns for a row of {}", c.ncols(), row.len());
+    F::product(product(a, b, c, |_| Some(repeated(row))));
+}
+
+/// `row` as every row of a matrix.
+fn repeated<F: Scalar>(row: ArrayView1<F>) -> Matrix<*const F> {
+    Matrix { start: row.as_ptr(), row: 0, column: row.strides()[0] }
+}
+
+/// `c = base + a · b`, to be computed while these matrices are lent; without a base 0.
+fn product<F: Scalar>(
+    a: ArrayView2<F>,
+    b: ArrayView2<F>,
+    mut c: ArrayViewMut2<F>,
+    base: impl Fn(Matrix<*mut F>) -> Option<Matrix<*const F>>,
+) -> Product<F> {
     let ((m, k), n) = (a.dim(), b.ncols());
     assert!(b.nrows() == k && c.dim() == (m, n), "{m} × {k} times {:?} into {:?}", b.dim(), c.dim());
+    let c = Matrix { row: c.strides()[0], column: c.strides()[1], start: c.as_mut_ptr() };
     Product {
         m,
         n,
         k,
         a: Matrix { start: a.as_ptr(), row: a.strides()[0], column: a.strides()[1] },
         b: Matrix { start: b.as_ptr(), row: b.strides()[0], column: b.strides()[1] },
-        c: Matrix { row: c.strides()[0], column: c.strides()[1], start: c.as_mut_ptr() },
-        add,
+        base: base(c),
+        c,
     }
 }
 
@@ -77,16 +96,6 @@ pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
 /// `dx = slope(x, y) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
 pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope: impl Fn(F, F) -> F) {
     dispatch(map::Slopes { x, y, dy, dx, slope, least: F::least_gradient() });
-}
-
-/// Writes `row` over every row of `y`.
-pub(crate) fn fill_rows<F: Scalar>(row: ArrayView1<F>, mut y: ArrayViewMut2<F>) {
-    match (row.to_slice(), y.as_slice_mut()) {
-        (Some(row), Some(y)) if !row.is_empty() => {
-            y.chunks_exact_mut(row.len()).for_each(|y| y.copy_from_slice(row));
-        }
-        _ => y.assign(&row),
-    }
 }
 
 /// The sum over the rows of `a`.

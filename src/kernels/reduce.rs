@@ -95,9 +95,9 @@ impl Work for LargestF64<'_> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Array2, Axis, s};
+    use ndarray::{Array1, Array2, Axis};
 
-    use crate::kernels::{fill_rows, max_magnitude, sum_rows};
+    use crate::kernels::{max_magnitude, sum_rows};
 
     #[test]
     fn the_largest_magnitude_wherever_it_is() {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_summed_and_filled_in_any_layout() {
+    fn rows_are_summed_in_any_layout() {
         for (rows, columns) in [(0, 3), (1, 1), (5, 31), (7, 32), (9, 100)] {
             let matrix = Array2::from_shape_fn((rows, columns), |(i, j)| ((3 * i + 5 * j) % 11) as f64 - 4.0);
             let expected = matrix.sum_axis(Axis(0));
@@ -130,11 +130,6 @@ mod tests {
             sum.fill(f64::NAN);
             sum_rows(turned.t(), sum.view_mut());
             assert_eq!(sum, expected);
-
-            let mut filled = Array2::from_elem((rows, 2 * columns), f64::NAN);
-            fill_rows(sum.view(), filled.slice_mut(s![.., ..columns]));
-            assert!(filled.slice(s![.., ..columns]).rows().into_iter().all(|row| row == sum));
-            assert!(filled.slice(s![.., columns..]).iter().all(|v| v.is_nan()));
         }
     }
 }

@@ -32,6 +32,11 @@ impl<F> Matrix<*const F> {
 }
 
 impl<F> Matrix<*mut F> {
+    /// The same matrix, to be read.
+    pub fn cast_const(self) -> Matrix<*const F> {
+        Matrix { start: self.start.cast_const(), row: self.row, column: self.column }
+    }
+
     /// The same matrix without its first `i` rows and `j` columns.
     #[inline(always)]
     pub fn from(self, i: usize, j: usize) -> Self {
@@ -62,21 +67,21 @@ fn offset(row: isize, column: isize, i: usize, j: usize) -> isize {
     i as isize * row + j as isize * column
 }
 
-/// `c = a · b`, or `c += a · b` if `add`, for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms; the first
+/// `c = base + a · b`, for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms; without a base 0; the first
 /// `skip` columns of the result are not written. Rows of `b` must be contiguous, and rows or columns of `a`.
 ///
 /// Every entry is summed from its first term to its last, so it does not depend on the tile that it belongs to.
 ///
 /// # Safety
 /// `a` must be readable for `M` rows and `k` columns, `b` for `k` rows and the columns of `N` vectors, and `c` writable
-/// for the entries of the tile.
+/// for the entries of the tile, and `base`, which may be `c`, readable for them.
 #[inline(always)]
 pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
+    base: Option<Matrix<*const F>>,
     c: Matrix<*mut F>,
-    add: bool,
     skip: usize,
 ) {
     // SAFETY: i < M and p < k.
@@ -99,13 +104,17 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
         for (j, &sum) in sums.iter().enumerate() {
             let first = j * V::LANES;
             // SAFETY: i < M and j < N.
-            let to = unsafe { c.at(i, first) };
-            if c.column == 1 && skip == 0 {
-                // SAFETY: the entries of the vector are contiguous in `c`.
-                unsafe { if add { V::load(to).add(sum) } else { sum }.store(to) };
-            } else {
-                // SAFETY: entries 0 to LANES − 1 of this row.
-                unsafe { store_some(sum, to, c.column, add, skip.saturating_sub(first)) };
+            unsafe {
+                let sum = match base {
+                    Some(base) => load::<F, V>(base.at(i, first), base.column).add(sum),
+                    None => sum,
+                };
+                let to = c.at(i, first);
+                if c.column == 1 && skip == 0 {
+                    sum.store(to);
+                } else {
+                    store_some(sum, to, c.column, skip.saturating_sub(first));
+                }
             }
         }
     }
@@ -136,18 +145,44 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     sums
 }
 
+/// The most lanes that a vector has.
+const MOST: usize = 16;
+
+/// Numbers that lie `step` apart.
+#[inline(always)]
+unsafe fn load<F: Scalar, V: Vector<F>>(from: *const F, step: isize) -> V {
+    // SAFETY: the caller vouches for as many numbers.
+    unsafe {
+        match step {
+            1 => V::load(from),
+            0 => V::splat(*from),
+            _ => load_apart(from, step),
+        }
+    }
+}
+
+#[inline(never)]
+unsafe fn load_apart<F: Scalar, V: Vector<F>>(from: *const F, step: isize) -> V {
+    let mut lanes = [F::zero(); MOST];
+    assert!(V::LANES <= MOST);
+    for (j, lane) in lanes[..V::LANES].iter_mut().enumerate() {
+        // SAFETY: the caller vouches for as many numbers.
+        *lane = unsafe { *from.offset(j as isize * step) };
+    }
+    // SAFETY: no vector is longer than `lanes`.
+    unsafe { V::load(lanes.as_ptr()) }
+}
+
 /// Writes the lanes of `sum` from `skip` on, `step` apart.
 #[inline(never)]
-unsafe fn store_some<F: Scalar, V: Vector<F>>(sum: V, to: *mut F, step: isize, add: bool, skip: usize) {
-    const MOST: usize = 16;
+unsafe fn store_some<F: Scalar, V: Vector<F>>(sum: V, to: *mut F, step: isize, skip: usize) {
     let mut lanes = [F::zero(); MOST];
     assert!(V::LANES <= MOST);
     // SAFETY: no vector is longer than `lanes`; the caller vouches for `to`.
     unsafe {
         sum.store(lanes.as_mut_ptr());
         for (j, &lane) in lanes[..V::LANES].iter().enumerate().skip(skip) {
-            let to = to.offset(j as isize * step);
-            *to = if add { *to + lane } else { lane };
+            *to.offset(j as isize * step) = lane;
         }
     }
 }

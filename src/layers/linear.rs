@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::kernels::{fill_rows, matmul, matmul_add, sum_rows};
+use crate::kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 
 /// `y = x Wᵀ + b`, the affine map of `torch.nn.Linear`.
@@ -106,12 +106,11 @@ impl<F: Scalar> Layer<F> for Linear {
         Kind::Linear
     }
 
-    fn forward(&self, params: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
+    fn forward(&self, params: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
         let (weight, bias) = self.split(params);
         // y = x Wᵀ + b
         if self.bias {
-            fill_rows(bias, y.view_mut());
-            matmul_add(x, weight.t(), y);
+            matmul_add_row(x, weight.t(), bias, y);
         } else {
             matmul(x, weight.t(), y);
         }
