@@ -4,10 +4,19 @@
 //! cargo run --release --example save_and_load
 //! ```
 
+#[path = "common/output.rs"]
+mod output;
+
+use std::process::ExitCode;
+
 use geartrain::data::{Csv, Standardize};
 use geartrain::prelude::*;
 
-fn main() -> Result<(), Error> {
+fn main() -> ExitCode {
+    output::exit(run())
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     // 1. Cars, and how far they go on a gallon. The network learns from scaled numbers.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/auto-mpg.csv");
     let cars = Dataset::<f32>::from_csv(path, &Csv::new("mpg").drop_columns(["name"]))?;
@@ -29,16 +38,13 @@ fn main() -> Result<(), Error> {
         .with_y_scale(y_scale)?
         .named(cars.feature_names(), cars.target_names())?;
     model.save("model.safetensors")?;
-    println!("saved model.safetensors: {}", model.feature_names().join(", "));
+    output::print(&format!("saved model.safetensors: {}\n", model.feature_names().join(", ")))?;
 
     // 4. Loading it takes nothing but the file. The predictions are the same, bit by bit.
     let loaded = Predictor::<f32>::load("model.safetensors")?;
     let (before, after) = (model.predict(test.x())?, loaded.predict(test.x())?);
-    println!(
-        "the first test car makes {:.1} mpg, the loaded model says {:.1}",
-        test.y()[[0, 0]],
-        after[[0, 0]]
-    );
+    let (truth, said) = (test.y()[[0, 0]], after[[0, 0]]);
+    output::print(&format!("the first test car makes {truth:.1} mpg, the loaded model says {said:.1}\n"))?;
     assert_eq!(before, after);
 
     // 5. Weights alone go into a network of the same shape, here and in PyTorch
@@ -50,6 +56,6 @@ fn main() -> Result<(), Error> {
     // 6. A file that does not fit changes nothing and says why.
     let wide = Sequential::new().then(Linear::new(7, 64)).then(Tanh).then(Linear::new(64, 1));
     let refused = Network::<f32>::new(wide, 7)?.load_weights("model.safetensors").unwrap_err();
-    println!("into a wider network: {refused}");
+    output::print(&format!("into a wider network: {refused}\n"))?;
     Ok(())
 }

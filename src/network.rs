@@ -262,14 +262,16 @@ impl<F: Scalar> Network<F> {
             return Err(Error::NoForwardPass { call: "fold_statistics" });
         }
         let kept = || self.layout.iter().filter(|(spec, _)| !spec.trainable).map(|(_, range)| range);
-        let before: Vec<F> = kept().flat_map(|range| self.params[range].iter().copied()).collect();
-        self.layer.fold_statistics(&mut self.params, &mut workspace.cache);
+        let Workspace { cache, statistics: before, .. } = workspace;
+        before.clear();
+        kept().for_each(|range| before.extend_from_slice(&self.params[range]));
+        self.layer.fold_statistics(&mut self.params, cache);
         let finite = kept().all(|range| self.params[range].iter().all(|statistic| statistic.is_finite()));
         if finite {
             return Ok(());
         }
         let error = self.layout.check_finite("statistic", &self.params);
-        kept().flatten().zip(before).for_each(|(i, statistic)| self.params[i] = statistic);
+        kept().flatten().zip(before).for_each(|(i, statistic)| self.params[i] = *statistic);
         error
     }
 
@@ -336,6 +338,8 @@ pub struct Workspace<F> {
     pub key: u64,
     /// The gradient of the loss in every parameter, as the last pass left it.
     pub grads: Vec<F>,
+    /// What the running statistics were before the last step's were folded in.
+    statistics: Vec<F>,
     flush: bool,
 }
 
@@ -354,6 +358,7 @@ impl<F: Scalar> Workspace<F> {
             doutput: Buffer::default(),
             key: 0,
             grads: Vec::new(),
+            statistics: Vec::new(),
             flush: true,
         }
     }

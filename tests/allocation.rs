@@ -29,9 +29,13 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Allocations in ten steps after three.
-fn allocations(layers: Sequential<f32>, inputs: usize, rows: usize, sgd: Sgd<f32>) -> usize {
+fn allocations(
+    layers: Sequential<f32>,
+    inputs: usize,
+    rows: usize,
+    mut optimizer: impl Optimizer<f32>,
+) -> usize {
     let mut network = Network::<f32>::new(layers, inputs).unwrap();
-    let mut sgd = sgd;
     let x = Array2::from_shape_fn((rows, inputs), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 5.0 - 1.0);
     let target = Array2::from_shape_fn((rows, 1), |(i, _)| (i % 3) as f32);
     let mut workspace = Workspace::new();
@@ -41,7 +45,8 @@ fn allocations(layers: Sequential<f32>, inputs: usize, rows: usize, sgd: Sgd<f32
             before = ALLOCATIONS.load(Ordering::Relaxed);
         }
         network.gradients(&MeanSquaredError, x.view(), target.view(), &mut workspace, None).unwrap();
-        sgd.step(network.params_mut(), &workspace.grads).unwrap();
+        optimizer.step(network.params_mut(), &workspace.grads).unwrap();
+        network.fold_statistics(&mut workspace).unwrap();
     }
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
@@ -65,9 +70,19 @@ fn a_step_takes_no_memory() {
         let sequential = Sequential::new().then(Linear::new(300, 256)).then(Sigmoid);
         sequential.then(Linear::new(256, 256)).then(ReLU).then(Linear::new(256, 1))
     };
+    let every_kind = || {
+        let linear = |inputs| Sequential::new().then(Linear::new(inputs, 32));
+        linear(3)
+            .then(BatchNorm::new(32))
+            .then(ReLU)
+            .then(linear(32).then(LayerNorm::new(32)))
+            .then(Dropout::new(0.5))
+            .then(Linear::new(32, 1))
+    };
     for threads in [1, 2, 3] {
         with_threads(threads, || {
             assert_eq!(allocations(small(), 3, 32, Sgd::new(0.01)), 0, "small, {threads} threads");
+            assert_eq!(allocations(every_kind(), 3, 32, Adam::new(0.01)), 0, "every kind, {threads} threads");
             let sgd = Sgd::new(1e-4).momentum(0.9).nesterov();
             assert_eq!(allocations(large(), 300, 700, sgd), 0, "large, {threads} threads");
         });

@@ -6,7 +6,7 @@ use ndarray::NdFloat;
 
 use super::dispatch::{Isa, dispatch};
 use super::gemm::{Planned, Product};
-use super::share::{Apart, in_parts};
+use super::share::{Apart, in_parts, pass_in_parts};
 use super::vector::Vector;
 use super::{exp, flush, pack, pool, reduce};
 use crate::Scalar;
@@ -53,16 +53,6 @@ fn run<F: Scalar>(product: Product<F>) {
     }
 }
 
-/// Runs a pass from `x` to `y`, shared by threads.
-fn pass_in_parts<F: Scalar>(x: &[F], y: &mut [F], least: usize, pass: impl Fn(&[F], &mut [F]) + Sync) {
-    let start = Apart(y.as_mut_ptr());
-    in_parts(x.len().min(y.len()), least, |range| {
-        // SAFETY: the parts do not overlap and lie inside `y`, which is lent until all are done.
-        let y = unsafe { std::slice::from_raw_parts_mut(start.get().add(range.start), range.len()) };
-        pass(&x[range], y);
-    });
-}
-
 /// The largest of what `part` finds in parts of `values`, as it orders numbers by their bits.
 fn largest_in_parts<F: Scalar>(values: &[F], part: impl Fn(&[F]) -> F + Sync) -> F {
     if values.len() < 2 * MAGNITUDES_PER_THREAD {
@@ -89,11 +79,11 @@ impl Hot for f32 {
     }
 
     fn sigmoid_of(x: &[f32], y: &mut [f32]) {
-        pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Sigmoid { x, y }));
+        pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |_, x, y| dispatch(exp::Sigmoid { x, y }));
     }
 
     fn tanh_of(x: &[f32], y: &mut [f32]) {
-        pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |x, y| dispatch(exp::Tanh { x, y }));
+        pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |_, x, y| dispatch(exp::Tanh { x, y }));
     }
 
     fn largest_of(values: &[f32]) -> f32 {

@@ -28,8 +28,12 @@ use gemm::Product;
 pub use hot::Hot;
 pub use peak::peak;
 pub use pool::with_threads;
+use share::pass_in_parts;
 use tile::Matrix;
 pub(crate) use update::update;
+
+/// Numbers worth a thread where little is done with each: what one thread wrote is slow to read for another.
+const NUMBERS_PER_THREAD: usize = 4096;
 
 /// `c = a · b`, whatever was in `c`.
 pub(crate) fn matmul<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, c: ArrayViewMut2<F>) {
@@ -79,8 +83,8 @@ fn product<F: Scalar>(
 }
 
 /// `y = f(x)` for every number.
-pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F) {
-    dispatch(map::Map { x, y, f });
+pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F + Sync) {
+    pass_in_parts(x, y, NUMBERS_PER_THREAD, |_, x, y| dispatch(map::Map { x, y, f: &f }));
 }
 
 /// `y = 1 / (1 + e⁻ˣ)` for every number.
@@ -94,8 +98,12 @@ pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
 }
 
 /// `dx = slope(x, y) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
-pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope: impl Fn(F, F) -> F) {
-    dispatch(map::Slopes { x, y, dy, dx, slope, least: F::least_gradient() });
+pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope: impl Fn(F, F) -> F + Sync) {
+    let least = F::least_gradient();
+    pass_in_parts(dy, dx, NUMBERS_PER_THREAD, |range, dy, dx| {
+        let (x, y) = (&x[range.clone()], &y[range]);
+        dispatch(map::Slopes { x, y, dy, dx, slope: &slope, least });
+    });
 }
 
 /// The sum over the rows of `a`.

@@ -94,7 +94,7 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(layer_argument(Layer::<F>::name(self), "momentum", "in [0, 1]", self.momentum));
         }
-        super::check_normalisation(Layer::<F>::name(self), self.features, self.eps, inputs)
+        super::check_normalisation(|| Layer::<F>::name(self), self.features, self.eps, inputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {

@@ -71,7 +71,7 @@ fn times_jacobian<F: Scalar>(
 
 impl<F: Scalar> Layer<F> for LayerNorm {
     fn output_features(&self, inputs: usize) -> Result<usize, Error> {
-        super::check_normalisation(Layer::<F>::name(self), self.features, self.eps, inputs)
+        super::check_normalisation(|| Layer::<F>::name(self), self.features, self.eps, inputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {

@@ -23,16 +23,22 @@ pub use softmax::Softmax;
 use crate::Error;
 use crate::error::{LayerProblem, layer_argument};
 
-/// What `LayerNorm` and `BatchNorm` check alike: sizes and ε. Returns the number of features.
-fn check_normalisation(name: String, features: usize, eps: f64, inputs: usize) -> Result<usize, Error> {
+/// What `LayerNorm` and `BatchNorm` check alike: sizes and ε. Returns the number of features. Every pass asks, so the name
+/// is only made for an error.
+fn check_normalisation(
+    name: impl Fn() -> String,
+    features: usize,
+    eps: f64,
+    inputs: usize,
+) -> Result<usize, Error> {
     if features == 0 {
-        return Err(layer_argument(name, "features", "at least 1", features));
+        return Err(layer_argument(name(), "features", "at least 1", features));
     }
     if !(eps.is_finite() && eps > 0.0) {
-        return Err(layer_argument(name, "eps", "a finite number above 0", eps));
+        return Err(layer_argument(name(), "eps", "a finite number above 0", eps));
     }
     if inputs != features {
-        return Err(Error::layer(name, LayerProblem::Features { expected: features, got: inputs }));
+        return Err(Error::layer(name(), LayerProblem::Features { expected: features, got: inputs }));
     }
     Ok(features)
 }
