@@ -19,7 +19,7 @@ const TERMS: usize = 256;
 const PANEL_BYTES: usize = 128;
 
 /// Bytes of `a` that are packed at a time, for the second-level cache.
-const BLOCK_BYTES: usize = 192 << 10;
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// Columns that go to one thread together: a panel of the widest registers.
 const SPLIT: usize = 32;
@@ -90,8 +90,8 @@ impl<F: Scalar> Product<F> {
     }
 
     /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
-    /// that another process keeps waiting leaves some of its work to the others.
-    pub fn parts(&self) -> usize {
+    /// that another process keeps waiting leaves some of its work to the others; but one where each part packs all of `a`.
+    pub fn parts(&self, plan: Plan) -> usize {
         let operations = 2 * self.m * self.n * self.k;
         let large_enough = operations / OPERATIONS_PER_PART;
         if large_enough < 2 {
@@ -101,7 +101,8 @@ impl<F: Scalar> Product<F> {
             1 => 1,
             threads => {
                 let units = if self.splits_columns() { self.n.div_ceil(SPLIT) } else { self.m.div_ceil(8) };
-                (2 * threads).min(large_enough).min(units)
+                let wanted = if plan.pack_a && self.splits_columns() { threads } else { 2 * threads };
+                wanted.min(large_enough).min(units)
             }
         }
     }

@@ -44,7 +44,7 @@ fn run<F: Scalar>(product: Product<F>) {
     let run = |product: Product<F>| {
         pack::with_scratch(product.scratch(plan), |scratch| dispatch(Planned { product, plan, scratch }));
     };
-    match product.parts() {
+    match product.parts(plan) {
         1 => run(product),
         parts => {
             let whole = Apart(product);
