@@ -84,6 +84,7 @@
 //! field theory of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels.
 
 mod average;
+mod batch;
 mod change;
 mod chart;
 mod decompose;

@@ -1,9 +1,10 @@
 //! What the theory of wide random networks says about one given network.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::batch::{Gradient, Pullback, Vector, normalised};
 use super::measure::norm;
-use super::moments::{moments, products};
+use super::moments::{evaluate_at, moments, products};
 use super::trace::{Step, Trace};
 use crate::{Error, Kind, Network, Scalar};
 
@@ -74,6 +75,8 @@ struct Signal {
     overlap: f64,
     /// Whether entries are normal with mean 0, which an activation's moments need.
     normal: bool,
+    /// All rows together, in a network with BatchNorm.
+    batch: Option<Vector>,
 }
 
 /// How a step changes gradients.
@@ -87,6 +90,8 @@ struct Factor {
     /// `two.0 + two.1 · ρ²`, ρ being the correlation of their gradients.
     one: f64,
     two: (f64, f64),
+    /// What it does to all rows together, in a network with BatchNorm.
+    batch: Option<Pullback>,
 }
 
 /// What is known about the gradient at one place.
@@ -98,6 +103,8 @@ struct Energy {
     correlation: f64,
     /// Variance, between networks, of the logarithm of the total.
     variance: f64,
+    /// The gradients of all rows together, in a network with BatchNorm.
+    batch: Option<Gradient>,
 }
 
 /// Predicts for `network` on the batch `x` what [`measure_with_cotangent`](super::measure_with_cotangent) measures with the gradient `dy`,
@@ -120,8 +127,13 @@ pub fn predict<F: Scalar>(
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
         limits: Vec::new(),
     };
-    theory.up(0, steps.len(), Some(Signal::of(x)));
-    theory.down(0, steps.len(), Some(Energy::of(dy)));
+    let (mut signal, mut energy) = (Signal::of(x), Energy::of(dy));
+    if steps.iter().any(|step| matches!(step.kind, Kind::BatchNorm { .. })) {
+        signal.batch = Some(Vector::Points(x.mapv(F::as_f64)));
+        energy.batch = Some(Gradient::of(&dy.mapv(F::as_f64)));
+    }
+    theory.up(0, steps.len(), Some(signal));
+    theory.down(0, steps.len(), Some(energy));
     Ok(Prediction { layers: theory.layers, limits: theory.limits })
 }
 
@@ -161,8 +173,13 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let inputs = step.x.ncols() as f64;
                 let rows = vec![inputs * weights.square; step.x.nrows()];
                 // |Wᵀv|² is a sum of `inputs` squares of normal numbers
-                self.factors[i] =
-                    Some(Factor { rows, correlation: 1.0, one: 2.0 / inputs, two: (0.0, 2.0 / inputs) });
+                self.factors[i] = Some(Factor {
+                    rows,
+                    correlation: 1.0,
+                    one: 2.0 / inputs,
+                    two: (0.0, 2.0 / inputs),
+                    batch: Some(Pullback::Gain(inputs * weights.square)),
+                });
                 signal.map(|signal| weights.apply(signal, inputs))
             }
             Kind::Elementwise => {
@@ -183,44 +200,77 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
                 let units = step.y.ncols() as f64;
                 let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
+                let points = signal.batch.map(|batch| evaluate_at(step.layer, &batch.points(i as u64)));
+                let (values, slopes) = points.unzip();
                 self.factors[i] = Some(Factor {
                     rows: all.iter().map(|m| m.slope_square).collect(),
                     correlation: pair.slopes / typical.slope_square,
                     one: 3.0 * (typical.slope_kurtosis() - 1.0) / units,
                     two: (shared, 2.0 * shared),
+                    batch: slopes.map(Pullback::Slopes),
                 });
                 let overlap = pair.values;
                 let rows = all.iter().map(|m| (m.square, m.mean)).collect();
-                Some(Signal { rows, overlap, normal: false })
+                let signal = Signal { rows, overlap, normal: false, batch: None };
+                Some(signal.with(values.map(Vector::Points)))
             }
-            Kind::LayerNorm { eps } | Kind::BatchNorm { eps } => {
+            Kind::LayerNorm { eps } => {
                 let signal = signal?;
                 let ones = |name| step.tensor(name, self.params).map(|t| (mean(t, 1), mean(t, 2)));
                 let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
                 let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
-                let by_row = matches!(step.kind, Kind::LayerNorm { .. });
-                let batch_variance = signal.mean_square() - signal.overlap;
-                let variance =
-                    |&(q, mean): &(f64, f64)| eps + if by_row { q - mean * mean } else { batch_variance };
-                let rows = signal.rows.iter().map(|row| gamma / variance(row)).collect();
-                self.factors[i] = Some(Factor {
-                    rows,
-                    // BatchNorm takes off what the gradients of all rows have in common
-                    correlation: if by_row { 1.0 } else { 0.0 },
-                    one: 0.0,
-                    two: (0.0, 0.0),
+                let rows: Vec<f64> =
+                    signal.rows.iter().map(|&(q, mean)| gamma / (eps + q - mean * mean)).collect();
+                let scales: Array1<f64> = rows.iter().map(|row| row.sqrt()).collect();
+                let batch = signal.batch.as_ref().map(|batch| {
+                    let means = batch.means().insert_axis(Axis(1));
+                    let squares = batch.squares() - means.dot(&means.t());
+                    Vector::Normal(squares * &scales * scales.view().insert_axis(Axis(1)) + beta_square)
                 });
-                if !by_row && step.x.nrows() < 128 {
-                    self.limit(
-                        i,
-                        "the theory is for large batches; in smaller ones, as here, gradients grow faster",
-                    );
-                }
                 let mean = signal.mean();
                 let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
-                let overlap = beta_square + if by_row { gamma * correlation } else { 0.0 };
-                let rows = vec![(gamma + beta_square, beta); signal.rows.len()];
-                Some(Signal { rows, overlap, normal: signal.normal })
+                let overlap = beta_square + gamma * correlation;
+                let signal = Signal {
+                    rows: vec![(gamma + beta_square, beta); rows.len()],
+                    overlap,
+                    normal: signal.normal,
+                    batch: None,
+                };
+                self.factors[i] = Some(Factor {
+                    rows,
+                    correlation: 1.0,
+                    one: 0.0,
+                    two: (0.0, 0.0),
+                    batch: Some(Pullback::Rows(scales)),
+                });
+                Some(signal.with(batch))
+            }
+            Kind::BatchNorm { eps } => {
+                let mut signal = signal?;
+                let (mut points, mut scales) = normalised(signal.batch.take()?.points(i as u64), eps);
+                let normal = points.clone();
+                // the points have their γ and β from the layer's features in turn
+                let features = step.x.ncols();
+                for (name, is_gamma) in [("weight", true), ("bias", false)] {
+                    let Some(values) = step.tensor(name, self.params) else { continue };
+                    for (j, mut point) in points.columns_mut().into_iter().enumerate() {
+                        let value = values[j % features].as_f64();
+                        if is_gamma {
+                            point *= value;
+                            scales[j] *= value;
+                        } else {
+                            point += value;
+                        }
+                    }
+                }
+                self.factors[i] = Some(Factor {
+                    rows: vec![1.0; step.x.nrows()],
+                    correlation: 1.0,
+                    one: 0.0,
+                    two: (0.0, 0.0),
+                    batch: Some(Pullback::Normalise(normal, scales)),
+                });
+                Some(signal.with(Some(Vector::Points(points))))
             }
             _ => {
                 self.limit(i, "nothing is known about this layer");
@@ -253,7 +303,14 @@ impl<F: Scalar> Theory<'_, '_, F> {
             .zip(&branch.rows)
             .map(|(&(q, m), &(bq, bm))| (q + scale * scale * bq + 2.0 * scale * m * bm, m + scale * bm));
         let overlap = x.overlap + scale * scale * branch.overlap + 2.0 * scale * x.mean() * branch.mean();
-        Some(Signal { rows: rows.collect(), overlap, normal: x.normal && branch.normal })
+        let batch = x.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| {
+            let means = x.means().insert_axis(Axis(1)).dot(&branch.means().insert_axis(Axis(0)));
+            Vector::Normal(
+                x.squares() + scale * scale * branch.squares() + scale * (&means + &means.t()),
+            )
+        });
+        let normal = x.normal && branch.normal;
+        Some(Signal { rows: rows.collect(), overlap, normal, batch: None }.with(batch))
     }
 
     /// The gradient from step `end` down to `begin`.
@@ -302,7 +359,8 @@ impl Energy {
         let chance = if dy.ncols() > 1 { 1.0 / dy.ncols() as f64 } else { 0.0 };
         let correlation =
             if n > 1.0 { (others / (n * (n - 1.0)) - chance).max(0.0) / (1.0 - chance) } else { 1.0 };
-        Energy { rows: norms.iter().map(|norm| norm * norm).collect(), correlation, variance: 0.0 }
+        let rows = norms.iter().map(|norm| norm * norm).collect();
+        Energy { rows, correlation, variance: 0.0, batch: None }
     }
 
     fn total(&self) -> f64 {
@@ -311,6 +369,7 @@ impl Energy {
 
     fn scaled(mut self, by: f64) -> Self {
         self.rows.iter_mut().for_each(|row| *row *= by);
+        self.batch = self.batch.map(|batch| batch.scaled(by));
         self
     }
 
@@ -326,7 +385,26 @@ impl Energy {
             correlation: self.correlation * factor.correlation.powi(2),
             variance: self.variance + added,
             rows: self.rows.iter().zip(&factor.rows).map(|(row, factor)| row * factor).collect(),
+            batch: None,
         }
+        .with(self.batch.zip(factor.batch.as_ref()).map(|(batch, layer)| batch.below(layer)))
+    }
+
+    /// The same with the gradients of all rows known, from which the other numbers follow.
+    fn with(mut self, batch: Option<Gradient>) -> Self {
+        if let Some(gradient) = &batch {
+            let squares = gradient.squares();
+            self.rows = squares.diag().to_vec();
+            let n = self.rows.len() as f64;
+            let cosine = |(r, s): (usize, usize), v: f64| match self.rows[r] * self.rows[s] {
+                product if r != s && product > 0.0 => v * v / product,
+                _ => 0.0,
+            };
+            let sum: f64 = squares.indexed_iter().map(|(at, &v)| cosine(at, v)).sum();
+            self.correlation = sum / (n * (n - 1.0));
+        }
+        self.batch = batch;
+        self
     }
 
     /// The sum of two gradients of `width` entries that are independent.
@@ -341,11 +419,9 @@ impl Energy {
             + share * share * (branch.variance - self.variance)
             + self.of_total(cross, cross * correlations);
         let rows = self.rows.iter().zip(&branch.rows).map(|(x, branch)| x + branch).collect();
-        Energy {
-            correlation: mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2),
-            variance,
-            rows,
-        }
+        let correlation = mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2);
+        let batch = self.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| x.plus(branch));
+        Energy { correlation, variance, rows, batch: None }.with(batch)
     }
 }
 
@@ -358,7 +434,19 @@ impl Signal {
         let sum = x.mapv(F::as_f64).sum_axis(Axis(0));
         let squares = columns * rows.iter().map(|row| row.0).sum::<f64>();
         let overlap = if n > 1.0 { (sum.dot(&sum) - squares) / (n * (n - 1.0) * columns) } else { 0.0 };
-        Signal { rows, overlap, normal: false }
+        Signal { rows, overlap, normal: false, batch: None }
+    }
+
+    /// The same with all rows known together, from which the other numbers follow.
+    fn with(mut self, batch: Option<Vector>) -> Self {
+        if let Some(vector) = &batch {
+            let squares = vector.squares();
+            let n = squares.nrows() as f64;
+            self.rows = squares.diag().iter().copied().zip(vector.means()).collect();
+            self.overlap = (squares.sum() - squares.diag().sum()) / (n * (n - 1.0));
+        }
+        self.batch = batch;
+        self
     }
 
     fn mean_square(&self) -> f64 {
@@ -411,7 +499,18 @@ impl WeightStatistics {
         let row = |&(q, m): &(f64, f64)| (gain * (q - m * m) + shared(m), self.bias + m * self.sum);
         let m = signal.mean();
         let overlap = gain * (signal.overlap - m * m) + shared(m);
-        Signal { rows: signal.rows.iter().map(row).collect(), overlap, normal: true }
+        let batch = signal.batch.as_ref().map(|batch| Vector::Normal(self.covariance(batch, gain)));
+        Signal { rows: signal.rows.iter().map(row).collect(), overlap, normal: true, batch }
+    }
+
+    /// The same for every pair of rows.
+    fn covariance(&self, h: &Vector, gain: f64) -> Array2<f64> {
+        let m = h.means().insert_axis(Axis(1));
+        let (product, sum) = (m.dot(&m.t()), &m + &m.t());
+        gain * (h.squares() - &product)
+            + self.bias_square
+            + self.bias_sum * sum
+            + self.sum_square * product
     }
 }
 
