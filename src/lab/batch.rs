@@ -11,7 +11,7 @@ use ndarray::{Array1, Array2, Axis, Zip, concatenate};
 use super::measure::normal_batch;
 
 /// Points of an expectation, for batches of up to a quarter as many rows.
-const POINTS: usize = 1024;
+const POINTS: usize = 512;
 
 /// The random vector at one place of the network.
 #[derive(Debug, Clone)]
