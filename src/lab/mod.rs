@@ -92,6 +92,7 @@ mod diagnose;
 mod edge_of_chaos;
 mod experiment;
 pub mod formulas;
+mod heat_map;
 mod jacobian;
 mod json;
 mod mean_field;
@@ -116,6 +117,6 @@ pub use measure::{
 };
 pub use moments::Moments;
 pub use predict::{LayerPrediction, Limit, Prediction, predict};
-pub use recorder::{Recorder, Snapshot};
+pub use recorder::{Recorder, Recording, Snapshot};
 pub use remedies::Remedy;
 pub use report::Report;

@@ -77,6 +77,8 @@ struct Signal {
     normal: bool,
     /// All rows together, in a network with BatchNorm.
     batch: Option<Vector>,
+    /// The variance of one row's `ln q` between networks, and the covariance of two rows'.
+    wandering: (f64, f64),
 }
 
 /// How a step changes gradients.
@@ -90,9 +92,27 @@ struct Factor {
     /// `two.0 + two.1 · ρ²`, ρ being the correlation of their gradients.
     one: f64,
     two: (f64, f64),
+    /// What it makes of the wandering of q.
+    drift: Drift,
     /// What it does to all rows together, in a network with BatchNorm.
     batch: Option<Pullback>,
 }
+
+/// How a step passes on that the `ln q` of a network of finite width wanders about that of the theory, to first order.
+#[derive(Debug, Clone, Copy)]
+struct Drift {
+    /// `∂ ln q' / ∂ ln q`, with q before and q' after the step.
+    growth: f64,
+    /// `∂ ln E φ'² / ∂ ln q`: what it does to the gradient.
+    slope: f64,
+    /// What it adds to the variance of `ln q'`, and to the covariance of two rows.
+    noise: (f64, f64),
+}
+
+/// A step that takes `ln q` as it is.
+const STEADY: Drift = Drift { growth: 1.0, slope: 0.0, noise: (0.0, 0.0) };
+/// A normalisation, after which nothing of it is left.
+const FORGETFUL: Drift = Drift { growth: 0.0, slope: 0.0, noise: (0.0, 0.0) };
 
 /// What is known about the gradient at one place.
 #[derive(Debug, Clone)]
@@ -103,6 +123,10 @@ struct Energy {
     correlation: f64,
     /// Variance, between networks, of the logarithm of the total.
     variance: f64,
+    /// `∂ ln |δ|² / ∂ ln q` here, q reaching the gradient through the slopes of all layers above.
+    sensitivity: f64,
+    /// The variance of one row's `ln |δ|²` that the wandering of q above this place makes, and the covariance of two rows'.
+    wandering: (f64, f64),
     /// The gradients of all rows together, in a network with BatchNorm.
     batch: Option<Gradient>,
 }
@@ -125,6 +149,7 @@ pub fn predict<F: Scalar>(
         params: network.params(),
         factors: vec![None; steps.len()],
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
+        wandering: vec![(0.0, 0.0); steps.len()],
         limits: Vec::new(),
     };
     let (mut signal, mut energy) = (Signal::of(x), Energy::of(dy));
@@ -142,6 +167,8 @@ struct Theory<'t, 'n, F> {
     params: &'t [F],
     factors: Vec<Option<Factor>>,
     layers: Vec<LayerPrediction>,
+    /// The wandering of q at each step's output.
+    wandering: Vec<(f64, f64)>,
     limits: Vec<Limit>,
 }
 
@@ -160,6 +187,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 signal = self.pass(i, signal);
             }
             self.layers[i].q = signal.as_ref().map(Signal::mean_square);
+            self.wandering[i] = signal.as_ref().map_or((0.0, 0.0), |signal| signal.wandering);
             i += 1;
         }
         signal
@@ -172,15 +200,22 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let weights = WeightStatistics::of(step, self.params);
                 let inputs = step.x.ncols() as f64;
                 let rows = vec![inputs * weights.square; step.x.nrows()];
+                let below = signal.as_ref().map_or(0.0, Signal::mean_square);
+                let signal = signal.map(|signal| weights.apply(signal, inputs));
+                let q = signal.as_ref().map_or(0.0, Signal::mean_square);
+                // q' = N Var W q + σb²
+                let growth = if q > 0.0 { inputs * weights.square * below / q } else { 0.0 };
+                let drift = Drift { growth, ..STEADY };
                 // |Wᵀv|² is a sum of `inputs` squares of normal numbers
                 self.factors[i] = Some(Factor {
                     rows,
                     correlation: 1.0,
                     one: 2.0 / inputs,
                     two: (0.0, 2.0 / inputs),
+                    drift,
                     batch: Some(Pullback::Gain(inputs * weights.square)),
                 });
-                signal.map(|signal| weights.apply(signal, inputs))
+                signal.map(|signal| signal.drifts(drift))
             }
             Kind::Elementwise => {
                 let signal = signal?;
@@ -200,6 +235,21 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
                 let units = step.y.ncols() as f64;
                 let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
+                // by differences: activations have no second slope; and a mean of φ² over the units scatters
+                let step_up = moments(step.layer, q * 1.01);
+                let slope = (step_up.slope_square / typical.slope_square).ln() / 1.01_f64.ln();
+                let scatter = |fourth: f64| (fourth / typical.square.powi(2) - 1.0) / units;
+                let growth = typical.growth * q / typical.square;
+                let drift = Drift {
+                    growth: if growth.is_finite() { growth } else { 0.0 },
+                    slope: if slope.is_finite() { slope } else { 0.0 },
+                    noise: if typical.square > 0.0 {
+                        (scatter(typical.fourth), scatter(pair.value_squares))
+                    } else {
+                        (0.0, 0.0)
+                    },
+                };
+                let wandering = signal.wandering;
                 let points = signal.batch.map(|batch| evaluate_at(step.layer, &batch.points(i as u64)));
                 let (values, slopes) = points.unzip();
                 self.factors[i] = Some(Factor {
@@ -207,12 +257,13 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     correlation: pair.slopes / typical.slope_square,
                     one: 3.0 * (typical.slope_kurtosis() - 1.0) / units,
                     two: (shared, 2.0 * shared),
+                    drift,
                     batch: slopes.map(Pullback::Slopes),
                 });
                 let overlap = pair.values;
                 let rows = all.iter().map(|m| (m.square, m.mean)).collect();
-                let signal = Signal { rows, overlap, normal: false, batch: None };
-                Some(signal.with(values.map(Vector::Points)))
+                let signal = Signal { rows, overlap, normal: false, batch: None, wandering };
+                Some(signal.with(values.map(Vector::Points)).drifts(drift))
             }
             Kind::LayerNorm { eps } => {
                 let signal = signal?;
@@ -235,12 +286,14 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     overlap,
                     normal: signal.normal,
                     batch: None,
+                    wandering: (0.0, 0.0),
                 };
                 self.factors[i] = Some(Factor {
                     rows,
                     correlation: 1.0,
                     one: 0.0,
                     two: (0.0, 0.0),
+                    drift: FORGETFUL,
                     batch: Some(Pullback::Rows(scales)),
                 });
                 Some(signal.with(batch))
@@ -268,8 +321,10 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     correlation: 1.0,
                     one: 0.0,
                     two: (0.0, 0.0),
+                    drift: FORGETFUL,
                     batch: Some(Pullback::Normalise(normal, scales)),
                 });
+                signal.wandering = (0.0, 0.0);
                 Some(signal.with(Some(Vector::Points(points))))
             }
             _ => {
@@ -310,7 +365,12 @@ impl<F: Scalar> Theory<'_, '_, F> {
             )
         });
         let normal = x.normal && branch.normal;
-        Some(Signal { rows: rows.collect(), overlap, normal, batch: None }.with(batch))
+        let rows: Vec<_> = rows.collect();
+        // ln (q + s² qb) follows each of the two by its share, as if they wandered independently
+        let share = 1.0 - x.mean_square() / (rows.iter().map(|row| row.0).sum::<f64>() / rows.len() as f64);
+        let sum = |x: f64, branch: f64| (1.0 - share).powi(2) * x + share * share * branch;
+        let wandering = (sum(x.wandering.0, branch.wandering.0), sum(x.wandering.1, branch.wandering.1));
+        Some(Signal { rows, overlap, normal, batch: None, wandering }.with(batch))
     }
 
     /// The gradient from step `end` down to `begin`.
@@ -321,7 +381,11 @@ impl<F: Scalar> Theory<'_, '_, F> {
             if let Some(energy) = &energy {
                 // the mean of the logarithm lies half a variance below the logarithm of the mean
                 self.layers[i].gradient = Some((energy.total() * (-energy.variance / 2.0).exp()).sqrt());
-                self.layers[i].deviation = energy.variance.sqrt() / 2.0;
+                // how q wanders above this layer, and has wandered here
+                let (here, above) = (self.wandering[i], energy.wandering);
+                let a2 = energy.sensitivity.powi(2);
+                let wandering = energy.of_total(above.0 + a2 * here.0, above.1 + a2 * here.1);
+                self.layers[i].deviation = (energy.variance + wandering).sqrt() / 2.0;
             }
             if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 let branch = self.down(body, i, energy.clone().map(|energy| energy.scaled(scale * scale)));
@@ -360,7 +424,7 @@ impl Energy {
         let correlation =
             if n > 1.0 { (others / (n * (n - 1.0)) - chance).max(0.0) / (1.0 - chance) } else { 1.0 };
         let rows = norms.iter().map(|norm| norm * norm).collect();
-        Energy { rows, correlation, variance: 0.0, batch: None }
+        Energy { rows, correlation, variance: 0.0, sensitivity: 0.0, wandering: (0.0, 0.0), batch: None }
     }
 
     fn total(&self) -> f64 {
@@ -381,7 +445,13 @@ impl Energy {
 
     fn times(self, factor: &Factor) -> Self {
         let added = self.of_total(factor.one, factor.two.0 + factor.two.1 * self.correlation);
+        let (a, drift) = (self.sensitivity, factor.drift);
         Energy {
+            sensitivity: drift.slope + drift.growth * a,
+            wandering: (
+                self.wandering.0 + a * a * drift.noise.0,
+                self.wandering.1 + a * a * drift.noise.1,
+            ),
             correlation: self.correlation * factor.correlation.powi(2),
             variance: self.variance + added,
             rows: self.rows.iter().zip(&factor.rows).map(|(row, factor)| row * factor).collect(),
@@ -421,7 +491,10 @@ impl Energy {
         let rows = self.rows.iter().zip(&branch.rows).map(|(x, branch)| x + branch).collect();
         let correlation = mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2);
         let batch = self.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| x.plus(branch));
-        Energy { correlation, variance, rows, batch: None }.with(batch)
+        let sensitivity = mix(self.sensitivity, branch.sensitivity);
+        let wandering =
+            (mix(self.wandering.0, branch.wandering.0), mix(self.wandering.1, branch.wandering.1));
+        Energy { correlation, variance, rows, sensitivity, wandering, batch: None }.with(batch)
     }
 }
 
@@ -434,7 +507,14 @@ impl Signal {
         let sum = x.mapv(F::as_f64).sum_axis(Axis(0));
         let squares = columns * rows.iter().map(|row| row.0).sum::<f64>();
         let overlap = if n > 1.0 { (sum.dot(&sum) - squares) / (n * (n - 1.0) * columns) } else { 0.0 };
-        Signal { rows, overlap, normal: false, batch: None }
+        Signal { rows, overlap, normal: false, batch: None, wandering: (0.0, 0.0) }
+    }
+
+    /// The same when q has wandered in one more step.
+    fn drifts(mut self, drift: Drift) -> Self {
+        let pass = |wandering: f64, noise: f64| drift.growth.powi(2) * wandering + noise;
+        self.wandering = (pass(self.wandering.0, drift.noise.0), pass(self.wandering.1, drift.noise.1));
+        self
     }
 
     /// The same with all rows known together, from which the other numbers follow.
@@ -500,7 +580,8 @@ impl WeightStatistics {
         let m = signal.mean();
         let overlap = gain * (signal.overlap - m * m) + shared(m);
         let batch = signal.batch.as_ref().map(|batch| Vector::Normal(self.covariance(batch, gain)));
-        Signal { rows: signal.rows.iter().map(row).collect(), overlap, normal: true, batch }
+        let rows = signal.rows.iter().map(row).collect();
+        Signal { rows, overlap, normal: true, batch, wandering: signal.wandering }
     }
 
     /// The same for every pair of rows.
