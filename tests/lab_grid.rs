@@ -62,8 +62,8 @@ impl Case {
     }
 
     /// Measured and predicted decades, and the tolerance: 0.05, and two standard errors of a mean over so many networks
-    /// of this width.
-    fn compare(self) -> [f64; 3] {
+    /// of this width; `None` if the theory says that it does not cover the network.
+    fn compare(self) -> Option<[f64; 3]> {
         let network = self.network();
         let (mut measured, mut predicted, mut deviation) = (0.0, 0.0, 0.0);
         for seed in 0..SEEDS {
@@ -71,19 +71,22 @@ impl Case {
             let [x, dy] = [1000, 2000].map(|from| normal_batch(ROWS, self.width, from + seed));
             let measurement = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
             let prediction = lab::predict(&network, x.view(), dy.view()).unwrap();
-            assert!(prediction.limits.is_empty(), "{self:?}: {:?}", prediction.limits);
+            if let [limit, ..] = &prediction.limits[..] {
+                println!("{self:?}: not covered: {limit}");
+                return None;
+            }
             measured += measurement.decades() / SEEDS as f64;
             predicted += prediction.decades(&measurement.stations()).unwrap() / SEEDS as f64;
             deviation = prediction.layers[0].deviation / 10_f64.ln();
         }
-        [measured, predicted, 0.05 + 2.0 * deviation / (SEEDS as f64).sqrt()]
+        Some([measured, predicted, 0.05 + 2.0 * deviation / (SEEDS as f64).sqrt()])
     }
 }
 
 /// The cases in which measured and predicted are too far apart, in words.
 fn failures(cases: impl Iterator<Item = Case>) -> Vec<String> {
     let check = |case: Case| {
-        let [measured, predicted, tolerance] = case.compare();
+        let [measured, predicted, tolerance] = case.compare()?;
         let difference = measured - predicted;
         println!("{case:?}: {measured:.3}, predicted {predicted:.3}, {difference:+.3} of {tolerance:.3}");
         // not `>`, which is false for NaN
@@ -103,7 +106,7 @@ fn a_sample_of_the_grid() {
         case("leaky_relu", 1.0, 0.05, 128),
         case("elu", 1.2, 0.05, 128),
         case("selu", 0.5, 0.3, 128),
-        case("gelu", 2.0, 0.0, 128),
+        case("gelu", 1.2, 0.05, 128),
         case("silu", 2.5, 0.05, 128),
         case("softplus", 0.5, 0.05, 128),
         case("softsign", 2.5, 0.3, 128),
@@ -111,6 +114,14 @@ fn a_sample_of_the_grid() {
         case("tanh", 1.2, 0.05, 512),
     ];
     assert_eq!(failures(cases.into_iter()), [""; 0]);
+}
+
+#[test]
+fn signals_without_a_stable_size_are_said_to_be_outside_of_the_theory() {
+    // GELU at σw² = 2: q shrinks, the faster the smaller it is, so that rows which begin alike part
+    assert_eq!(Case { activation: "gelu", w2: 2.0, b2: 0.0, width: 128 }.compare(), None);
+    // not so at the other activations' fixed points
+    assert!(Case { activation: "softsign", w2: 2.0, b2: 0.05, width: 128 }.compare().is_some());
 }
 
 #[test]
@@ -162,11 +173,9 @@ fn batch_norm(
 
 #[test]
 fn a_sample_of_the_grid_of_batch_norm() {
-    for [measured, predicted, tolerance] in [
-        batch_norm(Sigmoid, 128, 64, 10),
-        batch_norm(ReLU, 128, 16, 128),
-        batch_norm(Sigmoid, 64, 64, 64),
-    ] {
+    for [measured, predicted, tolerance] in
+        [batch_norm(Sigmoid, 128, 64, 10), batch_norm(ReLU, 128, 16, 128), batch_norm(Sigmoid, 64, 64, 64)]
+    {
         assert!((measured - predicted).abs() < tolerance, "{measured}, {predicted} ± {tolerance}");
     }
 }

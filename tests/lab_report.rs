@@ -55,7 +55,11 @@ fn the_page_is_self_contained() {
         html.matches("http://www.w3.org/2000/svg").count(),
         "nothing is loaded"
     );
-    assert_eq!(html.matches("<svg").count(), 5, "gradients, training, phase diagram, signals, weight gradients");
+    assert_eq!(
+        html.matches("<svg").count(),
+        5,
+        "gradients, training, phase diagram, signals, weight gradients"
+    );
     let svg = report.gradients_svg();
     // six stations and a legend entry per network, each with its shape
     assert_eq!(svg.matches("<circle class=\"f0\"").count(), 7);

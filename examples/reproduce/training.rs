@@ -53,14 +53,22 @@ type Build<'a> = &'a (dyn Fn(u64) -> Result<Network<f32>, geartrain::Error> + Sy
 /// The final training loss of the best learning rate, over the seeds, each on a thread of its own.
 fn train(build: Build, steps: usize, rates: &[f64]) -> Result<(f64, f64), Failure> {
     let losses = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..SEEDS).map(|seed| scope.spawn(move || best(build, seed, steps, rates))).collect();
-        runs.into_iter().map(|run| run.join().expect("training does not panic")).collect::<Result<Vec<_>, _>>()
+        let runs: Vec<_> =
+            (0..SEEDS).map(|seed| scope.spawn(move || best(build, seed, steps, rates))).collect();
+        runs.into_iter()
+            .map(|run| run.join().expect("training does not panic"))
+            .collect::<Result<Vec<_>, _>>()
     });
     Ok(mean(&losses.map_err(|error| error.to_string())?))
 }
 
 /// The final training loss of the best learning rate. A rate at which training diverges is no result.
-fn best(build: Build, seed: u64, steps: usize, rates: &[f64]) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+fn best(
+    build: Build,
+    seed: u64,
+    steps: usize,
+    rates: &[f64],
+) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
     let data = data(seed)?;
     let mut best = f64::INFINITY;
     for &rate in rates {
@@ -163,7 +171,8 @@ pub fn cures() -> Rows {
 pub fn degradation() -> Rows {
     let he = Init::he_normal();
     let rates = [0.001, 0.005, 0.02];
-    let plain = |depth: i32| train(&|seed| deep(depth as usize, he, &|net| net.then(ReLU), seed), 500, &rates);
+    let plain =
+        |depth: i32| train(&|seed| deep(depth as usize, he, &|net| net.then(ReLU), seed), 500, &rates);
     let residual = |depth: i32| {
         let build = |seed| -> Result<_, geartrain::Error> {
             let linear =

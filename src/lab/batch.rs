@@ -93,7 +93,8 @@ fn solve(l: &Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
 /// BatchNorm at drawn points: `x̂`, and 1 / √(variance + ε) of each point.
 pub(super) fn normalised(mut points: Array2<f64>, eps: f64) -> (Array2<f64>, Array1<f64>) {
     points -= &points.mean_axis(Axis(0)).expect("there are rows");
-    let scales = points.map_axis(Axis(0), |point| 1.0 / (point.dot(&point) / point.len() as f64 + eps).sqrt());
+    let scales =
+        points.map_axis(Axis(0), |point| 1.0 / (point.dot(&point) / point.len() as f64 + eps).sqrt());
     points *= &scales;
     (points, scales)
 }
@@ -149,9 +150,7 @@ impl Gradient {
         let alone = |covariance| Gradient { covariance, slopes: None };
         match layer {
             Pullback::Gain(gain) => alone(self.squares() * *gain),
-            Pullback::Rows(factors) => {
-                alone(self.squares() * factors * factors.view().insert_axis(Axis(1)))
-            }
+            Pullback::Rows(factors) => alone(self.squares() * factors * factors.view().insert_axis(Axis(1))),
             Pullback::Slopes(new) => {
                 let both = self.slopes.as_ref().filter(|old| old.dim() == new.dim());
                 match both {

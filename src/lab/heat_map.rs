@@ -52,11 +52,8 @@ pub(super) fn heat_map(recording: &Recording, range: Option<(f64, f64)>, with_st
             escape(text)
         );
     };
-    let _ = write!(
-        svg,
-        "<text class=\"ink\" x=\"{LEFT}\" y=\"26\" font-size=\"17\">{}</text>",
-        escape(&title)
-    );
+    let _ =
+        write!(svg, "<text class=\"ink\" x=\"{LEFT}\" y=\"26\" font-size=\"17\">{}</text>", escape(&title));
     let columns: Vec<_> = recording.snapshots.iter().map(|snapshot| logs(&snapshot.measurement)).collect();
     let stations = columns.iter().map(Vec::len).max().unwrap_or(0).max(1);
     let cell = ((RIGHT - LEFT) / columns.len().max(1) as f64, (BOTTOM - TOP) / stations as f64);
@@ -75,10 +72,7 @@ pub(super) fn heat_map(recording: &Recording, range: Option<(f64, f64)>, with_st
             );
         }
     }
-    let _ = write!(
-        svg,
-        "<path class=\"axis\" fill=\"none\" d=\"M{LEFT} {TOP}H{RIGHT}V{BOTTOM}H{LEFT}Z\"/>"
-    );
+    let _ = write!(svg, "<path class=\"axis\" fill=\"none\" d=\"M{LEFT} {TOP}H{RIGHT}V{BOTTOM}H{LEFT}Z\"/>");
     // at most eight steps, and ten layers, have a label
     for i in (0..columns.len()).step_by(columns.len().div_ceil(8).max(1)) {
         let step = recording.snapshots[i].step.to_string();

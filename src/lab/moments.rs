@@ -91,7 +91,10 @@ pub(super) fn evaluate<F: Scalar>(activation: &dyn Layer<F>, z: ArrayView2<F>) -
 }
 
 /// The same in `f64`, for points that are.
-pub(super) fn evaluate_at<F: Scalar>(activation: &dyn Layer<F>, z: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+pub(super) fn evaluate_at<F: Scalar>(
+    activation: &dyn Layer<F>,
+    z: &Array2<f64>,
+) -> (Array2<f64>, Array2<f64>) {
     let (values, slopes) = evaluate(activation, z.mapv(F::of).view());
     (values.mapv(F::as_f64), slopes.mapv(F::as_f64))
 }

@@ -109,6 +109,9 @@ struct Drift {
     noise: (f64, f64),
 }
 
+/// The largest variance of one row's `ln |δ|²` by the wandering of q to which first order reaches.
+const MOST_WANDERING: f64 = 1.0;
+
 /// A step that takes `ln q` as it is.
 const STEADY: Drift = Drift { growth: 1.0, slope: 0.0, noise: (0.0, 0.0) };
 /// A normalisation, after which nothing of it is left.
@@ -360,9 +363,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
         let overlap = x.overlap + scale * scale * branch.overlap + 2.0 * scale * x.mean() * branch.mean();
         let batch = x.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| {
             let means = x.means().insert_axis(Axis(1)).dot(&branch.means().insert_axis(Axis(0)));
-            Vector::Normal(
-                x.squares() + scale * scale * branch.squares() + scale * (&means + &means.t()),
-            )
+            Vector::Normal(x.squares() + scale * scale * branch.squares() + scale * (&means + &means.t()))
         });
         let normal = x.normal && branch.normal;
         let rows: Vec<_> = rows.collect();
@@ -376,6 +377,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
     /// The gradient from step `end` down to `begin`.
     fn down(&mut self, begin: usize, mut end: usize, mut energy: Option<Energy>) -> Option<Energy> {
         while end > begin {
+            let mut unsteady = false;
             let i = end - 1;
             let above = energy.as_ref().map(Energy::total);
             if let Some(energy) = &energy {
@@ -384,7 +386,11 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 // how q wanders above this layer, and has wandered here
                 let (here, above) = (self.wandering[i], energy.wandering);
                 let a2 = energy.sensitivity.powi(2);
-                let wandering = energy.of_total(above.0 + a2 * here.0, above.1 + a2 * here.1);
+                let one_row = above.0 + a2 * here.0;
+                let wandering = energy.of_total(one_row, above.1 + a2 * here.1);
+                if one_row > MOST_WANDERING {
+                    unsteady = true;
+                }
                 self.layers[i].deviation = (energy.variance + wandering).sqrt() / 2.0;
             }
             if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
@@ -395,6 +401,10 @@ impl<F: Scalar> Theory<'_, '_, F> {
             } else {
                 energy = energy.zip(self.factors[i].as_ref()).map(|(energy, factor)| energy.times(factor));
                 end = i;
+            }
+            if unsteady {
+                self.limit(i, "a small change of q grows from layer to layer, so that in networks of this width the rows \
+                     wander far apart; the prediction is for infinite width");
             }
             let below = energy.as_ref().map(Energy::total);
             self.layers[i].energy = below.zip(above).map(|(below, above)| below / above);
@@ -448,10 +458,7 @@ impl Energy {
         let (a, drift) = (self.sensitivity, factor.drift);
         Energy {
             sensitivity: drift.slope + drift.growth * a,
-            wandering: (
-                self.wandering.0 + a * a * drift.noise.0,
-                self.wandering.1 + a * a * drift.noise.1,
-            ),
+            wandering: (self.wandering.0 + a * a * drift.noise.0, self.wandering.1 + a * a * drift.noise.1),
             correlation: self.correlation * factor.correlation.powi(2),
             variance: self.variance + added,
             rows: self.rows.iter().zip(&factor.rows).map(|(row, factor)| row * factor).collect(),
@@ -588,10 +595,7 @@ impl WeightStatistics {
     fn covariance(&self, h: &Vector, gain: f64) -> Array2<f64> {
         let m = h.means().insert_axis(Axis(1));
         let (product, sum) = (m.dot(&m.t()), &m + &m.t());
-        gain * (h.squares() - &product)
-            + self.bias_square
-            + self.bias_sum * sum
-            + self.sum_square * product
+        gain * (h.squares() - &product) + self.bias_square + self.bias_sum * sum + self.sum_square * product
     }
 }
 

@@ -45,12 +45,7 @@ pub struct Snapshot {
 impl<'a, F: Scalar> Recorder<'a, F> {
     /// Measures after every `every` steps (0 is taken as 1) on the batch `x`, `(rows, inputs)`, with the gradient of `loss`
     /// against `target`. Wrong shapes show when it measures: `fit` then ends with [`Error::Callback`].
-    pub fn new(
-        every: u64,
-        loss: &'a dyn Loss<F>,
-        x: ArrayView2<'a, F>,
-        target: ArrayView2<'a, F>,
-    ) -> Self {
+    pub fn new(every: u64, loss: &'a dyn Loss<F>, x: ArrayView2<'a, F>, target: ArrayView2<'a, F>) -> Self {
         Recorder { every: every.max(1), loss, x, target, snapshots: Vec::new() }
     }
 
@@ -112,6 +107,7 @@ impl Recording {
 
 /// `log₁₀ |δ|` of each station; `None` where no gradient arrives.
 pub(super) fn logs(measurement: &Measurement) -> Vec<Option<f64>> {
-    let log = |station: usize| Some(measurement.layers[station].gradient.log10()).filter(|log| log.is_finite());
+    let log =
+        |station: usize| Some(measurement.layers[station].gradient.log10()).filter(|log| log.is_finite());
     measurement.stations().into_iter().map(log).collect()
 }

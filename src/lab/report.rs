@@ -143,9 +143,8 @@ impl Report {
             let dot = (phase.sigma_w, phase.sigma_b, 0.0);
             // dots that would hide each other are one dot with both names
             let near = |from: f64, to: f64, reach: f64| (from - to).abs() < 0.015 * reach;
-            let hidden = |s: &&mut Series| {
-                near(s.points[0].0, dot.0, reach_w) && near(s.points[0].1, dot.1, reach_b)
-            };
+            let hidden =
+                |s: &&mut Series| near(s.points[0].0, dot.0, reach_w) && near(s.points[0].1, dot.1, reach_b);
             match series.iter_mut().find(hidden) {
                 Some(other) => other.name += &format!(", {}", experiment.name),
                 None => series.push(Series {
