@@ -10,8 +10,8 @@ use crate::{Error, Loss, Network, Scalar};
 /// Measures a network every few steps while it trains, always on the same batch: a [`Callback`] for
 /// [`Training::callback`](crate::Training::callback).
 ///
-/// A measurement costs about two training steps on its batch (`cargo bench --bench recorder`), so one of 64 rows every 100
-/// steps adds less than 2 %.
+/// Choose a small batch: with ten layers of 64 units trained on batches of 64 rows, measuring 16 rows every 100 steps adds
+/// 0.6 % to the time in `f32` and 2.4 % in `f64`, measuring 64 rows 5 % (`cargo bench --bench recorder`).
 ///
 /// ```
 /// use geartrain::{data::toy, lab::Recorder, prelude::*};
