@@ -1,6 +1,6 @@
 //! A healthy network, a vanishing one, an exploding one and a dead one are told apart, on a user's data.
 
-use geartrain::data::toy;
+use geartrain::data::{Csv, Dataset, Standardize, toy};
 use geartrain::lab::{self, Diagnosis, Finding};
 use geartrain::layers::BatchNorm;
 use geartrain::loss::MeanSquaredError;
@@ -121,4 +121,36 @@ fn the_parts_of_a_ratio_add_up() {
     }
     let sum: f64 = parts.iter().map(|part| part.log_ratio()).sum();
     assert!((sum / 10_f64.ln() - measured.decades()).abs() < 1e-12);
+}
+
+#[test]
+fn four_fates_on_a_table_of_cars() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/auto-mpg.csv");
+    let data = Dataset::<f64>::from_csv(path, &Csv::new("mpg").drop_columns(["name"])).unwrap();
+    let standard = |a| Standardize::fit(a).and_then(|s| s.transform(a)).unwrap();
+    let (x, y) = (standard(data.x()), standard(data.y()));
+    let build = |weight: Init, bias: f64, sigmoid: bool| {
+        let linear = |n| Linear::new(n, 48).init(weight).bias_init(Init::constant(bias));
+        let block = |net: Sequential<f64>, i| {
+            let net = net.then(linear(if i == 0 { x.ncols() } else { 48 }));
+            if sigmoid { net.then(Sigmoid) } else { net.then(ReLU) }
+        };
+        let layers = (0..12).fold(Sequential::new(), block).then(Linear::new(48, 1));
+        Network::new(layers, x.ncols()).unwrap().with_seed(1)
+    };
+    let diagnose = |network: &Network<f64>| {
+        let output = network.predict(x.view()).unwrap();
+        lab::diagnose(network, x.view(), ((output - &y) * (2.0 / y.len() as f64)).view()).unwrap()
+    };
+    let healthy = diagnose(&build(Init::he_normal(), 0.0, false));
+    assert_eq!(healthy.findings, [], "{healthy}");
+    let vanishing = diagnose(&build(Init::xavier_normal(), 0.0, true));
+    assert!(matches!(vanishing.findings[..], [Finding::Vanishing(_)]), "{vanishing}");
+    let exploding = diagnose(&build(Init::he_normal().gain(2.0), 0.0, false));
+    assert!(matches!(exploding.findings[..], [Finding::Exploding(_)]), "{exploding}");
+    let dead = diagnose(&build(Init::he_normal(), -3.0, false));
+    assert!(matches!(dead.findings[..], [Finding::DeadUnits { .. }]), "{dead}");
+    for sick in [vanishing, exploding, dead] {
+        assert!(sick.remedies[0].helps, "{sick}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The report: complete, well-formed, and with the numbers that were measured.
 
-use geartrain::lab::{Experiment, Recorder, Report, normal_batch};
+use geartrain::data::toy;
+use geartrain::lab::{Experiment, Recorder, Recording, Report, normal_batch};
 use geartrain::layers::{BatchNorm, Elementwise};
 use geartrain::prelude::*;
 
@@ -15,7 +16,7 @@ fn report() -> Report {
     let experiment = |name, network| Experiment::at_initialisation(name, &network, x.view(), 3).unwrap();
     let experiments =
         vec![experiment("sigmoid \"s\" <b>", network(Sigmoid)), experiment("tanh", network(Tanh))];
-    Report { title: "Two & more".into(), experiments }
+    Report { title: "Two & more".into(), experiments, recordings: vec![recording()] }
 }
 
 #[test]
@@ -54,7 +55,11 @@ fn the_page_is_self_contained() {
         html.matches("http://www.w3.org/2000/svg").count(),
         "nothing is loaded"
     );
-    assert_eq!(html.matches("<svg").count(), 4, "gradients, phase diagram, signals, weight gradients");
+    assert_eq!(
+        html.matches("<svg").count(),
+        5,
+        "gradients, training, phase diagram, signals, weight gradients"
+    );
     let svg = report.gradients_svg();
     // six stations and a legend entry per network, each with its shape
     assert_eq!(svg.matches("<circle class=\"f0\"").count(), 7);
@@ -74,17 +79,54 @@ fn f32_networks_are_measured_and_predicted_too() {
     assert!((decades - experiment.predicted_decades().unwrap()).abs() < 0.15 && decades < -6.0, "{decades}");
 }
 
+/// Six layers with BatchNorm, measured before training and after steps 4, 8 and 12.
+fn recording() -> Recording {
+    let block = |net: Sequential<f64>, i| {
+        net.then(Linear::new(if i == 0 { 10 } else { 8 }, 8)).then(BatchNorm::new(8)).then(ReLU)
+    };
+    let layers = (0..6).fold(Sequential::new(), block).then(Linear::new(8, 1));
+    let mut network = Network::<f64>::new(layers, 10).unwrap();
+    let (data, batch) = (toy::friedman1(64, 1.0, 1).unwrap(), toy::friedman1(16, 1.0, 2).unwrap());
+    let mut recorder = Recorder::new(4, &MeanSquaredError, batch.x(), batch.y());
+    recorder.record(0, &network).unwrap();
+    Training::new(MeanSquaredError, Sgd::new(0.01))
+        .epochs(7)
+        .batch_size(32)
+        .quiet()
+        .callback(&mut recorder)
+        .fit(&mut network, &data)
+        .unwrap();
+    recorder.into_recording("small & normalised")
+}
+
 #[test]
-fn a_recorder_measures_when_it_is_time() {
-    let block =
-        Sequential::new().then(Linear::new(4, 8)).then(BatchNorm::new(8)).then(ReLU).then(Linear::new(8, 1));
-    let network = Network::<f64>::new(block, 4).unwrap();
-    let (x, y) = (normal_batch(10, 4, 1), normal_batch(10, 1, 2));
-    let mut recorder = Recorder::new(4);
-    for step in 0..10 {
-        recorder.record(step, &network, &MeanSquaredError, x.view(), y.view()).unwrap();
-    }
-    assert_eq!(recorder.snapshots().iter().map(|s| s.step).collect::<Vec<_>>(), [0, 4, 8]);
-    assert_eq!(recorder.snapshots()[2].measurement, recorder.snapshots()[0].measurement);
-    assert!(recorder.snapshots()[0].measurement.loss.is_some());
+fn a_recorder_measures_while_fit_trains() {
+    let recording = recording();
+    assert_eq!(recording.snapshots.iter().map(|s| s.step).collect::<Vec<_>>(), [0, 4, 8, 12]);
+    let losses: Vec<f64> = recording.snapshots.iter().map(|s| s.measurement.loss.unwrap()).collect();
+    assert!(losses[3] < losses[0], "{losses:?}");
+    let svg = recording.svg();
+    assert!(svg.contains("small &amp; normalised: |δ| by layer while it trains"));
+    assert!(!svg.contains("NaN") && !svg.contains("inf"));
+    // four columns of six layers, the legend's 64 slices and the ground
+    assert_eq!(svg.matches("<rect").count(), 4 * 6 + 64 + 1);
+}
+
+#[test]
+fn recording_does_not_change_training_and_wrong_shapes_end_it() {
+    let fit = |recorder: Option<&mut Recorder<f64>>| {
+        let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
+        let layers = Sequential::new().then(Linear::new(1, 6)).then(BatchNorm::new(6)).then(Tanh);
+        let mut network = Network::new(layers.then(Linear::new(6, 1)), 1).unwrap();
+        let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(3).quiet();
+        if let Some(recorder) = recorder {
+            training = training.callback(recorder);
+        }
+        training.fit(&mut network, &data).map(|_| network.params().to_vec())
+    };
+    let (x, y, wrong) = (normal_batch(10, 1, 1), normal_batch(10, 1, 2), normal_batch(9, 1, 3));
+    let mut recorder = Recorder::new(1, &MeanSquaredError, x.view(), y.view());
+    assert_eq!(fit(Some(&mut recorder)).unwrap(), fit(None).unwrap());
+    let error = fit(Some(&mut Recorder::new(2, &MeanSquaredError, x.view(), wrong.view()))).unwrap_err();
+    assert!(matches!(error, geartrain::Error::Callback { step: 2, .. }), "{error}");
 }

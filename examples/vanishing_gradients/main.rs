@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use geartrain::data::{Csv, Dataset, Standardize, toy};
-use geartrain::lab::{self, Experiment, Report};
+use geartrain::lab::{Experiment, Recorder, Recording, Report};
 use geartrain::prelude::*;
 use ndarray::s;
 
@@ -118,11 +118,12 @@ fn run() -> Result<(), Box<dyn Error>> {
         let network = build(name, sizes, weights(&options))?;
         experiments.push(Experiment::at_initialisation(name, &network, x, options.seeds)?);
         if let Some(steps) = options.train {
-            trained.push((name, train(&network, &data, steps, &options.rates)?));
+            trained.push(train(name, &network, &data, steps, &options.rates)?);
         }
     }
     let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
-    let report = Report { title, experiments };
+    let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
+    let report = Report { title, experiments, recordings };
     write(&report, &options.out)?;
     if options.json {
         output::print(&format!("{}\n", report.json()))?;
@@ -135,8 +136,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     if let Some(steps) = options.train {
         writeln!(text, "After {steps} steps (loss 1: no better than the mean of the targets)")?;
         writeln!(text, "{:24} {:>22} {:>12} {:>14}", "network", "|dL/dz₁| before", "loss", "learning rate")?;
-        for (name, Trained { gradient, loss, rate }) in trained {
-            writeln!(text, "{name:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}")?;
+        for Trained { recording, loss, rate } in trained {
+            let before = &recording.snapshots[0].measurement;
+            let gradient = before.layers[0].gradient;
+            writeln!(text, "{:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}", recording.name)?;
         }
     }
     writeln!(text, "The report is in {}", options.out.display())?;
@@ -173,34 +176,41 @@ fn weights(options: &Options) -> Weights {
 }
 
 struct Trained {
-    /// Length of the gradient of the loss at the first layer's output, before training.
-    gradient: f64,
+    /// From before training to its end.
+    recording: Recording,
     loss: f64,
     rate: f64,
 }
 
 /// Trains with each learning rate and keeps the best result. A rate at which training diverges is no result.
 fn train(
+    name: &str,
     network: &Network<f64>,
     data: &Dataset<f64>,
     steps: usize,
     rates: &[f64],
 ) -> Result<Trained, Box<dyn Error>> {
-    let before = lab::measure(network, &MeanSquaredError, data.x(), data.y())?;
-    let mut best = Trained { gradient: before.layers[0].gradient, loss: f64::INFINITY, rate: f64::NAN };
+    let rows = s![..data.rows().min(64), ..];
+    let (x, y) = (data.x().slice_move(rows), data.y().slice_move(rows));
+    // fifty columns of the picture of gradients
+    let mut before = Recorder::new(steps.div_ceil(50) as u64, &MeanSquaredError, x, y);
+    before.record(0, network)?;
+    let mut best =
+        Trained { recording: before.clone().into_recording(name), loss: f64::INFINITY, rate: f64::NAN };
     let per_epoch = data.rows().div_ceil(64);
     for &rate in rates {
-        let mut network = network.clone();
+        let (mut network, mut recorder) = (network.clone(), before.clone());
         let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
             .epochs(steps.div_ceil(per_epoch))
             .batch_size(64)
             .quiet()
+            .callback(&mut recorder)
             .fit(&mut network, data);
         match fitted {
             Ok(history) => {
                 let loss = history.train_losses().last().copied().unwrap_or(f64::INFINITY);
                 if loss < best.loss {
-                    best = Trained { loss, rate, ..best };
+                    best = Trained { recording: recorder.into_recording(name), loss, rate };
                 }
             }
             Err(geartrain::Error::Diverged { .. }) => {}

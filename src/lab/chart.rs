@@ -34,6 +34,14 @@ pub(super) struct Series {
     pub points: Vec<(f64, f64, f64)>,
     /// x, y, and half the width of the band.
     pub line: Vec<(f64, f64, f64)>,
+    /// Whether the line is drawn with dashes.
+    pub dashed: bool,
+}
+
+impl Series {
+    fn dashes(&self) -> &'static str {
+        if self.dashed { " stroke-dasharray=\"7 5\"" } else { "" }
+    }
 }
 
 /// The style sheet that all charts of a page share.
@@ -88,7 +96,8 @@ impl Chart {
                 let (end, class) = (left + 26.0, classes(i));
                 let _ = write!(
                     svg,
-                    "<path class=\"l{class}\" stroke-width=\"2\" d=\"M{left:.1} {top:.1}H{end:.1}\"/>"
+                    "<path class=\"l{class}\" stroke-width=\"2\"{} d=\"M{left:.1} {top:.1}H{end:.1}\"/>",
+                    series.dashes()
                 );
             }
             if !series.points.is_empty() {
@@ -165,7 +174,8 @@ fn draw(svg: &mut String, series: &Series, class: usize, shape: usize, x: &Axis,
     }
     if !line.is_empty() {
         let path: Vec<String> = line.iter().map(|p| place((p.0, p.1))).collect();
-        let _ = write!(svg, "<path class=\"l{class}\" stroke-width=\"2\" d=\"M{}\"/>", path.join("L"));
+        let (dashes, path) = (series.dashes(), path.join("L"));
+        let _ = write!(svg, "<path class=\"l{class}\" stroke-width=\"2\"{dashes} d=\"M{path}\"/>");
     }
     for &(px, py, error) in series.points.iter().filter(|p| p.1.is_finite()) {
         if error > 0.0 {
@@ -198,7 +208,7 @@ fn path(class: usize, x: f64, y: f64, outline: &str) -> String {
 }
 
 /// The map from values to places along one axis.
-struct Axis {
+pub(super) struct Axis {
     low: f64,
     high: f64,
     from: f64,
@@ -212,15 +222,20 @@ impl Axis {
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
         // a range of nothing, and markers on the frame, are both unreadable
         let margin = (0.04 * (high - low)).max(if high > low { 0.0 } else { 0.5 });
-        Axis { low: low - margin, high: high + margin, from, to }
+        Axis::exactly(low - margin, high + margin, from, to)
     }
 
-    fn at(&self, value: f64) -> f64 {
+    /// From `low` to `high`, without a margin.
+    pub fn exactly(low: f64, high: f64, from: f64, to: f64) -> Self {
+        Axis { low, high, from, to }
+    }
+
+    pub fn at(&self, value: f64) -> f64 {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// Multiples of 1, 2 or 5 times a power of ten, five to ten of them.
-    fn ticks(&self) -> Vec<f64> {
+    pub fn ticks(&self) -> Vec<f64> {
         let rough = (self.high - self.low) / 8.0;
         let power = 10_f64.powf(rough.log10().floor());
         let step =

@@ -245,8 +245,13 @@ impl LayerMeasurement {
     }
 }
 
-/// The root of the sum of squares. Scaled by the largest, so that squares of 1e-200 do not vanish.
+/// The root of the sum of squares; where it is very small or very large, scaled by the largest, so that squares of 1e-200
+/// do not vanish.
 pub(super) fn norm<'f, F: Scalar>(values: impl Iterator<Item = &'f F> + Clone) -> f64 {
+    let squares = values.clone().map(|v| v.as_f64() * v.as_f64()).sum::<f64>();
+    if (1e-250..1e250).contains(&squares) {
+        return squares.sqrt();
+    }
     let largest = values.clone().fold(0.0, |max: f64, v| max.max(v.as_f64().abs()));
     if largest == 0.0 || !largest.is_finite() {
         return largest;

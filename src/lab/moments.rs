@@ -91,7 +91,10 @@ pub(super) fn evaluate<F: Scalar>(activation: &dyn Layer<F>, z: ArrayView2<F>) -
 }
 
 /// The same in `f64`, for points that are.
-fn evaluate_at<F: Scalar>(activation: &dyn Layer<F>, z: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+pub(super) fn evaluate_at<F: Scalar>(
+    activation: &dyn Layer<F>,
+    z: &Array2<f64>,
+) -> (Array2<f64>, Array2<f64>) {
     let (values, slopes) = evaluate(activation, z.mapv(F::of).view());
     (values.mapv(F::as_f64), slopes.mapv(F::as_f64))
 }
@@ -101,6 +104,8 @@ fn evaluate_at<F: Scalar>(activation: &dyn Layer<F>, z: &Array2<f64>) -> (Array2
 pub(super) struct Products {
     /// `E φ(u) φ(v)`.
     pub values: f64,
+    /// `E φ(u)² φ(v)²`.
+    pub value_squares: f64,
     /// `E φ'(u) φ'(v)`.
     pub slopes: f64,
     /// `E φ'(u)² φ'(v)²`.
@@ -126,18 +131,20 @@ pub(super) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> 
     let columns = points.len() / outer.len();
     let points = Array2::from_shape_vec((outer.len(), columns), points).expect("one row per outer point");
     let ((u, du), (v, dv)) = (evaluate_at(activation, &x), evaluate_at(activation, &points));
-    let mut sum = Products { values: 0.0, slopes: 0.0, slope_squares: 0.0 };
+    let mut sum = Products { values: 0.0, value_squares: 0.0, slopes: 0.0, slope_squares: 0.0 };
     for (i, &(_, weight)) in outer.iter().enumerate() {
-        let mut inner = [0.0; 3];
+        let mut inner = [0.0; 4];
         for (j, w) in weights[i * columns..(i + 1) * columns].iter().enumerate() {
             let (value, slope) = (v[[i, j]], dv[[i, j]]);
             inner[0] += w * value;
             inner[1] += w * slope;
             inner[2] += w * slope * slope;
+            inner[3] += w * value * value;
         }
         sum.values += weight * u[[i, 0]] * inner[0];
         sum.slopes += weight * du[[i, 0]] * inner[1];
         sum.slope_squares += weight * du[[i, 0]].powi(2) * inner[2];
+        sum.value_squares += weight * u[[i, 0]].powi(2) * inner[3];
     }
     sum
 }

@@ -1,9 +1,10 @@
 //! What the theory of wide random networks says about one given network.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
+use super::batch::{Gradient, Pullback, Vector, normalised};
 use super::measure::norm;
-use super::moments::{moments, products};
+use super::moments::{evaluate_at, moments, products};
 use super::trace::{Step, Trace};
 use crate::{Error, Kind, Network, Scalar};
 
@@ -74,6 +75,10 @@ struct Signal {
     overlap: f64,
     /// Whether entries are normal with mean 0, which an activation's moments need.
     normal: bool,
+    /// All rows together, in a network with BatchNorm.
+    batch: Option<Vector>,
+    /// The variance of one row's `ln q` between networks, and the covariance of two rows'.
+    wandering: (f64, f64),
 }
 
 /// How a step changes gradients.
@@ -87,7 +92,30 @@ struct Factor {
     /// `two.0 + two.1 · ρ²`, ρ being the correlation of their gradients.
     one: f64,
     two: (f64, f64),
+    /// What it makes of the wandering of q.
+    drift: Drift,
+    /// What it does to all rows together, in a network with BatchNorm.
+    batch: Option<Pullback>,
 }
+
+/// How a step passes on that the `ln q` of a network of finite width wanders about that of the theory, to first order.
+#[derive(Debug, Clone, Copy)]
+struct Drift {
+    /// `∂ ln q' / ∂ ln q`, with q before and q' after the step.
+    growth: f64,
+    /// `∂ ln E φ'² / ∂ ln q`: what it does to the gradient.
+    slope: f64,
+    /// What it adds to the variance of `ln q'`, and to the covariance of two rows.
+    noise: (f64, f64),
+}
+
+/// The largest variance of one row's `ln |δ|²` by the wandering of q to which first order reaches.
+const MOST_WANDERING: f64 = 1.0;
+
+/// A step that takes `ln q` as it is.
+const STEADY: Drift = Drift { growth: 1.0, slope: 0.0, noise: (0.0, 0.0) };
+/// A normalisation, after which nothing of it is left.
+const FORGETFUL: Drift = Drift { growth: 0.0, slope: 0.0, noise: (0.0, 0.0) };
 
 /// What is known about the gradient at one place.
 #[derive(Debug, Clone)]
@@ -98,6 +126,12 @@ struct Energy {
     correlation: f64,
     /// Variance, between networks, of the logarithm of the total.
     variance: f64,
+    /// `∂ ln |δ|² / ∂ ln q` here, q reaching the gradient through the slopes of all layers above.
+    sensitivity: f64,
+    /// The variance of one row's `ln |δ|²` that the wandering of q above this place makes, and the covariance of two rows'.
+    wandering: (f64, f64),
+    /// The gradients of all rows together, in a network with BatchNorm.
+    batch: Option<Gradient>,
 }
 
 /// Predicts for `network` on the batch `x` what [`measure_with_cotangent`](super::measure_with_cotangent) measures with the gradient `dy`,
@@ -118,10 +152,16 @@ pub fn predict<F: Scalar>(
         params: network.params(),
         factors: vec![None; steps.len()],
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
+        wandering: vec![(0.0, 0.0); steps.len()],
         limits: Vec::new(),
     };
-    theory.up(0, steps.len(), Some(Signal::of(x)));
-    theory.down(0, steps.len(), Some(Energy::of(dy)));
+    let (mut signal, mut energy) = (Signal::of(x), Energy::of(dy));
+    if steps.iter().any(|step| matches!(step.kind, Kind::BatchNorm { .. })) {
+        signal.batch = Some(Vector::Points(x.mapv(F::as_f64)));
+        energy.batch = Some(Gradient::of(&dy.mapv(F::as_f64)));
+    }
+    theory.up(0, steps.len(), Some(signal));
+    theory.down(0, steps.len(), Some(energy));
     Ok(Prediction { layers: theory.layers, limits: theory.limits })
 }
 
@@ -130,6 +170,8 @@ struct Theory<'t, 'n, F> {
     params: &'t [F],
     factors: Vec<Option<Factor>>,
     layers: Vec<LayerPrediction>,
+    /// The wandering of q at each step's output.
+    wandering: Vec<(f64, f64)>,
     limits: Vec<Limit>,
 }
 
@@ -148,6 +190,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 signal = self.pass(i, signal);
             }
             self.layers[i].q = signal.as_ref().map(Signal::mean_square);
+            self.wandering[i] = signal.as_ref().map_or((0.0, 0.0), |signal| signal.wandering);
             i += 1;
         }
         signal
@@ -160,10 +203,22 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let weights = WeightStatistics::of(step, self.params);
                 let inputs = step.x.ncols() as f64;
                 let rows = vec![inputs * weights.square; step.x.nrows()];
+                let below = signal.as_ref().map_or(0.0, Signal::mean_square);
+                let signal = signal.map(|signal| weights.apply(signal, inputs));
+                let q = signal.as_ref().map_or(0.0, Signal::mean_square);
+                // q' = N Var W q + σb²
+                let growth = if q > 0.0 { inputs * weights.square * below / q } else { 0.0 };
+                let drift = Drift { growth, ..STEADY };
                 // |Wᵀv|² is a sum of `inputs` squares of normal numbers
-                self.factors[i] =
-                    Some(Factor { rows, correlation: 1.0, one: 2.0 / inputs, two: (0.0, 2.0 / inputs) });
-                signal.map(|signal| weights.apply(signal, inputs))
+                self.factors[i] = Some(Factor {
+                    rows,
+                    correlation: 1.0,
+                    one: 2.0 / inputs,
+                    two: (0.0, 2.0 / inputs),
+                    drift,
+                    batch: Some(Pullback::Gain(inputs * weights.square)),
+                });
+                signal.map(|signal| signal.drifts(drift))
             }
             Kind::Elementwise => {
                 let signal = signal?;
@@ -183,44 +238,97 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
                 let units = step.y.ncols() as f64;
                 let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
+                // by differences: activations have no second slope; and a mean of φ² over the units scatters
+                let step_up = moments(step.layer, q * 1.01);
+                let slope = (step_up.slope_square / typical.slope_square).ln() / 1.01_f64.ln();
+                let scatter = |fourth: f64| (fourth / typical.square.powi(2) - 1.0) / units;
+                let growth = typical.growth * q / typical.square;
+                let drift = Drift {
+                    growth: if growth.is_finite() { growth } else { 0.0 },
+                    slope: if slope.is_finite() { slope } else { 0.0 },
+                    noise: if typical.square > 0.0 {
+                        (scatter(typical.fourth), scatter(pair.value_squares))
+                    } else {
+                        (0.0, 0.0)
+                    },
+                };
+                let wandering = signal.wandering;
+                let points = signal.batch.map(|batch| evaluate_at(step.layer, &batch.points(i as u64)));
+                let (values, slopes) = points.unzip();
                 self.factors[i] = Some(Factor {
                     rows: all.iter().map(|m| m.slope_square).collect(),
                     correlation: pair.slopes / typical.slope_square,
                     one: 3.0 * (typical.slope_kurtosis() - 1.0) / units,
                     two: (shared, 2.0 * shared),
+                    drift,
+                    batch: slopes.map(Pullback::Slopes),
                 });
                 let overlap = pair.values;
                 let rows = all.iter().map(|m| (m.square, m.mean)).collect();
-                Some(Signal { rows, overlap, normal: false })
+                let signal = Signal { rows, overlap, normal: false, batch: None, wandering };
+                Some(signal.with(values.map(Vector::Points)).drifts(drift))
             }
-            Kind::LayerNorm { eps } | Kind::BatchNorm { eps } => {
+            Kind::LayerNorm { eps } => {
                 let signal = signal?;
                 let ones = |name| step.tensor(name, self.params).map(|t| (mean(t, 1), mean(t, 2)));
                 let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
                 let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
-                let by_row = matches!(step.kind, Kind::LayerNorm { .. });
-                let batch_variance = signal.mean_square() - signal.overlap;
-                let variance =
-                    |&(q, mean): &(f64, f64)| eps + if by_row { q - mean * mean } else { batch_variance };
-                let rows = signal.rows.iter().map(|row| gamma / variance(row)).collect();
-                self.factors[i] = Some(Factor {
-                    rows,
-                    // BatchNorm takes off what the gradients of all rows have in common
-                    correlation: if by_row { 1.0 } else { 0.0 },
-                    one: 0.0,
-                    two: (0.0, 0.0),
+                let rows: Vec<f64> =
+                    signal.rows.iter().map(|&(q, mean)| gamma / (eps + q - mean * mean)).collect();
+                let scales: Array1<f64> = rows.iter().map(|row| row.sqrt()).collect();
+                let batch = signal.batch.as_ref().map(|batch| {
+                    let means = batch.means().insert_axis(Axis(1));
+                    let squares = batch.squares() - means.dot(&means.t());
+                    Vector::Normal(squares * &scales * scales.view().insert_axis(Axis(1)) + beta_square)
                 });
-                if !by_row && step.x.nrows() < 128 {
-                    self.limit(
-                        i,
-                        "the theory is for large batches; in smaller ones, as here, gradients grow faster",
-                    );
-                }
                 let mean = signal.mean();
                 let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
-                let overlap = beta_square + if by_row { gamma * correlation } else { 0.0 };
-                let rows = vec![(gamma + beta_square, beta); signal.rows.len()];
-                Some(Signal { rows, overlap, normal: signal.normal })
+                let overlap = beta_square + gamma * correlation;
+                let signal = Signal {
+                    rows: vec![(gamma + beta_square, beta); rows.len()],
+                    overlap,
+                    normal: signal.normal,
+                    batch: None,
+                    wandering: (0.0, 0.0),
+                };
+                self.factors[i] = Some(Factor {
+                    rows,
+                    correlation: 1.0,
+                    one: 0.0,
+                    two: (0.0, 0.0),
+                    drift: FORGETFUL,
+                    batch: Some(Pullback::Rows(scales)),
+                });
+                Some(signal.with(batch))
+            }
+            Kind::BatchNorm { eps } => {
+                let mut signal = signal?;
+                let (mut points, mut scales) = normalised(signal.batch.take()?.points(i as u64), eps);
+                let normal = points.clone();
+                // the points have their γ and β from the layer's features in turn
+                let features = step.x.ncols();
+                for (name, is_gamma) in [("weight", true), ("bias", false)] {
+                    let Some(values) = step.tensor(name, self.params) else { continue };
+                    for (j, mut point) in points.columns_mut().into_iter().enumerate() {
+                        let value = values[j % features].as_f64();
+                        if is_gamma {
+                            point *= value;
+                            scales[j] *= value;
+                        } else {
+                            point += value;
+                        }
+                    }
+                }
+                self.factors[i] = Some(Factor {
+                    rows: vec![1.0; step.x.nrows()],
+                    correlation: 1.0,
+                    one: 0.0,
+                    two: (0.0, 0.0),
+                    drift: FORGETFUL,
+                    batch: Some(Pullback::Normalise(normal, scales)),
+                });
+                signal.wandering = (0.0, 0.0);
+                Some(signal.with(Some(Vector::Points(points))))
             }
             _ => {
                 self.limit(i, "nothing is known about this layer");
@@ -253,18 +361,37 @@ impl<F: Scalar> Theory<'_, '_, F> {
             .zip(&branch.rows)
             .map(|(&(q, m), &(bq, bm))| (q + scale * scale * bq + 2.0 * scale * m * bm, m + scale * bm));
         let overlap = x.overlap + scale * scale * branch.overlap + 2.0 * scale * x.mean() * branch.mean();
-        Some(Signal { rows: rows.collect(), overlap, normal: x.normal && branch.normal })
+        let batch = x.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| {
+            let means = x.means().insert_axis(Axis(1)).dot(&branch.means().insert_axis(Axis(0)));
+            Vector::Normal(x.squares() + scale * scale * branch.squares() + scale * (&means + &means.t()))
+        });
+        let normal = x.normal && branch.normal;
+        let rows: Vec<_> = rows.collect();
+        // ln (q + s² qb) follows each of the two by its share, as if they wandered independently
+        let share = 1.0 - x.mean_square() / (rows.iter().map(|row| row.0).sum::<f64>() / rows.len() as f64);
+        let sum = |x: f64, branch: f64| (1.0 - share).powi(2) * x + share * share * branch;
+        let wandering = (sum(x.wandering.0, branch.wandering.0), sum(x.wandering.1, branch.wandering.1));
+        Some(Signal { rows, overlap, normal, batch: None, wandering }.with(batch))
     }
 
     /// The gradient from step `end` down to `begin`.
     fn down(&mut self, begin: usize, mut end: usize, mut energy: Option<Energy>) -> Option<Energy> {
         while end > begin {
+            let mut unsteady = false;
             let i = end - 1;
             let above = energy.as_ref().map(Energy::total);
             if let Some(energy) = &energy {
                 // the mean of the logarithm lies half a variance below the logarithm of the mean
                 self.layers[i].gradient = Some((energy.total() * (-energy.variance / 2.0).exp()).sqrt());
-                self.layers[i].deviation = energy.variance.sqrt() / 2.0;
+                // how q wanders above this layer, and has wandered here
+                let (here, above) = (self.wandering[i], energy.wandering);
+                let a2 = energy.sensitivity.powi(2);
+                let one_row = above.0 + a2 * here.0;
+                let wandering = energy.of_total(one_row, above.1 + a2 * here.1);
+                if one_row > MOST_WANDERING {
+                    unsteady = true;
+                }
+                self.layers[i].deviation = (energy.variance + wandering).sqrt() / 2.0;
             }
             if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 let branch = self.down(body, i, energy.clone().map(|energy| energy.scaled(scale * scale)));
@@ -274,6 +401,10 @@ impl<F: Scalar> Theory<'_, '_, F> {
             } else {
                 energy = energy.zip(self.factors[i].as_ref()).map(|(energy, factor)| energy.times(factor));
                 end = i;
+            }
+            if unsteady {
+                self.limit(i, "a small change of q grows from layer to layer, so that in networks of this width the rows \
+                     wander far apart; the prediction is for infinite width");
             }
             let below = energy.as_ref().map(Energy::total);
             self.layers[i].energy = below.zip(above).map(|(below, above)| below / above);
@@ -302,7 +433,8 @@ impl Energy {
         let chance = if dy.ncols() > 1 { 1.0 / dy.ncols() as f64 } else { 0.0 };
         let correlation =
             if n > 1.0 { (others / (n * (n - 1.0)) - chance).max(0.0) / (1.0 - chance) } else { 1.0 };
-        Energy { rows: norms.iter().map(|norm| norm * norm).collect(), correlation, variance: 0.0 }
+        let rows = norms.iter().map(|norm| norm * norm).collect();
+        Energy { rows, correlation, variance: 0.0, sensitivity: 0.0, wandering: (0.0, 0.0), batch: None }
     }
 
     fn total(&self) -> f64 {
@@ -311,6 +443,7 @@ impl Energy {
 
     fn scaled(mut self, by: f64) -> Self {
         self.rows.iter_mut().for_each(|row| *row *= by);
+        self.batch = self.batch.map(|batch| batch.scaled(by));
         self
     }
 
@@ -322,11 +455,33 @@ impl Energy {
 
     fn times(self, factor: &Factor) -> Self {
         let added = self.of_total(factor.one, factor.two.0 + factor.two.1 * self.correlation);
+        let (a, drift) = (self.sensitivity, factor.drift);
         Energy {
+            sensitivity: drift.slope + drift.growth * a,
+            wandering: (self.wandering.0 + a * a * drift.noise.0, self.wandering.1 + a * a * drift.noise.1),
             correlation: self.correlation * factor.correlation.powi(2),
             variance: self.variance + added,
             rows: self.rows.iter().zip(&factor.rows).map(|(row, factor)| row * factor).collect(),
+            batch: None,
         }
+        .with(self.batch.zip(factor.batch.as_ref()).map(|(batch, layer)| batch.below(layer)))
+    }
+
+    /// The same with the gradients of all rows known, from which the other numbers follow.
+    fn with(mut self, batch: Option<Gradient>) -> Self {
+        if let Some(gradient) = &batch {
+            let squares = gradient.squares();
+            self.rows = squares.diag().to_vec();
+            let n = self.rows.len() as f64;
+            let cosine = |(r, s): (usize, usize), v: f64| match self.rows[r] * self.rows[s] {
+                product if r != s && product > 0.0 => v * v / product,
+                _ => 0.0,
+            };
+            let sum: f64 = squares.indexed_iter().map(|(at, &v)| cosine(at, v)).sum();
+            self.correlation = sum / (n * (n - 1.0));
+        }
+        self.batch = batch;
+        self
     }
 
     /// The sum of two gradients of `width` entries that are independent.
@@ -341,11 +496,12 @@ impl Energy {
             + share * share * (branch.variance - self.variance)
             + self.of_total(cross, cross * correlations);
         let rows = self.rows.iter().zip(&branch.rows).map(|(x, branch)| x + branch).collect();
-        Energy {
-            correlation: mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2),
-            variance,
-            rows,
-        }
+        let correlation = mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2);
+        let batch = self.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| x.plus(branch));
+        let sensitivity = mix(self.sensitivity, branch.sensitivity);
+        let wandering =
+            (mix(self.wandering.0, branch.wandering.0), mix(self.wandering.1, branch.wandering.1));
+        Energy { correlation, variance, rows, sensitivity, wandering, batch: None }.with(batch)
     }
 }
 
@@ -358,7 +514,26 @@ impl Signal {
         let sum = x.mapv(F::as_f64).sum_axis(Axis(0));
         let squares = columns * rows.iter().map(|row| row.0).sum::<f64>();
         let overlap = if n > 1.0 { (sum.dot(&sum) - squares) / (n * (n - 1.0) * columns) } else { 0.0 };
-        Signal { rows, overlap, normal: false }
+        Signal { rows, overlap, normal: false, batch: None, wandering: (0.0, 0.0) }
+    }
+
+    /// The same when q has wandered in one more step.
+    fn drifts(mut self, drift: Drift) -> Self {
+        let pass = |wandering: f64, noise: f64| drift.growth.powi(2) * wandering + noise;
+        self.wandering = (pass(self.wandering.0, drift.noise.0), pass(self.wandering.1, drift.noise.1));
+        self
+    }
+
+    /// The same with all rows known together, from which the other numbers follow.
+    fn with(mut self, batch: Option<Vector>) -> Self {
+        if let Some(vector) = &batch {
+            let squares = vector.squares();
+            let n = squares.nrows() as f64;
+            self.rows = squares.diag().iter().copied().zip(vector.means()).collect();
+            self.overlap = (squares.sum() - squares.diag().sum()) / (n * (n - 1.0));
+        }
+        self.batch = batch;
+        self
     }
 
     fn mean_square(&self) -> f64 {
@@ -411,7 +586,16 @@ impl WeightStatistics {
         let row = |&(q, m): &(f64, f64)| (gain * (q - m * m) + shared(m), self.bias + m * self.sum);
         let m = signal.mean();
         let overlap = gain * (signal.overlap - m * m) + shared(m);
-        Signal { rows: signal.rows.iter().map(row).collect(), overlap, normal: true }
+        let batch = signal.batch.as_ref().map(|batch| Vector::Normal(self.covariance(batch, gain)));
+        let rows = signal.rows.iter().map(row).collect();
+        Signal { rows, overlap, normal: true, batch, wandering: signal.wandering }
+    }
+
+    /// The same for every pair of rows.
+    fn covariance(&self, h: &Vector, gain: f64) -> Array2<f64> {
+        let m = h.means().insert_axis(Axis(1));
+        let (product, sum) = (m.dot(&m.t()), &m + &m.t());
+        gain * (h.squares() - &product) + self.bias_square + self.bias_sum * sum + self.sum_square * product
     }
 }
 

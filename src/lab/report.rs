@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use super::chart::{Chart, Series, escape, style};
 use super::experiment::Experiment;
+use super::heat_map::heat_map;
 use super::json::Json;
 use super::predict::Prediction;
+use super::recorder::Recording;
 use super::{LayerMeasurement, Measurement};
 
 /// Networks side by side. Every method returns text, for the caller to write to a file.
@@ -16,7 +18,7 @@ use super::{LayerMeasurement, Measurement};
 /// let network = Network::new((0..5).fold(Sequential::new(), layer), 16)?;
 /// let x = lab::normal_batch(8, 16, 1);
 /// let tanh = lab::Experiment::at_initialisation("tanh", &network, x.view(), 3)?;
-/// let report = lab::Report { title: "Five layers of tanh".into(), experiments: vec![tanh] };
+/// let report = lab::Report { title: "Five layers of tanh".into(), experiments: vec![tanh], recordings: vec![] };
 /// assert!(report.html().starts_with("<!doctype html>"));
 /// # Ok::<(), geartrain::Error>(())
 /// ```
@@ -26,6 +28,8 @@ pub struct Report {
     pub title: String,
     /// The networks, in the order of the legend.
     pub experiments: Vec<Experiment>,
+    /// What was recorded while networks were trained, if any were.
+    pub recordings: Vec<Recording>,
 }
 
 impl Report {
@@ -118,6 +122,7 @@ impl Report {
                 note: note(experiment),
                 points: stations.iter().enumerate().map(point).collect(),
                 line: stations.iter().enumerate().filter_map(line).collect(),
+                dashed: experiment.predicted.iter().any(|predicted| !predicted.limits.is_empty()),
             }
         };
         Chart {
@@ -133,13 +138,23 @@ impl Report {
         let phases = || self.experiments.iter().filter_map(|e| Some((e, e.phase.as_ref()?)));
         let reach_w = 1.5 * phases().map(|(_, p)| p.sigma_w).fold(2.0, f64::max);
         let reach_b = 1.5 * phases().map(|(_, p)| p.sigma_b).fold(0.7, f64::max);
-        let dots = phases().map(|(experiment, phase)| Series {
-            name: experiment.name.clone(),
-            note: format!("σw = {:.3}, σb = {:.3}", phase.sigma_w, phase.sigma_b),
-            points: vec![(phase.sigma_w, phase.sigma_b, 0.0)],
-            line: Vec::new(),
-        });
-        let mut series: Vec<Series> = dots.collect();
+        let mut series: Vec<Series> = Vec::new();
+        for (experiment, phase) in phases() {
+            let dot = (phase.sigma_w, phase.sigma_b, 0.0);
+            // dots that would hide each other are one dot with both names
+            let near = |from: f64, to: f64, reach: f64| (from - to).abs() < 0.015 * reach;
+            let hidden =
+                |s: &&mut Series| near(s.points[0].0, dot.0, reach_w) && near(s.points[0].1, dot.1, reach_b);
+            match series.iter_mut().find(hidden) {
+                Some(other) => other.name += &format!(", {}", experiment.name),
+                None => series.push(Series {
+                    name: experiment.name.clone(),
+                    note: format!("σw = {:.3}, σb = {:.3}", phase.sigma_w, phase.sigma_b),
+                    points: vec![dot],
+                    ..Series::default()
+                }),
+            }
+        }
         let mut seen = Vec::new();
         for (_, phase) in phases().filter(|(_, p)| p.edge.iter().any(|e| e.0 < reach_w)) {
             if seen.contains(&&phase.activation) {
@@ -155,8 +170,8 @@ impl Report {
             series.push(Series {
                 name: format!("χ₁ = 1 for {}", phase.activation),
                 note: "left: vanishing, right: exploding".into(),
-                points: Vec::new(),
                 line,
+                ..Series::default()
             });
         }
         (!series.is_empty()).then(|| Chart {
@@ -178,7 +193,8 @@ impl Report {
         );
         page += &self.gradients().svg(false);
         page += "<p>Points: geometric mean over seeds, bars: its standard error. Lines: theory; bands: one standard \
-                 deviation between networks of this width.</p>";
+                 deviation between networks of this width. Dashed: the theory does not cover all of the network, as its \
+                 text below says.</p>";
         page += &self.summary_table();
         for experiment in &self.experiments {
             let _ = write!(
@@ -187,6 +203,12 @@ impl Report {
                 escape(&experiment.name),
                 escape(&experiment.diagnosis.to_string())
             );
+        }
+        // one scale for all, so that they can be compared
+        let ranges = self.recordings.iter().filter_map(Recording::range);
+        let all = ranges.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
+        for recording in &self.recordings {
+            page += &heat_map(recording, all, false);
         }
         if let Some(chart) = self.phases() {
             page += &chart.svg(false);
