@@ -1,0 +1,7 @@
+//! The room "Gradient flow".
+
+use axum::Router;
+
+pub fn routes() -> Router {
+    Router::new()
+}

@@ -1,0 +1,1 @@
+// Draws the graph of one run and plays it.

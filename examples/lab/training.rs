@@ -1,0 +1,7 @@
+//! The room "Training".
+
+use axum::Router;
+
+pub fn routes() -> Router {
+    Router::new()
+}
