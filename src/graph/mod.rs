@@ -215,6 +215,7 @@
 
 mod build;
 mod dot;
+mod drawing;
 mod error;
 mod gradients;
 mod layout;
@@ -229,9 +230,11 @@ mod svg;
 mod trace;
 
 pub use build::{Graph, NodeId, NodeRef};
+pub use drawing::{Drawing, DrawnEdge, DrawnNode};
 pub use error::Error;
 pub use gradients::{Gradients, Operations};
 pub use non_finite::{NonFinite, Quantity};
 pub use op::Op;
 pub use parse::{ParseError, ParseErrorKind};
+pub use route::Area;
 pub use trace::{BackwardRow, Contribution, EdgeRow, ForwardRow, Trace};

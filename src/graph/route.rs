@@ -11,12 +11,16 @@ use super::layout::{Item, Layout};
 /// The length of the arrow's tip beyond the end of its line.
 const TIP: f64 = 3.0;
 
-/// A rectangle by its centre.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Area {
+/// A rectangle of a [`Drawing`](super::Drawing), by its centre.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Area {
+    /// Of the centre, from the left.
     pub x: f64,
+    /// Of the centre, from the top.
     pub y: f64,
+    /// From side to side.
     pub width: f64,
+    /// From top to bottom.
     pub height: f64,
 }
 

@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use super::dot::escape;
-use super::layout::layout;
 use super::number::brief;
-use super::route::{Area, route};
+use super::route::Area;
 use super::{Error, Graph, Op};
 
 /// Okabe and Ito's blue and vermillion, which differ for colour-blind eyes too.
@@ -47,10 +46,10 @@ const STYLE: &str = "\
 ";
 
 /// A line of text with its class in the style sheet.
-struct Line {
-    class: &'static str,
-    text: String,
-    size: f64,
+pub(super) struct Line {
+    pub class: &'static str,
+    pub text: String,
+    pub size: f64,
 }
 
 impl Graph {
@@ -73,25 +72,15 @@ impl Graph {
     /// # Errors
     /// [`Error::TooLargeToDraw`] beyond [`Graph::LARGEST_DRAWING`] nodes; it reads well up to about 40.
     pub fn to_svg(&self) -> Result<String, Error> {
-        let (nodes, limit) = (self.nodes.len(), Self::LARGEST_DRAWING);
-        if nodes > limit {
-            return Err(Error::TooLargeToDraw { nodes, limit });
-        }
+        self.check_size()?;
         // A name of the user's can be any text; the drawing shows its beginning.
         let names: Vec<String> = self.names().iter().map(|name| shorten(name)).collect();
-        let boxes: Vec<Vec<Line>> = (0..nodes).map(|index| self.node_lines(index, &names)).collect();
-        let edges: Vec<(usize, usize, usize)> = (0..nodes)
-            .flat_map(|to| self.nodes[to].operands().enumerate().map(move |(which, from)| (from, to, which)))
-            .collect();
+        let boxes: Vec<Vec<Line>> =
+            (0..self.nodes.len()).map(|index| self.node_lines(index, &names)).collect();
+        let edges = self.all_edges();
         let labels: Vec<Vec<Line>> =
             edges.iter().map(|&(_, to, which)| self.edge_lines(to, which, &names)).collect();
-
-        let widths: Vec<f64> = boxes.iter().map(|lines| width(lines) + 24.0).collect();
-        let sizes: Vec<(usize, f64)> =
-            self.columns().into_iter().zip(boxes.iter().map(|lines| box_height(lines))).collect();
-        let label_sizes: Vec<(f64, f64)> = labels.iter().map(|lines| (width(lines), height(lines))).collect();
-        let ends: Vec<(usize, usize)> = edges.iter().map(|&(from, to, _)| (from, to)).collect();
-        let routes = route(&layout(&sizes, &ends), &widths, &ends, &label_sizes);
+        let routes = self.routes(&boxes, &edges, &labels);
 
         let picture_width = (routes.width + 2.0 * MARGIN).max(360.0);
         let shift = (picture_width - routes.width) / 2.0;
@@ -133,34 +122,11 @@ impl Graph {
         Ok(svg)
     }
 
-    /// Inputs at the left, an operation right of all its operands, a constant beside its first user.
-    fn columns(&self) -> Vec<usize> {
-        let mut columns = vec![0; self.nodes.len()];
-        for (index, node) in self.nodes.iter().enumerate() {
-            columns[index] = node.operands().map(|operand| columns[operand] + 1).max().unwrap_or(0);
-        }
-        let mut users = vec![usize::MAX; self.nodes.len()];
-        for (index, node) in self.nodes.iter().enumerate() {
-            for operand in node.operands() {
-                users[operand] = users[operand].min(columns[index]);
-            }
-        }
-        for (index, node) in self.nodes.iter().enumerate() {
-            if node.op == Op::Constant && users[index] != usize::MAX {
-                columns[index] = users[index] - 1;
-            }
-        }
-        columns
-    }
-
     fn node_lines(&self, index: usize, names: &[String]) -> Vec<Line> {
         let node = self.nodes[index];
-        let mut lines = vec![Line { class: "name", text: names[index].clone(), size: 14.0 }];
+        let mut lines = vec![Line { class: "name", text: self.title_line(index, names), size: 14.0 }];
         if node.op == Op::Constant {
             return lines;
-        }
-        if node.op.arity() > 0 {
-            let _ = write!(lines[0].text, " = {}", self.expression(index, names));
         }
         if let Ok(value) = self.value(self.id(index)) {
             lines.push(Line { class: "value", text: brief(value, 4), size: 16.0 });
@@ -178,7 +144,7 @@ impl Graph {
             return Vec::new();
         }
         let symbol = self.slope_symbol(to, which, names);
-        let spelled_out = self.nodes.len() <= SPELLED_OUT;
+        let spelled_out = self.spelled_out();
         let slope = self.has_values.then(|| brief(self.slope(to, which), 4));
         let text = match slope {
             Some(slope) if spelled_out => format!("{symbol} = {slope}"),
@@ -192,6 +158,11 @@ impl Graph {
             back = format!("← {}", brief(self.gradients[to] * self.slope(to, which), 4));
         }
         vec![Line { class: "slope", text, size: 13.0 }, Line { class: "gradient", text: back, size: 13.0 }]
+    }
+
+    /// Whether the symbols of local derivatives are written on the edges.
+    pub(super) fn spelled_out(&self) -> bool {
+        self.nodes.len() <= SPELLED_OUT
     }
 
     fn title(&self, names: &[String]) -> String {
@@ -266,7 +237,7 @@ fn legend(svg: &mut String, x: f64, y: f64) {
 }
 
 /// An operation is high enough for the labels of two arriving edges.
-fn box_height(lines: &[Line]) -> f64 {
+pub(super) fn box_height(lines: &[Line]) -> f64 {
     const TWO_LABELS: f64 = 68.0;
     let is_constant = lines.len() == 1 && !lines[0].text.contains(" = ");
     (height(lines) + 14.0).max(if is_constant { 0.0 } else { TWO_LABELS })
@@ -276,12 +247,12 @@ fn line_height(line: &Line) -> f64 {
     line.size * 1.25
 }
 
-fn height(lines: &[Line]) -> f64 {
+pub(super) fn height(lines: &[Line]) -> f64 {
     lines.iter().map(line_height).sum()
 }
 
 /// A generous estimate, since nobody can know the reader's font.
-fn width(lines: &[Line]) -> f64 {
+pub(super) fn width(lines: &[Line]) -> f64 {
     let width = |line: &Line| {
         let ems: f64 = line
             .text
@@ -293,7 +264,7 @@ fn width(lines: &[Line]) -> f64 {
     lines.iter().map(width).fold(0.0, f64::max)
 }
 
-fn shorten(name: &str) -> String {
+pub(super) fn shorten(name: &str) -> String {
     const LONGEST: usize = 16;
     let mut short: String = name.chars().take(LONGEST).collect();
     if name.chars().nth(LONGEST).is_some() {

@@ -1,0 +1,200 @@
+//! Where the parts of a picture go, for programs that draw the graph themselves.
+
+use super::route::{Area, Routes, route};
+use super::svg::{Line, box_height, height, shorten, width};
+use super::{Error, Graph, NodeId, Op, layout::layout};
+
+/// A picture of the graph without its numbers: places for nodes, edges and labels, in pixels from the top left.
+///
+/// There is room for a number of [`Drawing::NUMBER`] characters in two lines of every operation and input (its value and
+/// its gradient) and in two lines on every edge (its local derivative, and the gradient that comes back along it). So the
+/// places do not depend on the numbers, and nothing moves while an input is dragged. [`Graph::to_svg`] draws itself, more
+/// tightly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawing {
+    /// The width of the whole picture.
+    pub width: f64,
+    /// The height of the whole picture.
+    pub height: f64,
+    /// All nodes, constants included, operands before the nodes that use them.
+    pub nodes: Vec<DrawnNode>,
+    /// All edges, those from constants included, ordered by the node that uses the operand.
+    pub edges: Vec<DrawnEdge>,
+}
+
+/// A node of a [`Drawing`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnNode {
+    /// The node.
+    pub id: NodeId,
+    /// Its name as the trace writes it; a constant's number.
+    pub name: String,
+    /// What it computes: `w × x`; `input`, `constant`.
+    pub expression: String,
+    /// The first line of its box: `u = w × x`, with names cut after 16 characters.
+    pub title: String,
+    /// Its box.
+    pub area: Area,
+}
+
+/// An edge of a [`Drawing`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnEdge {
+    /// The operand.
+    pub from: NodeId,
+    /// The node that uses it.
+    pub to: NodeId,
+    /// Whether it is the node's first operand (0) or its second (1).
+    pub operand: usize,
+    /// The `d` attribute of an SVG path from the operand to the node.
+    pub path: String,
+    /// What the label above the edge begins with: `∂u/∂w = `; empty in a picture with too little room for it, and on an
+    /// edge without derivative.
+    pub prefix: String,
+    /// Room for the label: its first line above the edge, its second below.
+    pub label: Area,
+}
+
+impl Drawing {
+    /// How many characters a number may have.
+    pub const NUMBER: usize = 8;
+}
+
+impl Graph {
+    /// The picture's places; see [`Drawing`]. They depend on the formula only, not on the values.
+    ///
+    /// ```
+    /// # use geartrain::graph::Graph;
+    /// let drawing = Graph::parse("(w*x + b)^2")?.drawing()?;
+    /// assert_eq!(drawing.nodes[2].title, "u = w × x");
+    /// assert_eq!(drawing.edges[0].prefix, "∂u/∂w = ");
+    /// assert!(drawing.nodes.iter().all(|node| node.area.x + node.area.width / 2.0 <= drawing.width));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::TooLargeToDraw`] beyond [`Graph::LARGEST_DRAWING`] nodes.
+    pub fn drawing(&self) -> Result<Drawing, Error> {
+        self.check_size()?;
+        let names = self.names();
+        let short: Vec<String> = names.iter().map(|name| shorten(name)).collect();
+        let titles: Vec<String> = (0..self.nodes.len()).map(|index| self.title_line(index, &short)).collect();
+        let boxes: Vec<Vec<Line>> = (0..self.nodes.len()).map(|index| self.room(index, &titles)).collect();
+        let edges = self.all_edges();
+        let prefixes: Vec<String> = edges.iter().map(|&(_, to, which)| self.prefix(to, which, &short)).collect();
+        let labels: Vec<Vec<Line>> = edges
+            .iter()
+            .zip(&prefixes)
+            .map(|(&(from, ..), prefix)| if self.nodes[from].varying { label(prefix) } else { Vec::new() })
+            .collect();
+
+        let routes = self.routes(&boxes, &edges, &labels);
+        let nodes = routes.nodes.into_iter().enumerate().map(|(index, area)| DrawnNode {
+            id: self.id(index),
+            name: names[index].clone(),
+            expression: self.expression(index, &names),
+            title: titles[index].clone(),
+            area,
+        });
+        let edges = edges.iter().zip(prefixes).zip(routes.paths.into_iter().zip(routes.labels));
+        let edges = edges.map(|((&(from, to, operand), prefix), (path, label))| DrawnEdge {
+            from: self.id(from),
+            to: self.id(to),
+            operand,
+            path,
+            prefix,
+            label,
+        });
+        Ok(Drawing {
+            width: routes.width,
+            height: routes.height,
+            nodes: nodes.collect(),
+            edges: edges.collect(),
+        })
+    }
+
+    /// Nobody could read a larger picture, and placing its nodes takes long.
+    pub(super) fn check_size(&self) -> Result<(), Error> {
+        let (nodes, limit) = (self.nodes.len(), Self::LARGEST_DRAWING);
+        if nodes > limit { Err(Error::TooLargeToDraw { nodes, limit }) } else { Ok(()) }
+    }
+
+    /// All edges: from, to, and which operand.
+    pub(super) fn all_edges(&self) -> Vec<(usize, usize, usize)> {
+        let into = |to: usize| self.nodes[to].operands().enumerate().map(move |(which, from)| (from, to, which));
+        (0..self.nodes.len()).flat_map(into).collect()
+    }
+
+    /// Places boxes, edges and labels that hold these lines.
+    pub(super) fn routes(
+        &self,
+        boxes: &[Vec<Line>],
+        edges: &[(usize, usize, usize)],
+        labels: &[Vec<Line>],
+    ) -> Routes {
+        let widths: Vec<f64> = boxes.iter().map(|lines| width(lines) + 24.0).collect();
+        let sizes: Vec<(usize, f64)> =
+            self.columns().into_iter().zip(boxes.iter().map(|lines| box_height(lines))).collect();
+        let label_sizes: Vec<(f64, f64)> = labels.iter().map(|lines| (width(lines), height(lines))).collect();
+        let ends: Vec<(usize, usize)> = edges.iter().map(|&(from, to, _)| (from, to)).collect();
+        route(&layout(&sizes, &ends), &widths, &ends, &label_sizes)
+    }
+
+    /// Inputs at the left, an operation right of all its operands, a constant beside its first user.
+    fn columns(&self) -> Vec<usize> {
+        let mut columns = vec![0; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            columns[index] = node.operands().map(|operand| columns[operand] + 1).max().unwrap_or(0);
+        }
+        let mut users = vec![usize::MAX; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            for operand in node.operands() {
+                users[operand] = users[operand].min(columns[index]);
+            }
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            if node.op == Op::Constant && users[index] != usize::MAX {
+                columns[index] = users[index] - 1;
+            }
+        }
+        columns
+    }
+
+    pub(super) fn title_line(&self, index: usize, names: &[String]) -> String {
+        match self.nodes[index].op.arity() {
+            0 => names[index].clone(),
+            _ => format!("{} = {}", names[index], self.expression(index, names)),
+        }
+    }
+
+    /// The lines of a node's box at their widest.
+    fn room(&self, index: usize, titles: &[String]) -> Vec<Line> {
+        let mut lines = vec![Line { class: "name", text: titles[index].clone(), size: 14.0 }];
+        if self.nodes[index].op != Op::Constant {
+            lines.push(Line { class: "value", text: "8".repeat(Drawing::NUMBER), size: 16.0 });
+            lines.push(Line { class: "gradient", text: back(), size: 13.0 });
+        }
+        lines
+    }
+
+    fn prefix(&self, to: usize, which: usize, names: &[String]) -> String {
+        if self.spelled_out() && self.nodes[self.nodes[to].operand(which)].varying {
+            format!("{} = ", self.slope_symbol(to, which, names))
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// The lines of an edge's label at their widest.
+fn label(prefix: &str) -> Vec<Line> {
+    let slope = format!("{prefix}{}", "8".repeat(Drawing::NUMBER));
+    vec![
+        Line { class: "slope", text: slope, size: 13.0 },
+        Line { class: "gradient", text: back(), size: 13.0 },
+    ]
+}
+
+fn back() -> String {
+    format!("← {}", "8".repeat(Drawing::NUMBER))
+}
