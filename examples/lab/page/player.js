@@ -10,9 +10,19 @@ const MARGIN = 14;
 const PACE = 1100;
 const SPEEDS = [0.5, 1, 2, 4];
 /** The picture has room for so many characters; see the library's `Drawing`. */
-const ROOM = 8;
+const ROOM = 7;
 /** Text in a picture drawn smaller than this could not be read: it scrolls instead. */
-const SMALLEST = 0.68;
+const SMALLEST = 0.66;
+
+// The signs on the buttons, in a box of 16: few fonts have all of them.
+const PLAY = "M4 2v12l10-6z";
+const PAUSE = "M3 2h4v12H3zM9 2h4v12H9z";
+const START = "M2 2h2v12H2zM14 2v12L5 8z";
+const BACK = "M12 2v12L3 8z";
+const FORWARD = "M4 2v12l9-6z";
+const END = "M12 2h2v12h-2zM2 2v12l9-6z";
+
+const icon = (sign) => svg("svg", { class: "sign", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: sign }));
 
 /** A number with as many digits, at most four, as there is room for in the picture. */
 function fit(x) {
@@ -60,9 +70,9 @@ export class Player {
   }
 
   controls() {
-    const button = (label, text, onclick) =>
-      element("button", { type: "button", "aria-label": label, title: label, onclick }, text);
-    this.playButton = element("button", { type: "button", class: "primary play", onclick: () => this.toggle() }, "▶ Play");
+    const button = (label, sign, onclick) =>
+      element("button", { type: "button", class: "icon", "aria-label": label, title: label, onclick }, icon(sign));
+    this.playButton = element("button", { type: "button", class: "primary play", onclick: () => this.toggle() });
     this.position = element("input", {
       type: "range",
       min: 0,
@@ -81,10 +91,10 @@ export class Player {
       "div",
       { class: "controls row", role: "group", "aria-label": "Animation" },
       this.playButton,
-      button("Back to the start", "⏮", () => this.visit(0)),
-      button("Step back", "◀", () => this.visit(this.at - 1)),
-      button("Step forward", "▶", () => this.visit(this.at + 1)),
-      button("To the end", "⏭", () => this.visit(this.run.steps.length)),
+      button("Back to the start", START, () => this.visit(0)),
+      button("Step back", BACK, () => this.visit(this.at - 1)),
+      button("Step forward", FORWARD, () => this.visit(this.at + 1)),
+      button("To the end", END, () => this.visit(this.run.steps.length)),
       this.position,
       this.counter,
       element("label", { class: "row small" }, "Speed", this.speedChoice),
@@ -168,12 +178,12 @@ export class Player {
 
   drawNode(node, { title, x, y, width, height }, index) {
     const line = (name, dy) => svg("text", { class: name, x, y: y + dy });
-    const heading = svg("text", { class: "heading", x, y: node.kind === "constant" ? y + 5 : y - height / 2 + 21 });
+    const heading = svg("text", { class: "heading", x, y: node.kind === "constant" ? y + 5 : y - height / 2 + 23 });
     const [name, definition] = title.split(" = ");
     heading.append(svg("tspan", { class: "name" }, name.replaceAll("-", "−")));
     if (definition) heading.append(` = ${definition.replaceAll("-", "−")}`);
-    const value = line("value", 7);
-    const gradient = line("gradient", 25);
+    const value = line("value", 8);
+    const gradient = line("gradient", 28);
     const box = svg("rect", { class: "box", x: x - width / 2, y: y - height / 2, width, height, rx: 9 });
     const group = svg(
       "g",
@@ -194,8 +204,8 @@ export class Player {
 
   drawEdge(edge, { path, prefix, x, y }, index) {
     const line = svg("path", { class: "line", d: path, "marker-end": "url(#tip)" });
-    const slope = svg("text", { class: "slope", x, y: y - 6 });
-    const back = svg("text", { class: "gradient", x, y: y + 15 });
+    const slope = svg("text", { class: "slope", x, y: y - 5 });
+    const back = svg("text", { class: "gradient", x, y: y + 14 });
     const group = svg(
       "g",
       {
@@ -485,7 +495,7 @@ export class Player {
       this.visit(this.at);
     } else {
       if (this.at === this.run.steps.length) this.goTo(0);
-      this.playButton.textContent = "⏸ Pause";
+      this.playButton.replaceChildren(icon(PAUSE), "Pause");
       this.advance();
     }
   }
@@ -493,7 +503,7 @@ export class Player {
   stop() {
     clearTimeout(this.timer);
     this.timer = null;
-    this.playButton.textContent = "▶ Play";
+    this.playButton.replaceChildren(icon(PLAY), "Play");
   }
 
   advance() {
