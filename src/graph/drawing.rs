@@ -28,11 +28,8 @@ pub struct Drawing {
 pub struct DrawnNode {
     /// The node.
     pub id: NodeId,
-    /// Its name as the trace writes it; a constant's number.
-    pub name: String,
-    /// What it computes: `w × x`; `input`, `constant`.
-    pub expression: String,
-    /// The first line of its box: `u = w × x`, with names cut after 16 characters.
+    /// The first line of its box: `u = w × x`, the name of an input, the number of a constant. Names are cut after 16
+    /// characters.
     pub title: String,
     /// Its box.
     pub area: Area,
@@ -82,12 +79,11 @@ impl Graph {
     /// [`Error::TooLargeToDraw`] beyond [`Graph::LARGEST_DRAWING`] nodes.
     pub fn drawing(&self) -> Result<Drawing, Error> {
         self.check_size()?;
-        let names = self.names();
-        let short: Vec<String> = names.iter().map(|name| shorten(name)).collect();
-        let titles: Vec<String> = (0..self.nodes.len()).map(|index| self.title_line(index, &short)).collect();
+        let names: Vec<String> = self.names().iter().map(|name| shorten(name)).collect();
+        let titles: Vec<String> = (0..self.nodes.len()).map(|index| self.title_line(index, &names)).collect();
         let boxes: Vec<Vec<Line>> = (0..self.nodes.len()).map(|index| self.room(index, &titles)).collect();
         let edges = self.all_edges();
-        let prefixes: Vec<String> = edges.iter().map(|&(_, to, which)| self.prefix(to, which, &short)).collect();
+        let prefixes: Vec<String> = edges.iter().map(|&(_, to, which)| self.prefix(to, which, &names)).collect();
         let labels: Vec<Vec<Line>> = edges
             .iter()
             .zip(&prefixes)
@@ -97,8 +93,6 @@ impl Graph {
         let routes = self.routes(&boxes, &edges, &labels);
         let nodes = routes.nodes.into_iter().enumerate().map(|(index, area)| DrawnNode {
             id: self.id(index),
-            name: names[index].clone(),
-            expression: self.expression(index, &names),
             title: titles[index].clone(),
             area,
         });

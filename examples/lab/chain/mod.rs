@@ -75,8 +75,8 @@ fn run(asked: &Asked) -> Result<Value, Problem> {
     let forward = graph.gradients_forward_mode().map_err(failed)?;
     let central = graph.central_difference(STEP).map_err(failed)?;
     let trace = graph.trace().map_err(failed)?;
-    let drawing = graph.drawing().map_err(failed)?;
-    let story = Story::new(&graph, &trace, &drawing);
+    let story = Story::new(&graph, &trace);
+    let drawing = if asked.drawing { Some(graph.drawing().map_err(failed)?) } else { None };
     let inputs: Vec<Value> = names
         .iter()
         .map(|name| {
@@ -108,7 +108,7 @@ fn run(asked: &Asked) -> Result<Value, Problem> {
             "central": central.operations().total(),
         },
         "not_finite": trace.non_finite.as_ref().map(ToString::to_string),
-        "drawing": asked.drawing.then(|| story::picture(&drawing)),
+        "drawing": drawing.as_ref().map(story::picture),
     }))
 }
 

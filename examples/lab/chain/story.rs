@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use geartrain::graph::{BackwardRow, Drawing, Graph, NodeId, Op, Trace};
+use geartrain::graph::{BackwardRow, Drawing, ForwardRow, Graph, NodeId, Op, Trace};
 use serde_json::{Value, json};
 
 use crate::reply::number;
 
-/// Nodes and edges are numbered as in the [`Drawing`]; the steps name them by these numbers.
+/// Nodes and edges are numbered as in a [`Drawing`], which takes longer to compute than all the rest and is not needed for
+/// new numbers; the steps name them by these numbers.
 pub struct Story {
     pub nodes: Vec<Value>,
     pub edges: Vec<Value>,
@@ -21,41 +22,46 @@ pub struct Story {
 }
 
 impl Story {
-    pub fn new(graph: &Graph, trace: &Trace, drawing: &Drawing) -> Self {
-        let place: HashMap<NodeId, usize> =
-            drawing.nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
+    pub fn new(graph: &Graph, trace: &Trace) -> Self {
+        let ids: Vec<NodeId> = graph.nodes().collect();
+        let place: HashMap<NodeId, usize> = ids.iter().enumerate().map(|(index, id)| (*id, index)).collect();
+        let forward: HashMap<NodeId, &ForwardRow> = trace.forward.iter().map(|row| (row.id, row)).collect();
         let backward: HashMap<NodeId, &BackwardRow> =
             trace.backward.iter().map(|row| (row.id, row)).collect();
         let gradient = |id: &NodeId| backward.get(id).map(|row| row.gradient);
 
-        let nodes = drawing.nodes.iter().map(|node| {
-            let op = graph.op(node.id).unwrap_or(Op::Constant);
-            let kind = match op {
-                Op::Input => "input",
-                Op::Constant => "constant",
-                _ => "operation",
+        let nodes = ids.iter().map(|id| {
+            let row = forward.get(id);
+            let kind = match graph.op(*id) {
+                Ok(Op::Input) => "input",
+                Ok(Op::Constant) | Err(_) => "constant",
+                Ok(_) => "operation",
             };
             json!({
-                "name": node.name,
-                "expression": node.expression,
                 "kind": kind,
-                "value": graph.value(node.id).map_or(Value::Null, number),
-                "symbol": backward.get(&node.id).map(|row| &row.symbol),
-                "gradient": gradient(&node.id).map(number),
+                "name": row.map(|row| &row.node),
+                "expression": row.map(|row| &row.operation),
+                "value": graph.value(*id).map_or(Value::Null, number),
+                "symbol": backward.get(id).map(|row| &row.symbol),
+                "gradient": gradient(id).map(number),
             })
         });
         let nodes = nodes.collect();
 
         // The trace has a row for each edge along which a gradient can flow, in the same order.
         let mut rows = trace.edges.iter();
-        let mut edges = Vec::with_capacity(drawing.edges.len());
+        let mut edges = Vec::new();
         let mut flows: HashMap<NodeId, Vec<(usize, usize, f64)>> = HashMap::new();
-        for (index, edge) in drawing.edges.iter().enumerate() {
-            let (from, to) = (place[&edge.from], place[&edge.to]);
-            let row = if backward.contains_key(&edge.from) { rows.next() } else { None };
-            let back = row.and_then(|row| Some(gradient(&edge.to)? * row.value));
+        let ends = ids.iter().flat_map(|to| {
+            let operands = graph.operands(*to).unwrap_or_default();
+            operands.into_iter().map(move |from| (from, *to))
+        });
+        for (index, (source, target)) in ends.enumerate() {
+            let (from, to) = (place[&source], place[&target]);
+            let row = if backward.contains_key(&source) { rows.next() } else { None };
+            let back = row.and_then(|row| Some(gradient(&target)? * row.value));
             if let Some(back) = back {
-                flows.entry(edge.to).or_default().push((index, from, back));
+                flows.entry(target).or_default().push((index, from, back));
             }
             edges.push(json!({
                 "from": from,
@@ -72,12 +78,12 @@ impl Story {
         let varying = (0..edges.len()).filter(|&index| !edges[index]["symbol"].is_null());
         steps.extend(varying.map(|edge| json!({ "kind": "slope", "edge": edge })));
         // From here on in the order of the backward pass, which starts at the node made last.
-        let mut sums: Vec<Option<f64>> = vec![None; drawing.nodes.len()];
-        for node in drawing.nodes.iter().rev() {
-            if graph.output_node() == Some(node.id) && backward.contains_key(&node.id) {
-                steps.push(json!({ "kind": "seed", "node": place[&node.id] }));
+        let mut sums: Vec<Option<f64>> = vec![None; ids.len()];
+        for id in ids.iter().rev() {
+            if graph.output_node() == Some(*id) && backward.contains_key(id) {
+                steps.push(json!({ "kind": "seed", "node": place[id] }));
             }
-            for &(edge, from, back) in flows.get(&node.id).into_iter().flatten() {
+            for &(edge, from, back) in flows.get(id).into_iter().flatten() {
                 let sum = sums[from].map_or(back, |sum| sum + back);
                 sums[from] = Some(sum);
                 steps.push(json!({ "kind": "back", "edge": edge, "sum": number(sum) }));

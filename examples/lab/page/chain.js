@@ -134,10 +134,11 @@ export const chain = {
   makeSliders(inputs) {
     const focused = this.sliders.contains(document.activeElement);
     this.inputs = inputs.map(({ name, value }) => {
-      this.values[name] = value;
+      // It may have been moved on since the question was asked.
+      this.values[name] ??= value;
       const one = slider({
         label: name,
-        value,
+        value: this.values[name],
         min: -5,
         max: 5,
         step: 0.01,
@@ -159,7 +160,7 @@ export const chain = {
   },
 
   remember() {
-    const choices = new URLSearchParams({ formula: this.formula.value });
+    const choices = new URLSearchParams({ formula: this.player.run.formula });
     for (const [name, value] of Object.entries(this.chosen())) choices.set(`in.${name}`, value);
     const { at, run, speed } = this.player;
     if (at !== run.steps.length) choices.set("step", at);

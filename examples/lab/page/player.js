@@ -194,7 +194,7 @@ export class Player {
         onmouseleave: () => this.unlight(),
         onclick: () => this.valueStep[index] >= 0 && this.visit(this.valueStep[index] + 1),
       },
-      svg("title", {}, `${cut(node.name, 100)} = ${cut(node.expression, 200)}`),
+      svg("title", {}, node.kind === "constant" ? `constant ${title}` : `${cut(node.name, 100)} = ${cut(node.expression, 200)}`),
       box,
       heading,
       node.kind === "constant" ? null : [value, gradient],
@@ -485,7 +485,7 @@ export class Player {
   }
 
   goTo(at) {
-    this.at = Math.min(Math.max(at, 0), this.run.steps.length);
+    this.at = Math.min(Math.max(Math.trunc(at) || 0, 0), this.run.steps.length);
     this.dots.replaceChildren();
     this.refresh();
   }
