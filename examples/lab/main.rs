@@ -40,30 +40,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    /// How long open connections, such as a training that is being watched, may take to end.
-    const PATIENCE: Duration = Duration::from_secs(1);
+/// How long open connections, such as a training that is being watched, may take to end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::new()?;
-    runtime.block_on(async {
-        let address = (Ipv4Addr::LOCALHOST, arguments.port);
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| format!("cannot listen on 127.0.0.1:{}: {error}", arguments.port))?;
-        let port = listener.local_addr()?.port();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, server::router(port)).with_graceful_shutdown(async {
-            let _ = stopped.await;
-        });
-        let serving = tokio::spawn(serving.into_future());
-        // Whoever started it may have closed the pipe; the page works all the same.
-        let _ = writeln!(io::stdout(), "The lab is open at http://127.0.0.1:{port} (Ctrl-C ends it)");
-        tokio::signal::ctrl_c().await?;
-        let _ = stop.send(());
-        match tokio::time::timeout(PATIENCE, serving).await {
-            Ok(served) => Ok(served??),
-            Err(_) => Ok(()),
-        }
-    })
-    .inspect(|()| runtime.shutdown_timeout(PATIENCE))
+    let served = runtime.block_on(serve(arguments.port));
+    runtime.shutdown_timeout(PATIENCE);
+    served
+}
+
+/// Serves until Ctrl-C.
+async fn serve(port: u16) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| format!("cannot listen on 127.0.0.1:{port}: {error}"))?;
+    let port = listener.local_addr()?.port();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = axum::serve(listener, server::router(port)).with_graceful_shutdown(async {
+        let _ = stopped.await;
+    });
+    let serving = tokio::spawn(serving.into_future());
+    // Whoever started it may have closed the pipe; the page works all the same.
+    let _ = writeln!(io::stdout(), "The lab is open at http://127.0.0.1:{port} (Ctrl-C ends it)");
+    tokio::signal::ctrl_c().await?;
+    let _ = stop.send(());
+    match tokio::time::timeout(PATIENCE, serving).await {
+        Ok(served) => Ok(served??),
+        Err(_) => Ok(()),
+    }
 }

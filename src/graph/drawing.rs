@@ -83,7 +83,8 @@ impl Graph {
         let titles: Vec<String> = (0..self.nodes.len()).map(|index| self.title_line(index, &names)).collect();
         let boxes: Vec<Vec<Line>> = (0..self.nodes.len()).map(|index| self.room(index, &titles)).collect();
         let edges = self.all_edges();
-        let prefixes: Vec<String> = edges.iter().map(|&(_, to, which)| self.prefix(to, which, &names)).collect();
+        let prefixes: Vec<String> =
+            edges.iter().map(|&(_, to, which)| self.prefix(to, which, &names)).collect();
         let labels: Vec<Vec<Line>> = edges
             .iter()
             .zip(&prefixes)
@@ -121,7 +122,8 @@ impl Graph {
 
     /// All edges: from, to, and which operand.
     pub(super) fn all_edges(&self) -> Vec<(usize, usize, usize)> {
-        let into = |to: usize| self.nodes[to].operands().enumerate().map(move |(which, from)| (from, to, which));
+        let into =
+            |to: usize| self.nodes[to].operands().enumerate().map(move |(which, from)| (from, to, which));
         (0..self.nodes.len()).flat_map(into).collect()
     }
 

@@ -38,7 +38,11 @@ mod tests {
     fn the_users_text_stays_text() {
         let run = json!({ "formula": "</script><script>alert(1)</script>{{run}}<!--" });
         let page = page(&run);
-        assert!(page.contains(r#"{"formula":"\u003c/script>\u003cscript>alert(1)\u003c/script>{{run}}\u003c!--"}"#));
+        assert!(
+            page.contains(
+                r#"{"formula":"\u003c/script>\u003cscript>alert(1)\u003c/script>{{run}}\u003c!--"}"#
+            )
+        );
         assert_eq!(page.matches("<script").count(), page.matches("</script>").count());
         assert!(!page.contains("<!--"));
     }

@@ -23,9 +23,7 @@ const LONGEST_FORMULA: usize = 4000;
 const STEP: f64 = 1e-5;
 
 pub fn routes() -> Router {
-    Router::new()
-        .route("/api/chain", post(answer))
-        .route("/api/chain/export", get(exported))
+    Router::new().route("/api/chain", post(answer)).route("/api/chain/export", get(exported))
 }
 
 #[derive(Deserialize)]
@@ -130,7 +128,8 @@ fn read(formula: &str) -> Result<Graph, Problem> {
 
 /// The largest difference between two ways to the same gradients, relative to the larger of the two but for small ones.
 fn disagreement(one: &Gradients, other: &Gradients) -> f64 {
-    let difference = |(a, b): (f64, f64)| if a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()).max(1.0) };
+    let difference =
+        |(a, b): (f64, f64)| if a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()).max(1.0) };
     let pairs = one.iter().zip(other.iter()).map(|((_, a), (_, b))| (a, b));
     // Unlike `f64::max`, this keeps a NaN.
     pairs.map(difference).fold(0.0, |worst, next| if next > worst || next.is_nan() { next } else { worst })

@@ -20,6 +20,8 @@ export const chain = {
   values: {},
   /** The formula whose picture is shown. */
   drawn: null,
+  /** The step that the address asks for. */
+  step: null,
 
   start(section) {
     const id = freshId();
@@ -105,13 +107,16 @@ export const chain = {
   answer(run, question) {
     this.problem.hidden = true;
     this.formula.removeAttribute("aria-invalid");
-    this.player.node.classList.remove("stale");
+    for (const part of [this.player.node, this.value]) part.classList.remove("stale");
     const isNew = run.drawing !== null;
     this.player.show(run);
     this.drawn = question.formula;
     if (isNew) {
       this.makeSliders(run.inputs);
-      if (this.step !== null && this.step !== undefined) this.player.goTo(this.step);
+      if (this.step !== null) {
+        this.player.goTo(this.step);
+        this.player.follow();
+      }
       this.step = null;
     }
     const example = EXAMPLES.findIndex(([, formula]) => formula === run.formula);
@@ -127,7 +132,7 @@ export const chain = {
     if (pointer) this.problem.append(element("pre", {}, pointer));
     this.problem.hidden = false;
     this.formula.setAttribute("aria-invalid", "true");
-    this.player.node.classList.add("stale");
+    for (const part of [this.player.node, this.value]) part.classList.add("stale");
     announce(message);
   },
 

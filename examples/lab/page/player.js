@@ -12,7 +12,7 @@ const SPEEDS = [0.5, 1, 2, 4];
 /** The picture has room for so many characters; see the library's `Drawing`. */
 const ROOM = 7;
 /** Text in a picture drawn smaller than this could not be read: it scrolls instead. */
-const SMALLEST = 0.66;
+const SMALLEST = 0.8;
 
 // The signs on the buttons, in a box of 16: few fonts have all of them.
 const PLAY = "M4 2v12l10-6z";
@@ -32,6 +32,9 @@ function fit(x) {
   }
   return brief(x, 1);
 }
+
+/** A true minus sign is as wide as a plus. */
+const minus = (text) => text.replaceAll("-", "−");
 
 const factor = (x) => (brief(x).startsWith("−") ? `(${brief(x)})` : brief(x));
 
@@ -149,19 +152,18 @@ export class Player {
   draw() {
     const { nodes, edges, drawing } = this.run;
     const [width, height] = [drawing.width + 2 * MARGIN, drawing.height + 2 * MARGIN];
-    const tip = (id, name) =>
-      svg(
-        "marker",
-        { id, viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" },
-        svg("path", { class: name, d: "M0 0.5L8 4L0 7.5z" }),
-      );
+    const tip = svg(
+      "marker",
+      { id: "tip", viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 9, markerHeight: 9, orient: "auto", markerUnits: "userSpaceOnUse" },
+      svg("path", { class: "tip", d: "M0 0.5L8 4L0 7.5z" }),
+    );
     this.dots = svg("g", { "aria-hidden": "true" });
     this.edgeParts = edges.map((edge, index) => this.drawEdge(edge, drawing.edges[index], index));
     this.nodeParts = nodes.map((node, index) => this.drawNode(node, drawing.nodes[index], index));
     this.picture = svg(
       "svg",
       { class: "graph", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Graph of ${cut(this.run.formula, 200)}; the table has its numbers` },
-      svg("defs", {}, tip("tip", "tip"), tip("tip-lit", "tip lit")),
+      svg("defs", {}, tip),
       svg(
         "g",
         { transform: `translate(${MARGIN} ${MARGIN})` },
@@ -180,8 +182,8 @@ export class Player {
     const line = (name, dy) => svg("text", { class: name, x, y: y + dy });
     const heading = svg("text", { class: "heading", x, y: node.kind === "constant" ? y + 5 : y - height / 2 + 23 });
     const [name, definition] = title.split(" = ");
-    heading.append(svg("tspan", { class: "name" }, name.replaceAll("-", "−")));
-    if (definition) heading.append(` = ${definition.replaceAll("-", "−")}`);
+    heading.append(svg("tspan", { class: "name" }, minus(name)));
+    if (definition) heading.append(` = ${minus(definition)}`);
     const value = line("value", 8);
     const gradient = line("gradient", 28);
     const box = svg("rect", { class: "box", x: x - width / 2, y: y - height / 2, width, height, rx: 9 });
@@ -240,13 +242,15 @@ export class Player {
     });
     edges.forEach((edge, index) => {
       const part = this.edgeParts[index];
-      const slopeKnown = edge.symbol && this.slopeStep[index] < this.at;
+      const slopeKnown = edge.symbol !== null && this.slopeStep[index] < this.at;
       const backKnown = this.backStep[index] >= 0 && this.backStep[index] < this.at;
       part.slope.textContent = slopeKnown ? part.prefix + fit(edge.slope) : "";
       part.back.textContent = backKnown ? `← ${fit(edge.back)}` : "";
       const isNow = !atEnd && (step?.edge === index || (step?.kind === "value" && edge.to === step.node));
       part.group.classList.toggle("now", isNow);
-      part.group.classList.toggle("backward", isNow && step?.kind === "back");
+      // While the story is told, an edge has the colour of the last that was said about it.
+      part.group.classList.toggle("local", !atEnd && slopeKnown && !backKnown);
+      part.group.classList.toggle("backward", !atEnd && backKnown);
     });
     for (const [key, row] of this.rows) {
       const known = this.knownAt(key) <= this.at;
@@ -286,11 +290,11 @@ export class Player {
       words.push("All numbers of the run: ", strong("value", "→ values"), ", ", strong("slope", "local derivatives"), " and ", strong("gradient", "← gradients"), ". Press play to see how they come about.");
     } else if (step.kind === "value") {
       const { name, expression, kind, value } = nodes[step.node];
-      const from = kind === "input" ? "is an input:" : `= ${cut(expression, 80)} =`;
+      const from = kind === "input" ? "is an input:" : `= ${minus(cut(expression, 80))} =`;
       words.push(strong("name", cut(name, 40)), ` ${from} `, strong("value", brief(value)));
     } else if (step.kind === "slope") {
       const { symbol, formula, slope } = edges[step.edge];
-      words.push("Local derivative: ", cut(symbol, 80), formula === brief(slope) ? " = " : ` = ${cut(formula, 80)} = `, strong("slope", brief(slope)));
+      words.push("Local derivative: ", cut(symbol, 80), minus(formula) === brief(slope) ? " = " : ` = ${minus(cut(formula, 80))} = `, strong("slope", brief(slope)));
     } else if (step.kind === "seed") {
       words.push("Backward: start with ", nodes[step.node].symbol, " = ", strong("gradient", "1"), ", and go back along the arrows.");
     } else {
@@ -334,6 +338,7 @@ export class Player {
     this.terms = new Map();
     const section = (title) => element("tr", { class: "section" }, element("th", { colspan: 3, scope: "colgroup" }, title));
     const number = (kind, x) => element("td", { class: `number ${kind}`, title: String(toNumber(x)) }, brief(x, 6));
+    const equals = (formula) => element("td", {}, `= ${minus(formula)}`);
     const row = (key, lit, ...cells) => {
       const about = element(
         "tr",
@@ -355,10 +360,10 @@ export class Player {
       .filter(({ kind }) => kind === "value")
       .map(({ node }) => {
         const { name, expression, value } = nodes[node];
-        return row(`v${node}`, { nodes: [node], rows: [`v${node}`] }, element("th", { scope: "row" }, name), element("td", {}, `= ${expression}`), number("value", value));
+        return row(`v${node}`, { nodes: [node], rows: [`v${node}`] }, element("th", { scope: "row" }, name), equals(expression), number("value", value));
       });
     const slopes = edges.flatMap(({ symbol, formula, slope }, index) =>
-      symbol ? [row(`s${index}`, { edges: [index], rows: [`s${index}`, `b${index}`] }, element("th", { scope: "row" }, symbol), element("td", {}, `= ${formula}`), number("slope", slope))] : [],
+      symbol ? [row(`s${index}`, { edges: [index], rows: [`s${index}`, `b${index}`] }, element("th", { scope: "row" }, symbol), equals(formula), number("slope", slope))] : [],
     );
     // In the order in which they are complete.
     const complete = (node) => this.sums[node].at(-1).index;
@@ -425,7 +430,6 @@ export class Player {
       ...rows.map((key) => this.rows.get(key) ?? this.terms.get(key)).filter(Boolean),
     ];
     for (const part of this.lighted) part.classList.add("lit");
-    this.edgeParts.forEach((part) => part.line.setAttribute("marker-end", part.group.classList.contains("lit") ? "url(#tip-lit)" : "url(#tip)"));
   }
 
   unlight() {
@@ -441,7 +445,7 @@ export class Player {
     const agrees = (x) => {
       const worst = toNumber(x);
       if (Number.isNaN(worst)) return "not comparable";
-      return worst === 0 ? "the same" : `agrees to ${brief(worst, 1)}`;
+      return worst === 0 ? "the same" : `within ${brief(worst, 1)}`;
     };
     const head = ["", "Reverse mode", "Forward mode", "Central difference"];
     const f = this.run.nodes[this.run.steps.find(({ kind }) => kind === "seed")?.node]?.name ?? "f";
@@ -480,6 +484,7 @@ export class Player {
   visit(at) {
     this.stop();
     this.goTo(at);
+    this.follow();
     announce(this.caption.textContent);
     this.onstep();
   }
