@@ -109,7 +109,7 @@ def open_page(browser, server, watch):
 
     def open_page(address="", **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         contexts.append(context)
         page = watch.on(context.new_page())
         page.goto(f"{server.url}/{address}")
