@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use geartrain::graph::{Error, Graph, Op, ParseError, ParseErrorKind, Quantity};
+use geartrain::graph::{Area, Error, Graph, Op, ParseError, ParseErrorKind, Quantity};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -449,6 +449,47 @@ fn the_largest_drawing_is_drawn() {
     }
     assert_eq!(graph.len(), Graph::LARGEST_DRAWING - 1);
     assert_well_formed(&graph.to_svg().unwrap());
+}
+
+#[test]
+fn the_places_of_a_drawing_do_not_depend_on_numbers() {
+    for formula in ["(w*x+b)^2", "x*x + sin(x)*x", "3", "max(x, 2)^-2 / -x", "a+b+c+d+e+g+h+i+j+k"] {
+        let mut graph = Graph::parse(formula).unwrap();
+        let drawing = graph.drawing().unwrap();
+        let names: Vec<String> = graph.input_names().map(str::to_owned).collect();
+        for name in &names {
+            graph.set(name, -1.234e-200).unwrap();
+        }
+        graph.forward().unwrap();
+        graph.backward().unwrap();
+        assert_eq!(graph.drawing().unwrap(), drawing);
+
+        assert!(drawing.nodes.iter().map(|node| node.id).eq(graph.nodes()), "{formula}");
+        let areas: Vec<Area> = drawing.nodes.iter().map(|node| node.area).collect();
+        let labels = drawing.edges.iter().map(|edge| edge.label).filter(|label| label.height > 0.0);
+        let areas: Vec<Area> = areas.into_iter().chain(labels).collect();
+        for (place, a) in areas.iter().enumerate() {
+            assert!(a.x - a.width / 2.0 >= 0.0 && a.x + a.width / 2.0 <= drawing.width, "{formula}");
+            assert!(
+                a.y - a.height / 2.0 >= -1e-9 && a.y + a.height / 2.0 <= drawing.height + 1e-9,
+                "{formula}"
+            );
+            let overlaps = |b: &Area| {
+                2.0 * (a.x - b.x).abs() < a.width + b.width && 2.0 * (a.y - b.y).abs() < a.height + b.height
+            };
+            assert!(!areas[..place].iter().any(overlaps), "{formula}: {a:?}");
+        }
+        for edge in &drawing.edges {
+            assert_eq!(graph.operands(edge.to).unwrap()[edge.operand], edge.from);
+        }
+    }
+}
+
+#[test]
+fn a_graph_too_large_to_draw_is_an_error() {
+    let limit = Graph::LARGEST_DRAWING;
+    let graph = Graph::parse(&format!("-{}x", "-".repeat(limit))).unwrap();
+    assert_eq!(graph.drawing(), Err(Error::TooLargeToDraw { nodes: limit + 2, limit }));
 }
 
 // --- Derivatives ----------------------------------------------------------------------------------------------------

@@ -77,3 +77,47 @@ pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> 
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::Hosts;
+
+    fn is_refused(path: &str, headers: &[(&'static str, &'static str)]) -> bool {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        Hosts::new(4000).objection(path, &headers).is_some()
+    }
+
+    #[test]
+    fn only_the_page_itself_may_ask() {
+        let host = ("host", "127.0.0.1:4000");
+        assert!(!is_refused("/api/chain", &[host]));
+        assert!(!is_refused("/api/chain", &[host, ("origin", "http://127.0.0.1:4000")]));
+        assert!(!is_refused(
+            "/api/chain",
+            &[("host", "localhost:4000"), ("origin", "http://localhost:4000")]
+        ));
+        assert!(is_refused("/api/chain", &[host, ("origin", "http://localhost:4000")]));
+        assert!(is_refused("/api/chain", &[host, ("origin", "http://foreign.example")]));
+        assert!(is_refused("/api/chain", &[host, ("sec-fetch-site", "cross-site")]));
+    }
+
+    #[test]
+    fn other_names_for_this_machine_are_refused() {
+        assert!(is_refused("/", &[]));
+        for host in
+            ["rebound.example", "rebound.example:4000", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:40000"]
+        {
+            assert!(is_refused("/", &[("host", host)]), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_link_to_the_page_may_stand_anywhere() {
+        assert!(!is_refused("/", &[("host", "localhost:4000"), ("sec-fetch-site", "cross-site")]));
+    }
+}

@@ -249,6 +249,27 @@ def test_outside_the_domain(page):
     expect(page.locator(".caption")).to_contain_text("u = ln(x) is -inf at x = 0")
 
 
+def test_an_address_with_a_bad_formula(open_page, watch):
+    watch.expect("status of 400")
+    page = open_page("#chain?formula=x%2B&in.x=7&step=2")
+    expect(page.locator("#chain .error")).to_contain_text("expected a number")
+    expect(page.locator(".player")).to_be_hidden()
+    type_formula(page, "x + 1")
+    expect(result(page)).to_have_text("= 8")
+    expect(page.locator(".player")).to_be_visible()
+
+
+@pytest.mark.parametrize(("formula", "value", "steps"), [("3", "3", 0), ("1 + 2 * 3", "7", 2), ("x", "3", 2)])
+def test_formulas_with_almost_nothing_in_them(page, formula, value, steps):
+    type_formula(page, formula)
+    expect(result(page)).to_have_text(f"= {value}")
+    expect(page.locator(".counter")).to_have_text(f"{steps} / {steps}")
+    page.get_by_role("button", name="Back to the start").click()
+    page.get_by_role("button", name="Step forward").click()
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".counter")).to_have_text(f"{steps} / {steps}")
+
+
 def test_the_address_repeats_everything(page, open_page):
     type_formula(page, "a * b + ä")
     set_number(page, "a", -1.5)

@@ -84,18 +84,21 @@ export function latest(path, onAnswer, onProblem) {
   let busy = false;
   async function next() {
     busy = true;
-    while (waiting) {
-      const question = waiting;
-      waiting = null;
-      try {
-        onAnswer(await ask(path, question), question);
-      } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
-        // A newer question may be fine already.
-        if (!waiting) onProblem(problem, question);
+    try {
+      while (waiting) {
+        const question = waiting;
+        waiting = null;
+        try {
+          onAnswer(await ask(path, question), question);
+        } catch (problem) {
+          if (!(problem instanceof Problem)) throw problem;
+          // A newer question may be fine already.
+          if (!waiting) onProblem(problem, question);
+        }
       }
+    } finally {
+      busy = false;
     }
-    busy = false;
   }
   return (question) => {
     waiting = question;

@@ -66,7 +66,7 @@ export class Player {
     this.ways = element("div", { class: "card ways" });
     this.node = element(
       "div",
-      { class: "player" },
+      { class: "player", hidden: true },
       element("div", { class: "left" }, element("div", { class: "card stage" }, this.figure, this.caption, this.controls()), this.ways),
       this.table,
     );
@@ -114,6 +114,7 @@ export class Player {
 
   /** Shows a run. One with a `drawing` may be of another formula and starts at its end; one without has new numbers. */
   show(run) {
+    this.node.hidden = false;
     const sameGraph = !run.drawing;
     if (sameGraph) run.drawing = this.run.drawing;
     this.run = run;
@@ -515,7 +516,7 @@ export class Player {
     const pause = PACE / this.speed;
     this.goTo(this.at + 1);
     this.follow();
-    this.travel(this.run.steps[this.at - 1], 0.7 * pause);
+    if (this.at > 0) this.travel(this.run.steps[this.at - 1], 0.7 * pause);
     if (this.at >= this.run.steps.length) {
       this.stop();
       this.onstep();
