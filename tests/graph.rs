@@ -469,11 +469,9 @@ fn the_places_of_a_drawing_do_not_depend_on_numbers() {
         let labels = drawing.edges.iter().map(|edge| edge.label).filter(|label| label.height > 0.0);
         let areas: Vec<Area> = areas.into_iter().chain(labels).collect();
         for (place, a) in areas.iter().enumerate() {
-            assert!(a.x - a.width / 2.0 >= 0.0 && a.x + a.width / 2.0 <= drawing.width, "{formula}");
-            assert!(
-                a.y - a.height / 2.0 >= -1e-9 && a.y + a.height / 2.0 <= drawing.height + 1e-9,
-                "{formula}"
-            );
+            let whole = drawing.area;
+            assert!(2.0 * (a.x - whole.x).abs() + a.width <= whole.width + 1e-9, "{formula}");
+            assert!(2.0 * (a.y - whole.y).abs() + a.height <= whole.height + 1e-9, "{formula}");
             let overlaps = |b: &Area| {
                 2.0 * (a.x - b.x).abs() < a.width + b.width && 2.0 * (a.y - b.y).abs() < a.height + b.height
             };
@@ -486,7 +484,8 @@ fn the_places_of_a_drawing_do_not_depend_on_numbers() {
 }
 
 #[test]
-fn a_graph_too_large_to_draw_is_an_error() {
+fn graphs_that_cannot_be_drawn() {
+    assert_eq!(Graph::new().drawing(), Err(Error::Empty));
     let limit = Graph::LARGEST_DRAWING;
     let graph = Graph::parse(&format!("-{}x", "-".repeat(limit))).unwrap();
     assert_eq!(graph.drawing(), Err(Error::TooLargeToDraw { nodes: limit + 2, limit }));

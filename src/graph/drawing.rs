@@ -4,8 +4,8 @@ use super::route::{Area, Routes, route};
 use super::svg::{Line, box_height, height, shorten, width};
 use super::{Error, Graph, NodeId, Op, layout::layout};
 
-/// A picture of the graph without its numbers: places for nodes, edges and labels, in pixels from the top left, for type of
-/// 16 (titles), 18 (values) and 15 pixels.
+/// A picture of the graph without its numbers: places for nodes, edges and labels, in pixels, for type of 16 (titles), 18
+/// (values) and 15 pixels.
 ///
 /// There is room for a number of [`Drawing::NUMBER`] characters in two lines of every operation and input (its value and
 /// its gradient) and in two lines on every edge (its local derivative, and the gradient that comes back along it). So the
@@ -13,10 +13,8 @@ use super::{Error, Graph, NodeId, Op, layout::layout};
 /// tightly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
-    /// The width of the whole picture.
-    pub width: f64,
-    /// The height of the whole picture.
-    pub height: f64,
+    /// What encloses all boxes and labels.
+    pub area: Area,
     /// All nodes, constants included, operands before the nodes that use them.
     pub nodes: Vec<DrawnNode>,
     /// All edges, those from constants included, ordered by the node that uses the operand.
@@ -71,14 +69,17 @@ impl Graph {
     /// let drawing = Graph::parse("(w*x + b)^2")?.drawing()?;
     /// assert_eq!(drawing.nodes[2].title, "u = w × x");
     /// assert_eq!(drawing.edges[0].prefix, "∂u/∂w = ");
-    /// assert!(drawing.nodes.iter().all(|node| node.area.x + node.area.width / 2.0 <= drawing.width));
+    /// assert!(drawing.nodes.iter().all(|node| node.area.height < drawing.area.height));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`Error::TooLargeToDraw`] beyond [`Graph::LARGEST_DRAWING`] nodes.
+    /// [`Error::TooLargeToDraw`] beyond [`Graph::LARGEST_DRAWING`] nodes; [`Error::Empty`].
     pub fn drawing(&self) -> Result<Drawing, Error> {
         self.check_size()?;
+        if self.is_empty() {
+            return Err(Error::Empty);
+        }
         let names: Vec<String> = self.names().iter().map(|name| shorten(name)).collect();
         let titles: Vec<String> = (0..self.nodes.len()).map(|index| self.title_line(index, &names)).collect();
         let boxes: Vec<Vec<Line>> = (0..self.nodes.len()).map(|index| self.room(index, &titles)).collect();
@@ -92,6 +93,7 @@ impl Graph {
             .collect();
 
         let routes = self.routes(&boxes, &edges, &labels);
+        let area = enclosing(routes.nodes.iter().chain(&routes.labels));
         let nodes = routes.nodes.into_iter().enumerate().map(|(index, area)| DrawnNode {
             id: self.id(index),
             title: titles[index].clone(),
@@ -106,12 +108,7 @@ impl Graph {
             prefix,
             label,
         });
-        Ok(Drawing {
-            width: routes.width,
-            height: routes.height,
-            nodes: nodes.collect(),
-            edges: edges.collect(),
-        })
+        Ok(Drawing { area, nodes: nodes.collect(), edges: edges.collect() })
     }
 
     /// Nobody could read a larger picture, and placing its nodes takes long.
@@ -186,6 +183,17 @@ impl Graph {
             String::new()
         }
     }
+}
+
+fn enclosing<'a>(areas: impl Iterator<Item = &'a Area>) -> Area {
+    let (mut left, mut right, mut top, mut bottom) = (f64::MAX, f64::MIN, f64::MAX, f64::MIN);
+    for area in areas {
+        left = left.min(area.x - area.width / 2.0);
+        right = right.max(area.x + area.width / 2.0);
+        top = top.min(area.y - area.height / 2.0);
+        bottom = bottom.max(area.y + area.height / 2.0);
+    }
+    Area { x: (left + right) / 2.0, y: (top + bottom) / 2.0, width: right - left, height: bottom - top }
 }
 
 /// The lines of an edge's label at their widest.

@@ -96,6 +96,7 @@ impl Story {
 /// The places of the picture, to a tenth of a pixel.
 pub fn picture(drawing: &Drawing) -> Value {
     let tenth = |x: f64| (10.0 * x).round() / 10.0;
+    let area = drawing.area;
     let nodes = drawing.nodes.iter().map(|node| {
         let area = node.area;
         json!({
@@ -111,7 +112,8 @@ pub fn picture(drawing: &Drawing) -> Value {
         })
     });
     json!({
-        "width": tenth(drawing.width), "height": tenth(drawing.height),
+        "left": tenth(area.x - area.width / 2.0), "top": tenth(area.y - area.height / 2.0),
+        "width": tenth(area.width), "height": tenth(area.height),
         "nodes": nodes.collect::<Vec<_>>(), "edges": edges.collect::<Vec<_>>(),
     })
 }

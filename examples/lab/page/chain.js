@@ -80,10 +80,10 @@ export const chain = {
       this.step = choices.has("step") ? Number(choices.get("step")) : null;
       this.drawn = null;
       this.question();
-    } else if (this.drawn === null) {
-      this.example(0);
-    } else {
+    } else if (this.player.run) {
       this.remember();
+    } else if (this.formula.value === "") {
+      this.example(0);
     }
   },
 

@@ -163,15 +163,11 @@ export class Player {
     this.nodeParts = nodes.map((node, index) => this.drawNode(node, drawing.nodes[index], index));
     this.picture = svg(
       "svg",
-      { class: "graph", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Graph of ${cut(this.run.formula, 200)}; the table has its numbers` },
+      { class: "graph", viewBox: `${drawing.left - MARGIN} ${drawing.top - MARGIN} ${width} ${height}`, role: "img", "aria-label": `Graph of ${cut(this.run.formula, 200)}; the table has its numbers` },
       svg("defs", {}, tip),
-      svg(
-        "g",
-        { transform: `translate(${MARGIN} ${MARGIN})` },
-        this.edgeParts.map((part) => part.group),
-        this.nodeParts.map((part) => part.group),
-        this.dots,
-      ),
+      this.edgeParts.map((part) => part.group),
+      this.nodeParts.map((part) => part.group),
+      this.dots,
     );
     // As large as there is room for, up to a bit over its natural size.
     this.picture.style.minWidth = `${Math.round(SMALLEST * width)}px`;
