@@ -8,7 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+# Patience for a busy machine; what is expected mostly happens at once.
+expect.set_options(timeout=20_000)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "target/release/examples/lab"
