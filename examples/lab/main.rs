@@ -5,7 +5,11 @@
 //! ```
 
 mod chain;
+mod choices;
+#[path = "../common/design.rs"]
+mod design;
 mod flow;
+mod lines;
 mod reply;
 mod security;
 mod server;

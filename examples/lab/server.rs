@@ -19,7 +19,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
 /// The files of the page: path, kind, text.
-const PAGE: [(&str, &str, &str); 11] = [
+const PAGE: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("page/index.html")),
     ("/icon.svg", PICTURE, include_str!("page/icon.svg")),
     ("/style.css", CSS, include_str!("page/style.css")),
@@ -29,6 +29,10 @@ const PAGE: [(&str, &str, &str); 11] = [
     ("/chain.css", CSS, include_str!("page/chain.css")),
     ("/chain.js", SCRIPT, include_str!("page/chain.js")),
     ("/player.js", SCRIPT, include_str!("page/player.js")),
+    ("/rooms.css", CSS, include_str!("page/rooms.css")),
+    ("/lines.js", SCRIPT, include_str!("page/lines.js")),
+    ("/form.js", SCRIPT, include_str!("page/form.js")),
+    ("/plot.js", SCRIPT, include_str!("page/plot.js")),
     ("/flow.js", SCRIPT, include_str!("page/flow.js")),
     ("/training.js", SCRIPT, include_str!("page/training.js")),
 ];
@@ -36,7 +40,7 @@ const PAGE: [(&str, &str, &str); 11] = [
 /// Everything, behind the checks of [`security`]. `port` is where it listens.
 pub fn router(port: u16) -> Router {
     let mut router = Router::new();
-    for (path, kind, text) in PAGE {
+    for &(path, kind, text) in PAGE {
         router = router.route(path, get(move || async move { (headers(kind), text) }));
     }
     router

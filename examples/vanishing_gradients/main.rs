@@ -5,6 +5,8 @@
 //! cargo run --release --example vanishing_gradients -- --networks tanh,sigmoid+batch_norm --depth 50 --train 1000
 //! ```
 
+#[path = "../common/design.rs"]
+mod design;
 mod networks;
 #[path = "../common/output.rs"]
 mod output;
@@ -20,7 +22,8 @@ use geartrain::lab::{self, Experiment, Report};
 use geartrain::prelude::*;
 use ndarray::s;
 
-use networks::{Sizes, Weights, build};
+use design::Weights;
+use networks::{Sizes, build};
 
 #[derive(Parser)]
 #[command(about = "How do gradients flow down a deep network? Measures, predicts and explains")]
@@ -31,7 +34,7 @@ struct Options {
     /// Units per hidden layer
     #[arg(long, default_value_t = 64)]
     width: usize,
-    /// Activation (sigmoid, tanh, relu, selu, gelu, silu), then +residual, +scaled_residual, +batch_norm, +layer_norm
+    /// Activation (sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, silu), then +residual, +residual=SCALE, +scaled_residual, +batch_norm, +layer_norm
     #[arg(long, value_delimiter = ',', default_value = "sigmoid,relu,relu+residual,relu+scaled_residual")]
     networks: Vec<String>,
     /// Distribution of the weights [default: he for relu, gelu and silu, xavier for the others]

@@ -73,7 +73,7 @@ impl Experiment {
             measured: Average { seeds: measured },
             predicted,
             diagnosis: diagnose(&networks[0], x, cotangent(0).view())?,
-            phase: phase(&networks[0], x)?,
+            phase: Phase::of(&networks[0], x)?,
         })
     }
 
@@ -105,34 +105,43 @@ impl Experiment {
     }
 }
 
-fn phase<F: Scalar>(network: &Network<F>, x: ArrayView2<F>) -> Result<Option<Phase>, Error> {
-    let trace = Trace::new(network, x)?;
-    let steps = &trace.steps;
-    let plain = |kind: Kind| matches!(kind, Kind::Linear | Kind::Elementwise);
-    let Some(first) = steps.iter().find(|step| step.kind == Kind::Elementwise) else { return Ok(None) };
-    let activation: &dyn Layer<F> = first.layer;
-    let name = activation.name();
-    let alike = |step: &super::trace::Step<F>| step.kind != Kind::Elementwise || step.layer.name() == name;
-    if !steps.iter().all(|step| plain(step.kind) && alike(step)) {
-        return Ok(None);
+impl Phase {
+    /// Where `network` stands, `x` being a batch that it reads; `None` unless it is a plain stack of linear layers and one
+    /// kind of activation.
+    ///
+    /// # Errors
+    /// As [`Network::predict`].
+    pub fn of<F: Scalar>(network: &Network<F>, x: ArrayView2<F>) -> Result<Option<Self>, Error> {
+        let trace = Trace::new(network, x)?;
+        let steps = &trace.steps;
+        let plain = |kind: Kind| matches!(kind, Kind::Linear | Kind::Elementwise);
+        let Some(first) = steps.iter().find(|step| step.kind == Kind::Elementwise) else { return Ok(None) };
+        let activation: &dyn Layer<F> = first.layer;
+        let name = activation.name();
+        let alike =
+            |step: &super::trace::Step<F>| step.kind != Kind::Elementwise || step.layer.name() == name;
+        if !steps.iter().all(|step| plain(step.kind) && alike(step)) {
+            return Ok(None);
+        }
+        let mut sums = [0.0; 3];
+        for pair in
+            steps.windows(2).filter(|pair| pair[1].kind == Kind::Linear && pair[0].kind == Kind::Elementwise)
+        {
+            let mean_square = |name| {
+                let tensor = pair[1].tensor(name, network.params()).unwrap_or_default();
+                tensor.iter().map(|v| v.as_f64().powi(2)).sum::<f64>() / tensor.len().max(1) as f64
+            };
+            sums[0] += 1.0;
+            sums[1] += pair[1].x.ncols() as f64 * mean_square("weight");
+            sums[2] += mean_square("bias");
+        }
+        if sums[0] == 0.0 {
+            return Ok(None);
+        }
+        let [sigma_w, sigma_b] = [1, 2].map(|i| f64::sqrt(sums[i] / sums[0]));
+        let edge = super::edge_of_chaos::curve(activation, 40.0, 200);
+        let edge =
+            edge.iter().map(|point| (point.weight_variance.sqrt(), point.bias_variance.sqrt())).collect();
+        Ok(Some(Phase { activation: name, sigma_w, sigma_b, edge }))
     }
-    let mut sums = [0.0; 3];
-    for pair in
-        steps.windows(2).filter(|pair| pair[1].kind == Kind::Linear && pair[0].kind == Kind::Elementwise)
-    {
-        let mean_square = |name| {
-            let tensor = pair[1].tensor(name, network.params()).unwrap_or_default();
-            tensor.iter().map(|v| v.as_f64().powi(2)).sum::<f64>() / tensor.len().max(1) as f64
-        };
-        sums[0] += 1.0;
-        sums[1] += pair[1].x.ncols() as f64 * mean_square("weight");
-        sums[2] += mean_square("bias");
-    }
-    if sums[0] == 0.0 {
-        return Ok(None);
-    }
-    let [sigma_w, sigma_b] = [1, 2].map(|i| f64::sqrt(sums[i] / sums[0]));
-    let edge = super::edge_of_chaos::curve(activation, 40.0, 200);
-    let edge = edge.iter().map(|point| (point.weight_variance.sqrt(), point.bias_variance.sqrt())).collect();
-    Ok(Some(Phase { activation: name, sigma_w, sigma_b, edge }))
 }

@@ -12,5 +12,5 @@ fi
 venv=target/browser-venv
 "${PYTHON:-python3}" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
-cargo build --quiet --release --example lab
+cargo build --quiet --release --example lab --example vanishing_gradients
 "$venv/bin/python" -m pytest -p no:cacheprovider --durations=5 tests/browser "$@"

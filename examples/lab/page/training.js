@@ -1,12 +1,617 @@
-// The room "Training".
+// The room "Training": a network learns, and everything about it can be watched.
 
-import { element } from "./common.js";
+import { Problem, address, announce, brief, element, table, toNumber } from "./common.js";
+import { check, field, number, select, sliding, text } from "./form.js";
+import { follow } from "./lines.js";
+import { Plot, behind, extent, sample, shade } from "./plot.js";
 
-export const training = {
-  id: "training",
-  start(section) {
-    section.append(element("p", {}, "This room is being built."));
-  },
-  open() {},
-  close() {},
+const DATA = [["sine", "sine wave: 1 input"], ["friedman", "Friedman 1: 10 inputs"], ["moons", "two moons: 2 classes"], ["spirals", "two spirals: 2 classes"], ["table", "your own table (CSV)"]];
+const ACTIVATIONS = [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"], ["leaky_relu", "leaky ReLU"], ["elu", "ELU"], ["selu", "SELU"], ["gelu", "GELU"], ["silu", "SiLU"]];
+const INITS = [["auto", "the usual one: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "LeCun"], ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"]];
+const NORMS = [["none", "none"], ["batch", "batch norm"], ["layer", "layer norm"]];
+const RULES = [["sgd", "SGD"], ["momentum", "SGD, momentum 0.9"], ["adam", "Adam"], ["adamw", "AdamW"], ["rmsprop", "RMSprop"]];
+const DELIMITERS = [["comma", "comma"], ["semicolon", "semicolon"], ["tab", "tab"]];
+const GAPS = [["error", "are an error"], ["drop", "leave their rows out"], ["mean", "become the mean"], ["median", "become the median"]];
+const SPEEDS = [["5", "5 epochs a second"], ["20", "20 epochs a second"], ["100", "100 epochs a second"], ["0", "as fast as it goes"]];
+const SEPARATORS = { comma: ",", semicolon: ";", tab: "\t" };
+/** What each made-up set of data begins with. */
+const SIZES = { sine: [500, 0.1], friedman: [500, 1], moons: [500, 0.2], spirals: [400, 0.1] };
+
+const START = {
+  data: "sine", rows: 500, noise: 0.1, csv: "", target: "", classes: false, drop: "", delimiter: "comma", missing: "error",
+  hidden: "32,32", activation: "tanh", init: "auto", gain: 1, skip: null, norm: "none",
+  optimizer: "momentum", learning_rate: 0.01, batch: 32, epochs: 200, seed: 7, speed: "20",
 };
+const TABLE = ["csv", "target", "classes", "drop", "delimiter", "missing"];
+/** The longest table that a link can carry, packed. */
+const LONGEST = 16_000;
+/** Columns of the map of gradients; beyond that, every other one is left out. */
+const COLUMNS = 160;
+
+const BASE64 = [["+", "-"], ["/", "_"], ["=", ""]];
+
+async function through(stream, bytes) {
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+}
+
+async function pack(text) {
+  const bytes = await through(new CompressionStream("deflate-raw"), new TextEncoder().encode(text));
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return BASE64.reduce((code, [from, to]) => code.replaceAll(from, to), btoa(binary));
+}
+
+async function unpack(code) {
+  const binary = atob(BASE64.slice(0, 2).reduce((code, [from, to]) => code.replaceAll(to, from), code));
+  const bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
+  return new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes));
+}
+
+class Room {
+  id = "training";
+  state = "idle";
+  chosen = { ...START };
+
+  start(section) {
+    this.section = section;
+    this.losses = new Plot({ ratio: 0.55, least: 250, most: 340 });
+    this.picture = new Plot({ ratio: 0.7, least: 260, most: 420 });
+    this.map = new Plot({ ratio: 0.5, least: 240, most: 340 });
+    this.lossTable = behind("The numbers as a table", () => this.lossNumbers());
+    this.mapTable = behind("The numbers as a table", () => this.mapNumbers());
+    this.problem = element("p", { class: "error", hidden: true, role: "alert" });
+    this.buttons = {
+      run: element("button", { type: "button", class: "primary", onclick: () => this.toggle() }, "Run"),
+      step: element("button", { type: "button", onclick: () => this.step() }, "Step"),
+      reset: element("button", { type: "button", onclick: () => this.reset() }, "Reset"),
+      weights: element("a", { class: "button", role: "link", "aria-disabled": "true" }, "Weights"),
+      history: element("a", { class: "button", role: "link", "aria-disabled": "true" }, "History"),
+    };
+    this.state_ = element("p", { class: "state" });
+    this.score = element("p", { class: "state score" });
+    this.legend = element("p", { class: "small faint key-line" });
+    this.pictureTitle = element("h2", {}, "The fit");
+    this.pictureNote = element("div", { class: "small faint key-line" });
+    this.confusion = element("div", { class: "scroll" });
+    this.scale = element("div", { class: "small faint key-line" });
+    this.predictions = element("div", { class: "scroll predictions" });
+    const { run, step, reset, weights, history } = this.buttons;
+    const card = (...children) => element("div", { class: "card" }, ...children);
+    this.results = element(
+      "div",
+      { class: "stack" },
+      element(
+        "div",
+        { class: "pair" },
+        card(element("h2", {}, "Loss"), this.losses.node, this.legend, this.lossTable.node),
+        card(this.pictureTitle, this.picture.node, this.confusion, this.pictureNote),
+      ),
+      card(element("h2", {}, "Gradients: layer × time"), this.map.node, this.scale, this.mapTable.node),
+      card(element("h2", {}, "Rows that training does not see"), this.predictions),
+    );
+    const bar = element(
+      "div",
+      { class: "card bar" },
+      element(
+        "div",
+        { class: "row" },
+        run,
+        step,
+        reset,
+        element("span", { class: "gap" }),
+        element("span", { class: "faint small" }, "Take home:"),
+        weights,
+        history,
+      ),
+      element("div", { class: "row apart states" }, this.state_, this.score),
+    );
+    section.append(
+      element(
+        "div",
+        { class: "sides" },
+        element("form", { class: "card controls", onsubmit: (event) => event.preventDefault() }, this.form(), this.problem),
+        element("div", { class: "stack" }, bar, this.results),
+      ),
+    );
+  }
+
+  form() {
+    const change = (key) => (value) => this.change({ [key]: value });
+    const columns = element("datalist", { id: "columns" });
+    this.columns = columns;
+    const csv = element("textarea", { rows: 6, spellcheck: "false", placeholder: "height,weight\n1.80,81\n1.65,58\n…", oninput: () => this.paste(csv.value) });
+    const file = element("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv", onchange: () => this.upload(file.files[0]) });
+    this.fields = {
+      data: select("Data", DATA, (data) => this.change({ data, ...(SIZES[data] ? { rows: SIZES[data][0], noise: SIZES[data][1] } : {}) })),
+      rows: number("Rows", change("rows"), { min: 10, max: 5000, step: 1 }),
+      noise: number("Noise", change("noise"), { min: 0, step: 0.05 }),
+      csv: field("Table, with names in its first line", csv),
+      file: field("… or a file", file),
+      delimiter: select("Cells are separated by", DELIMITERS, change("delimiter")),
+      target: text("Column to predict", change("target"), { list: "columns" }),
+      classes: check("Its values are classes", change("classes")),
+      drop: text("Columns to leave out", change("drop"), { placeholder: "name, id" }),
+      missing: select("Gaps", GAPS, change("missing")),
+      hidden: text("Units of the hidden layers", change("hidden"), { inputmode: "numeric" }, "Such as 32,32 or 16x8: eight layers of 16."),
+      activation: select("Activation", ACTIVATIONS, change("activation")),
+      init: select("First weights", INITS, change("init")),
+      gain: number("Gain", change("gain"), { min: 0, step: 0.1 }),
+      residual: check("Residual: x + s · f(x)", (on) => this.change({ skip: on ? 1 : null })),
+      skip: sliding({ label: "s", value: 1, min: 0, max: 2, step: 0.01, onchange: (skip) => this.chosen.skip !== null && this.change({ skip }) }),
+      norm: select("Normalisation", NORMS, change("norm")),
+      optimizer: select("Optimizer", RULES, change("optimizer")),
+      learning_rate: number("Learning rate", change("learning_rate"), { min: 0 }),
+      batch: number("Rows per step", change("batch"), { min: 1, step: 1 }),
+      epochs: number("Epochs", change("epochs"), { min: 1, max: 10_000, step: 1 }),
+      seed: number("Seed", change("seed"), { min: 0, step: 1 }),
+      speed: select("Speed", SPEEDS, change("speed")),
+    };
+    const nodes = (...keys) => keys.map((key) => this.fields[key].node);
+    const two = (...keys) => element("div", { class: "two" }, nodes(...keys));
+    this.toy = two("rows", "noise");
+    this.own = element("div", { class: "fields" }, nodes("csv", "file"), columns, nodes("delimiter", "target", "classes", "drop", "missing"));
+    this.warning = element("p", { class: "small faint", hidden: true });
+    const group = (name, ...children) => element("fieldset", {}, element("legend", {}, name), ...children);
+    return element(
+      "div",
+      { class: "fields" },
+      group("Data", nodes("data"), this.toy, this.own, this.warning),
+      group("Network", nodes("hidden"), two("activation", "norm"), nodes("init", "gain", "residual", "skip")),
+      group("Training", nodes("optimizer"), two("learning_rate", "batch"), two("epochs", "seed"), nodes("speed")),
+    );
+  }
+
+  async open(choices) {
+    if ([...choices.keys()].length) {
+      this.chosen = { ...START };
+      for (const [key, value] of choices) {
+        if (!(key in START)) continue;
+        const example = START[key];
+        this.chosen[key] =
+          key === "skip" ? (value === "" ? null : Number(value))
+          : typeof example === "number" ? Number(value)
+          : typeof example === "boolean" ? value === "true"
+          : value;
+      }
+      if (this.chosen.csv) this.chosen.csv = await unpack(this.chosen.csv).catch(() => "");
+      this.fill();
+      this.reset();
+    } else {
+      this.fill();
+      if (!this.begun) this.reset();
+    }
+    this.remember();
+  }
+
+  close() {
+    if (this.state === "running") this.order("pause");
+  }
+
+  /** Everything that differs from the beginning; the whole table, packed, if it is not too long for an address. */
+  async remember() {
+    const choices = new URLSearchParams();
+    const long = [];
+    for (const [key, value] of Object.entries(this.chosen)) {
+      if (TABLE.includes(key) && this.chosen.data !== "table") continue;
+      if (key === "csv") {
+        const code = value && (await pack(value));
+        if (code && code.length <= LONGEST) choices.set(key, code);
+        else if (code) long.push("The table is too long for the address: whoever gets the link needs the file, too.");
+      } else if (value !== START[key] || key === "data" || key === "seed") choices.set(key, value ?? "");
+    }
+    this.warning.textContent = long.join(" ");
+    this.warning.hidden = !long.length;
+    if (!this.section.hidden) address.write("training", choices);
+  }
+
+  change(choices) {
+    Object.assign(this.chosen, choices);
+    this.fill();
+    this.reset(250);
+    this.remember();
+  }
+
+  paste(csv) {
+    const line = csv.slice(0, 10_000).split(/\r?\n/).find((line) => line.trim()) ?? "";
+    const delimiter = line.includes("\t") ? "tab" : line.split(";").length > line.split(",").length ? "semicolon" : "comma";
+    const names = line.split(SEPARATORS[delimiter]).map((name) => name.trim().replace(/^"(.*)"$/, "$1"));
+    const target = names.includes(this.chosen.target) ? this.chosen.target : names.at(-1);
+    this.change({ csv, delimiter, target });
+  }
+
+  async upload(file) {
+    if (!file) return;
+    // the server would refuse it, and say so only after all of it was sent
+    if (file.size > 1 << 20) {
+      this.fields.csv.complain(`at most ${1 << 20} bytes, got ${file.size}`);
+      return;
+    }
+    this.paste(await file.text());
+  }
+
+  fill() {
+    const chosen = this.chosen;
+    for (const [key, { input }] of Object.entries(this.fields)) {
+      if (!input || key === "file" || key === "residual") continue;
+      if (input.type === "checkbox") input.checked = chosen[key];
+      else if (input.value !== String(chosen[key]) && document.activeElement !== input) input.value = chosen[key];
+    }
+    this.fields.residual.input.checked = chosen.skip !== null;
+    this.fields.skip.node.hidden = chosen.skip === null;
+    if (chosen.skip !== null && this.fields.skip.slider.value !== chosen.skip) this.fields.skip.slider.value = chosen.skip;
+    this.toy.hidden = chosen.data === "table";
+    this.own.hidden = chosen.data !== "table";
+    const line = chosen.csv.slice(0, 10_000).split(/\r?\n/).find((line) => line.trim()) ?? "";
+    const names = line.split(SEPARATORS[chosen.delimiter]).slice(0, 200);
+    this.columns.replaceChildren(...names.map((name) => element("option", { value: name.trim().replace(/^"(.*)"$/, "$1") })));
+  }
+
+  /** The settings as the server takes them. */
+  settings() {
+    const c = this.chosen;
+    const hidden = c.hidden.split(/[,;\s]+/).filter(Boolean).flatMap((part) => {
+      const [width, times = 1] = part.split(/[x×]/).map(Number);
+      return Array(Math.min(Math.max(times || 0, 0), 1000)).fill(width);
+    });
+    if (!hidden.every((width) => Number.isInteger(width) && width > 0)) {
+      throw new Problem({ error: "whole numbers, separated by commas, such as 32,32", field: "hidden" });
+    }
+    for (const key of ["rows", "batch", "epochs", "seed"]) {
+      if (!Number.isInteger(c[key]) || c[key] < 0) throw new Problem({ error: "a whole number", field: key });
+    }
+    if (c.epochs < 1) throw new Problem({ error: "at least 1", field: "epochs" });
+    for (const key of ["noise", "gain", "learning_rate"]) {
+      if (!Number.isFinite(c[key])) throw new Problem({ error: "a number", field: key });
+    }
+    const drop = c.drop.split(",").map((name) => name.trim()).filter(Boolean);
+    const own = { csv: c.csv, target: c.target, classes: c.classes, drop, delimiter: c.delimiter, missing: c.missing };
+    const { data, rows, noise, activation, init, gain, skip, norm, optimizer, learning_rate, batch, epochs, seed } = c;
+    const speed = Number(c.speed);
+    return { data, rows, noise, table: data === "table" ? own : null, hidden, activation, init, gain, skip, norm, optimizer, learning_rate, batch, epochs, seed, speed };
+  }
+
+  complain(problem) {
+    for (const [name, one] of Object.entries(this.fields)) one.complain(problem?.field === name ? problem.message : "");
+    this.problem.textContent = problem && !this.fields[problem.field] ? problem.message : "";
+    this.problem.hidden = !this.problem.textContent;
+  }
+
+  /** Stops, forgets, and shows the untrained network. */
+  reset(delay = 0) {
+    this.begun = true;
+    this.asking?.abort();
+    clearTimeout(this.timer);
+    this.enter("idle");
+    this.timer = setTimeout(() => this.listen("/api/training/preview", () => this.settings()), delay);
+  }
+
+  toggle() {
+    if (this.state === "running") this.order("pause");
+    else if (this.state === "paused") this.order("run");
+    else this.begin("run");
+  }
+
+  step() {
+    if (this.state === "paused") this.order("step");
+    else this.begin("step");
+  }
+
+  begin(order) {
+    clearTimeout(this.timer);
+    this.listen("/api/training", () => ({ settings: this.settings(), order }), order);
+  }
+
+  /** Follows a training from its first line to its last. */
+  async listen(path, question, order) {
+    this.asking?.abort();
+    const asking = new AbortController();
+    this.asking = asking;
+    this.complain();
+    const current = () => this.asking === asking;
+    try {
+      const asked = question();
+      if (order) this.enter("running", order);
+      let ended = false;
+      await follow(path, asked, asking.signal, (line) => {
+        if (!current()) return;
+        ended ||= line.kind === "end";
+        this.take(line, Boolean(order));
+      });
+      if (current() && !ended) throw new Problem({ error: "The training broke off." });
+    } catch (problem) {
+      if (problem.name === "AbortError" || !current()) return;
+      if (!(problem instanceof Problem)) throw problem;
+      this.complain(problem);
+      this.enter("idle");
+      // what is shown belongs to other settings
+      this.results.classList.add("stale");
+    }
+  }
+
+  async order(order) {
+    this.enter(order === "pause" ? "pausing" : "running", order);
+    const reply = await fetch(`/api/training/${this.known.id}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ order }),
+    }).catch(() => null);
+    if (!reply?.ok) this.complain(new Problem(reply ? await reply.json() : { error: "The server does not answer." }));
+  }
+
+  enter(state, order) {
+    this.state = state;
+    // a step pauses by itself
+    this.stepping = order === "step" || order === "pause";
+    const { run, step, weights, history } = this.buttons;
+    run.textContent = state === "running" && !this.stepping ? "Pause" : state === "paused" ? "Go on" : "Run";
+    step.disabled = state === "running" && !this.stepping;
+    this.section.dataset.state = state;
+    const ready = (state === "paused" || state === "ended") && this.known?.id;
+    for (const [link, name] of [[weights, "model.safetensors"], [history, "history.csv"]]) {
+      if (ready) {
+        link.href = `/api/training/${this.known.id}/${name}`;
+        link.download = name;
+        link.removeAttribute("aria-disabled");
+      } else {
+        link.removeAttribute("href");
+        link.setAttribute("aria-disabled", "true");
+      }
+    }
+  }
+
+  take(line, real) {
+    if (line.kind === "start") {
+      this.results.classList.remove("stale");
+      this.known = line;
+      this.done = [];
+      this.looks = [];
+      this.stride = 1;
+      this.seen = 0;
+    } else if (line.kind === "look") {
+      this.look = line;
+      this.done.push(...line.epochs.map((pair) => pair.map(toNumber)));
+      this.collect(line);
+      if (real && this.stepping && line.step > 0) this.enter("paused");
+    } else if (line.kind === "end") {
+      this.end = line;
+      if (real) this.enter(line.ended === "failed" ? "idle" : "ended");
+      if (line.error) this.complain(new Problem({ error: line.error, field: line.ended === "diverged" ? "learning_rate" : null }));
+      if (real) announce(`Training ${line.ended}. ${this.score.textContent}`);
+    }
+    if (this.look && line.kind !== "start") this.draw(real);
+  }
+
+  /** Keeps the looks at the gradients, so that there are never more than fit the map. */
+  collect({ step, gradients }) {
+    if (this.looks.at(-1)?.step === step) this.looks.pop();
+    this.looks.push({ step, values: gradients.map((value) => Math.log10(toNumber(value))) });
+    if (this.looks.length > COLUMNS) this.looks = this.looks.filter((_, i) => i % 2 === 0 || i === this.looks.length - 1);
+  }
+
+  draw(real) {
+    const { epoch, step, loss, score } = this.look;
+    const { known } = this;
+    const last = this.done.at(-1);
+    const words = { idle: "untrained", running: "training", pausing: "training", paused: "paused", ended: this.end?.ended ?? "" };
+    const parts = [
+      element("strong", {}, words[this.state] ?? ""),
+      ` · epoch ${Math.max(epoch, 0)} of ${this.chosen.epochs}, step ${step}`,
+    ];
+    if (loss !== null) parts.push(` · loss of the batch ${brief(loss, 4)}`);
+    this.state_.replaceChildren(...parts);
+    this.state_.dataset.step = step;
+    this.state_.dataset.epoch = epoch;
+    if (last) {
+      this.state_.dataset.train = last[0];
+      this.state_.dataset.validation = last[1];
+    } else {
+      delete this.state_.dataset.train;
+      delete this.state_.dataset.validation;
+    }
+    this.score.textContent = `${score.name} on unseen rows: ${brief(score.value, 4)}`;
+    this.score.dataset.value = score.value;
+    this.drawLosses(real);
+    this.drawPicture();
+    this.drawMap();
+    this.tell();
+    this.lossTable.refresh();
+    this.mapTable.refresh();
+  }
+
+  drawLosses() {
+    const { done } = this;
+    const every = Math.ceil(done.length / 400);
+    const line = (column) =>
+      done.map((pair, i) => [i + 1, Math.log10(pair[column]), 0]).filter((_, i, all) => i % every === 0 || i === all.length - 1);
+    const lines = [line(0), line(1)];
+    const one = done.length === 1;
+    const [low, high] = extent(lines.flat().map((point) => point[1]), 0.06);
+    const name = this.known.classes ? "cross-entropy" : "mean squared error, scaled";
+    this.losses.draw({
+      label: done.length ? `Loss after ${done.length} epochs: training ${brief(done.at(-1)[0])}, validation ${brief(done.at(-1)[1])}` : "Loss: no epoch yet",
+      x: { label: "epoch", low: done.length > 1 ? 1 : 0, high: Math.max(done.length, 2), whole: true },
+      y: done.length ? { label: name, low, high: Math.max(high, low + 0.3), log: true } : { label: name, low: -2, high: 0, log: true },
+      series: [0, 1].map((index) => ({ index, line: lines[index], points: one ? lines[index] : [] })),
+      texts: done.length ? [] : [{ at: [1, -1], text: "no epoch yet", anchor: "middle" }],
+    });
+    this.legend.replaceChildren(
+      element("span", { class: "key" }, sample(0, { points: false }), "training rows, while they are trained on"),
+      element("span", { class: "key" }, sample(1, { points: false }), "unseen rows, after each epoch"),
+    );
+  }
+
+  drawPicture() {
+    const { known, look } = this;
+    const { kind, places, train, validation } = known.picture;
+    const { classes, features, target } = known;
+    const note = (...parts) => this.pictureNote.replaceChildren(...parts);
+    this.picture.node.hidden = kind === "confusion";
+    this.confusion.hidden = kind !== "confusion";
+    if (kind === "curve") {
+      const points = (rows) => rows.map(([x, y]) => [x, y, 0]);
+      const line = look.picture.map((y, i) => [places[i], toNumber(y), 0]);
+      const [low, high] = extent([...train, ...validation].map(([, y]) => y), 0.1);
+      this.pictureTitle.textContent = "The fit";
+      this.picture.draw({
+        label: `The fitted curve of ${target} against ${features[0]} among ${known.train_rows + known.validation_rows} points`,
+        x: { label: features[0], low: places[0], high: places.at(-1) },
+        y: { label: target, low, high },
+        series: [
+          { index: 0, points: points(train), small: true, faded: true },
+          { index: 1, points: points(validation), small: true, hollow: true, faded: true },
+          { index: 2, line },
+        ],
+      });
+      note(...this.samples([0, "training rows"], [1, "unseen rows", true]), element("span", { class: "key" }, sample(2, { points: false }), "the network"));
+    } else if (kind === "plane") this.drawPlane(note);
+    else if (kind === "scatter") {
+      const pairs = look.picture.map(([t, p]) => [toNumber(t), toNumber(p), 0]);
+      const [low, high] = extent(pairs.flatMap(([t, p]) => [t, p]), 0.06);
+      this.pictureTitle.textContent = "Predicted and true";
+      this.picture.draw({
+        label: `Predicted against true ${target} of ${known.validation_rows} rows that training does not see`,
+        x: { label: `${target}, true`, low, high },
+        y: { label: "predicted", low, high },
+        series: [{ index: 3, line: [[low, low, 0], [high, high, 0]], thin: true }, { index: 1, points: pairs, small: true }],
+      });
+      note("Each mark is a row that training does not see. On the diagonal it is predicted without error.");
+    } else {
+      this.pictureTitle.textContent = "Which class is taken for which";
+      this.confusion.replaceChildren(this.confusionTable(look.confusion, classes));
+      note("Rows that training does not see. The darker, the larger its share of the true class.");
+    }
+  }
+
+  samples(...entries) {
+    return entries.map(([index, name, hollow]) => element("span", { class: "key" }, sample(index, { line: false, hollow }), name));
+  }
+
+  drawPlane(note) {
+    const { known, look } = this;
+    const { places, train, validation } = known.picture;
+    const { side, x, y } = places;
+    const { classes, features } = known;
+    const [wide, tall] = [(x[1] - x[0]) / side, (y[1] - y[0]) / side];
+    // one rectangle for each stretch of a row that looks the same
+    const shades = classes
+      ? look.picture.classes.map((k, i) => [`fill-${k + 1}`, ((look.picture.percent[i] - 100 / classes.length) / (100 - 100 / classes.length)) * 0.4 + 0.06])
+      : this.shades(look.picture.map(toNumber));
+    const cells = [];
+    for (let row = 0; row < side; row++) {
+      for (let from = 0; from < side; ) {
+        const [fill, opacity] = shades[row * side + from];
+        const dim = opacity.toFixed(2);
+        let to = from + 1;
+        while (to < side && shades[row * side + to][0] === fill && shades[row * side + to][1].toFixed(2) === dim) to++;
+        cells.push([x[0] + from * wide, x[0] + to * wide, y[0] + row * tall, y[0] + (row + 1) * tall, fill, dim]);
+        from = to;
+      }
+    }
+    let series;
+    if (classes) {
+      const marks = (rows, look) => classes.map((_, k) => ({ index: k, points: rows.filter((row) => row[2] === k).map((row) => [row[0], row[1], 0]), small: true, ...look }));
+      series = [...marks(train, {}), ...marks(validation, { hollow: true })];
+    } else series = [{ index: 1, points: [...train, ...validation].map((row) => [row[0], row[1], 0]), small: true, hollow: true }];
+    this.pictureTitle.textContent = classes ? "Decisions" : `Predicted ${known.target}`;
+    this.picture.draw({
+      label: classes
+        ? `What the network takes each point of the plane of ${features[0]} and ${features[1]} for; ${this.score.textContent}`
+        : `What the network predicts all over the plane of ${features[0]} and ${features[1]}`,
+      x: { label: features[0], low: x[0], high: x[1] },
+      y: { label: features[1], low: y[0], high: y[1] },
+      series,
+      cells,
+      grid: false,
+    });
+    if (classes) note(...this.samples(...classes.map((name, k) => [k, name])), element("span", {}, "Hollow marks: unseen rows. The deeper the ground, the surer the network."));
+    else note(`From dark to bright: ${this.reach}.`);
+  }
+
+  /** Colours of 24 steps from the least to the largest. */
+  shades(values) {
+    const [low, high] = extent(values, 0);
+    this.reach = `${brief(low, 3)} to ${brief(high, 3)}`;
+    return values.map((value) => [shade(Math.round(((value - low) / (high - low || 1)) * 24) / 24), 1]);
+  }
+
+  confusionTable(counts, classes) {
+    const rows = counts.map((row, t) => {
+      const total = row.reduce((sum, count) => sum + count, 0) || 1;
+      return [
+        element("strong", {}, classes[t]),
+        ...row.map((count) => element("span", { class: `share share-${Math.round((8 * count) / total)}` }, count)),
+      ];
+    });
+    const made = table("", ["true, down; predicted, across", ...classes], rows);
+    made.classList.add("confusion");
+    return made;
+  }
+
+  /** The layers as rows, the first at the bottom; the looks as columns. */
+  drawMap() {
+    const { looks, known } = this;
+    const layers = known.layers.length;
+    const [low, high] = extent(looks.flatMap(({ values }) => values), 0);
+    const part = (value) => (value - low) / Math.max(high - low, 1e-9);
+    const cells = [];
+    for (let layer = 0; layer < layers; layer++) {
+      for (let from = 0; from < looks.length; ) {
+        const colour = (i) => (Number.isFinite(looks[i].values[layer]) ? shade(Math.round(part(looks[i].values[layer]) * 40) / 40) : "#000");
+        const fill = colour(from);
+        let to = from + 1;
+        while (to < looks.length && colour(to) === fill) to++;
+        cells.push([from, to, layer + 0.5, layer + 1.5, fill, 1]);
+        from = to;
+      }
+    }
+    const every = Math.max(1, Math.ceil(looks.length / 6));
+    const ticks = looks.map(({ step }, i) => ({ at: i + 0.5, text: brief(step, 6) })).filter((_, i) => i % every === 0);
+    this.map.draw({
+      label: `Gradient by layer and time. ${looks.length ? `Now from 10^${brief(looks.at(-1).values[0], 3)} in the first layer to 10^${brief(looks.at(-1).values.at(-1), 3)} in the last` : ""}`,
+      x: { label: "step", low: 0, high: Math.max(looks.length, 1), ticks },
+      y: { label: "layer, from the input", low: 0.5, high: layers + 0.5, whole: true },
+      cells,
+      grid: false,
+    });
+    const bar = element("span", { class: "colours" }, [...Array(21).keys()].map((i) => element("span", { class: "colour" })));
+    [...bar.children].forEach((one, i) => (one.style.background = shade(i / 20)));
+    const end = (value) => (Number.isFinite(value) ? brief(10 ** value, 2) : "0");
+    this.scale.replaceChildren(`|δ| ${end(low)}`, bar, `${end(high)}`, element("span", {}, "A column is a moment at which the gradients of the same 32 rows were measured; black is 0."));
+  }
+
+  lossNumbers() {
+    const { done } = this;
+    const every = Math.ceil(done.length / 40);
+    const rows = done.map((pair, i) => [i + 1, brief(pair[0], 6), brief(pair[1], 6)]).filter((_, i) => i % every === 0 || i === done.length - 1);
+    return table("", ["epoch", "training loss", "validation loss"], rows);
+  }
+
+  mapNumbers() {
+    const { looks, known } = this;
+    const every = Math.ceil(looks.length / 8);
+    const shown = looks.filter((_, i) => i % every === 0 || i === looks.length - 1);
+    const rows = known.layers.map((name, layer) => [layer + 1, name, ...shown.map(({ values }) => brief(10 ** values[layer], 3))]);
+    return table("|δ| by layer", ["", "layer", ...shown.map(({ step }) => `step ${step}`)], rows);
+  }
+
+  tell() {
+    const { known, look } = this;
+    const { classes } = known;
+    const heads = [...known.features, known.target, ...(classes ? ["predicted", "how sure"] : ["predicted"])];
+    const rows = known.picture.rows.map(({ x, y }, i) => {
+      const said = look.predictions[i].map(toNumber);
+      const raw = (value, text) => element("span", { "data-value": value }, text);
+      const inputs = x.map((value) => raw(value, brief(value, 5)));
+      if (!classes) return [...inputs, raw(y, brief(y, 5)), raw(said[0], brief(said[0], 5))];
+      const best = said.indexOf(Math.max(...said));
+      return [...inputs, classes[y], element("span", { class: best === y ? "" : "wrong" }, classes[best]), raw(said[best], `${brief(100 * said[best], 3)} %`)];
+    });
+    const made = table(`${rows.length} of ${known.validation_rows}; trained on ${known.train_rows} others, ${known.weights} weights`, heads, rows);
+    this.predictions.replaceChildren(made);
+    if (known.constant.length) {
+      this.predictions.append(element("p", { class: "small faint" }, `The same in every row, and so of no use: ${known.constant.join(", ")}.`));
+    }
+  }
+}
+
+export const training = new Room();

@@ -1,0 +1,68 @@
+// Fields of a form, each with a place for what the server has to say about it.
+
+import { element, freshId, slider } from "./common.js";
+
+function place() {
+  return element("p", { class: "error small", id: freshId(), hidden: true, role: "alert" });
+}
+
+function finish(node, inputs, message, value) {
+  return {
+    node,
+    ...value,
+    /** Shows what is wrong with it; an empty text takes that away. */
+    complain(text) {
+      message.textContent = text;
+      message.hidden = !text;
+      for (const input of inputs) {
+        if (text) input.setAttribute("aria-invalid", "true");
+        else input.removeAttribute("aria-invalid");
+        if (text) input.setAttribute("aria-describedby", message.id);
+        else input.removeAttribute("aria-describedby");
+      }
+    },
+  };
+}
+
+/** An input, select or textarea under its label. `hint` is a line of help. */
+export function field(label, input, hint) {
+  input.id ||= freshId();
+  const message = place();
+  const help = hint && element("p", { class: "faint small hint" }, hint);
+  const node = element("div", { class: "field" }, element("label", { for: input.id }, label), input, help, message);
+  return finish(node, [input], message, { input });
+}
+
+/** A choice of some: options are [value, text]. */
+export function select(label, options, onchange, hint) {
+  const input = element(
+    "select",
+    { onchange: () => onchange(input.value) },
+    options.map(([value, text]) => element("option", { value }, text)),
+  );
+  return field(label, input, hint);
+}
+
+export function text(label, onchange, attributes = {}, hint) {
+  const input = element("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes, oninput: () => onchange(input.value) });
+  return field(label, input, hint);
+}
+
+export function number(label, onchange, attributes = {}, hint) {
+  return text(label, (value) => onchange(Number(value)), { type: "number", step: "any", ...attributes }, hint);
+}
+
+export function check(label, onchange) {
+  const input = element("input", { type: "checkbox", onchange: () => onchange(input.checked) });
+  const message = place();
+  const node = element("div", { class: "field" }, element("label", { class: "check" }, input, label), message);
+  return finish(node, [input], message, { input });
+}
+
+/** A slider with a place for complaints. */
+export function sliding(options) {
+  const made = slider(options);
+  const message = place();
+  const node = element("div", { class: "field" }, made.node, message);
+  return finish(node, [made.range, made.field], message, { slider: made });
+}

@@ -1,7 +1,0 @@
-//! The room "Training".
-
-use axum::Router;
-
-pub fn routes() -> Router {
-    Router::new()
-}
