@@ -53,7 +53,7 @@ def running(server):
     return json.loads(connection.getresponse().read())["running"]
 
 
-def until(condition, seconds=5):
+def until(condition, seconds=15):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "not in time"
@@ -99,7 +99,7 @@ def test_the_weights_predict_what_the_page_shows(open_page, tmp_path):
     rows = page.locator("#training .predictions tbody tr").all()
     assert len(rows) == 12
     cells = [[float(cell.get_attribute("data-value")) for cell in row.locator("[data-value]").all()] for row in rows]
-    x, shown = np.array([row[:10] for row in cells]), np.array([row[11] for row in cells])
+    shown, x = np.array([row[1] for row in cells]), np.array([row[2:] for row in cells])
     scale = lambda name, values: (values - np.array(about[name]["mean"])) / np.array(about[name]["std"])
     h = scale("x_scale", x)
     for layer in ("0", "2"):
@@ -251,7 +251,7 @@ def test_closing_the_page_stops_its_training(open_page, server):
             run(page, "Pause")
             state(page, "paused")
         page.close()
-        until(lambda: running(server) == 0, seconds=3)
+        until(lambda: running(server) == 0, seconds=5)
 
 
 def test_another_room_pauses_it(open_page):

@@ -249,13 +249,14 @@ class Room {
   /** The settings as the server takes them. */
   settings() {
     const c = this.chosen;
-    const hidden = c.hidden.split(/[,;\s]+/).filter(Boolean).flatMap((part) => {
-      const [width, times = 1] = part.split(/[x×]/).map(Number);
-      return Array(Math.min(Math.max(times || 0, 0), 1000)).fill(width);
-    });
-    if (!hidden.every((width) => Number.isInteger(width) && width > 0)) {
-      throw new Problem({ error: "whole numbers, separated by commas, such as 32,32", field: "hidden" });
+    const parts = c.hidden.split(/[,;\s]+/).filter(Boolean);
+    if (!parts.every((part) => /^\d+([x×]\d+)?$/.test(part))) {
+      throw new Problem({ error: "whole numbers, separated by commas, such as 32,32 or 16x8", field: "hidden" });
     }
+    const hidden = parts.flatMap((part) => {
+      const [width, times = 1] = part.split(/[x×]/).map(Number);
+      return Array(Math.min(times, 1000)).fill(width);
+    });
     for (const key of ["rows", "batch", "epochs", "seed"]) {
       if (!Number.isInteger(c[key]) || c[key] < 0) throw new Problem({ error: "a whole number", field: key });
     }
@@ -286,12 +287,14 @@ class Room {
   }
 
   toggle() {
+    if (this.state === "pausing") return;
     if (this.state === "running") this.order("pause");
     else if (this.state === "paused") this.order("run");
     else this.begin("run");
   }
 
   step() {
+    if (this.state === "pausing") return;
     if (this.state === "paused") this.order("step");
     else this.begin("step");
   }
@@ -325,6 +328,8 @@ class Room {
       this.enter("idle");
       // what is shown belongs to other settings
       this.results.classList.add("stale");
+      this.state_.replaceChildren("Nothing to show for these settings yet");
+      this.score.textContent = "";
     }
   }
 
@@ -597,14 +602,15 @@ class Room {
   tell() {
     const { known, look } = this;
     const { classes } = known;
-    const heads = [...known.features, known.target, ...(classes ? ["predicted", "how sure"] : ["predicted"])];
+    const heads = [known.target, "predicted", ...(classes ? ["how sure"] : []), ...known.features];
     const rows = known.picture.rows.map(({ x, y }, i) => {
       const said = look.predictions[i].map(toNumber);
       const raw = (value, text) => element("span", { "data-value": value }, text);
       const inputs = x.map((value) => raw(value, brief(value, 5)));
-      if (!classes) return [...inputs, raw(y, brief(y, 5)), raw(said[0], brief(said[0], 5))];
+      if (!classes) return [raw(y, brief(y, 5)), raw(said[0], brief(said[0], 5)), ...inputs];
       const best = said.indexOf(Math.max(...said));
-      return [...inputs, classes[y], element("span", { class: best === y ? "" : "wrong" }, classes[best]), raw(said[best], `${brief(100 * said[best], 3)} %`)];
+      const name = element("span", { class: best === y ? "" : "wrong" }, classes[best]);
+      return [classes[y], name, raw(said[best], `${brief(100 * said[best], 3)} %`), ...inputs];
     });
     const made = table(`${rows.length} of ${known.validation_rows}; trained on ${known.train_rows} others, ${known.weights} weights`, heads, rows);
     this.predictions.replaceChildren(made);

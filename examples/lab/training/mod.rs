@@ -82,8 +82,11 @@ async fn train(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
     let lines = start(job.clone(), place, asked.settings).await?;
     let mut jobs = jobs();
     jobs.push_back(job);
-    if jobs.len() > KEPT {
-        jobs.pop_front();
+    // the oldest whose thread has ended
+    if jobs.len() > KEPT
+        && let Some(old) = jobs.iter().position(|job| Arc::strong_count(job) == 1)
+    {
+        jobs.remove(old);
     }
     Ok(lines)
 }

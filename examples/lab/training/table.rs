@@ -92,10 +92,10 @@ impl Table {
             Some(Suggestion::Delimiter(other)) => {
                 Some(format!("cells separated by {:?} are not read here", char::from(other)))
             }
-            Some(Suggestion::DropColumn(name)) => {
-                let name: String = name.chars().take(40).collect();
-                Some(format!("leave the column `{name}` out, or tell its labels apart as classes"))
+            Some(Suggestion::DropColumn(name)) if name == self.target => {
+                Some("are these the names of classes?".into())
             }
+            Some(Suggestion::DropColumn(_)) => Some("a column of text can be left out".into()),
             Some(Suggestion::Missing | Suggestion::MissingTarget) => {
                 Some("choose what to do about gaps".into())
             }
