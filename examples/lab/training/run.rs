@@ -17,8 +17,8 @@ use super::settings::Prepared;
 use crate::lines::Writer;
 use crate::reply::number;
 
-/// Training goes at least so many times as long as the last look at it took, so that looking costs at most 3 %.
-const UNDISTURBED: u32 = 33;
+/// Training goes at least so many times as long as the last look at it took, so that looking costs less than 2 %.
+const UNDISTURBED: u32 = 60;
 /// Time between two looks where they cost little.
 const OFTEN: Duration = Duration::from_millis(100);
 
