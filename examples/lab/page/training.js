@@ -264,6 +264,7 @@ class Room {
     for (const key of ["noise", "gain", "learning_rate"]) {
       if (!Number.isFinite(c[key])) throw new Problem({ error: "a number", field: key });
     }
+    if (c.data === "table" && !c.csv.trim()) throw new Problem({ error: "paste a table, or choose a file", field: "csv" });
     const drop = c.drop.split(",").map((name) => name.trim()).filter(Boolean);
     const own = { csv: c.csv, target: c.target, classes: c.classes, drop, delimiter: c.delimiter, missing: c.missing };
     const { data, rows, noise, activation, init, gain, skip, norm, optimizer, learning_rate, batch, epochs, seed } = c;
@@ -383,7 +384,23 @@ class Room {
       if (line.error) this.complain(new Problem({ error: line.error, field: line.ended === "diverged" ? "learning_rate" : null }));
       if (real) announce(`Training ${line.ended}. ${this.score.textContent}`);
     }
-    if (this.look && line.kind !== "start") this.draw(real);
+    if (!this.look || line.kind === "start") return;
+    if (this.state === "running" && line.kind === "look") this.drawSoon();
+    else this.draw();
+  }
+
+  /** Draws once the browser has shown what was drawn last, however fast the lines come. */
+  drawSoon() {
+    this.again = true;
+    if (this.drawing) return;
+    this.drawing = true;
+    this.again = false;
+    this.draw();
+    const shown = () => {
+      this.drawing = false;
+      if (this.again && this.state === "running") this.drawSoon();
+    };
+    requestAnimationFrame(() => requestAnimationFrame(shown));
   }
 
   /** Keeps the looks at the gradients, so that there are never more than fit the map. */
@@ -393,7 +410,7 @@ class Room {
     if (this.looks.length > COLUMNS) this.looks = this.looks.filter((_, i) => i % 2 === 0 || i === this.looks.length - 1);
   }
 
-  draw(real) {
+  draw() {
     const { epoch, step, loss, score } = this.look;
     const { known } = this;
     const last = this.done.at(-1);
@@ -415,7 +432,7 @@ class Room {
     }
     this.score.textContent = `${score.name} on unseen rows: ${brief(score.value, 4)}`;
     this.score.dataset.value = score.value;
-    this.drawLosses(real);
+    this.drawLosses();
     this.drawPicture();
     this.drawMap();
     this.tell();

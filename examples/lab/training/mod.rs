@@ -58,10 +58,9 @@ async fn status() -> Json<Value> {
 }
 
 /// What the untrained network says of the data: one picture, and every problem with the settings.
-async fn preview(Question(mut settings): Question<Settings>) -> Result<Lines, Problem> {
+async fn preview(Question(settings): Question<Settings>) -> Result<Lines, Problem> {
     let place = PREVIEWS.acquire().await.expect("never closed");
-    settings.epochs = 0;
-    start(Job::new(0, Control::default()), place, settings).await
+    start(Job::new(0, Control::default()), place, settings, Some(0)).await
 }
 
 #[derive(Deserialize)]
@@ -79,7 +78,7 @@ async fn train(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, error));
     };
     let job = Job::new(NEXT.fetch_add(1, Ordering::Relaxed), Control::new(asked.order));
-    let lines = start(job.clone(), place, asked.settings).await?;
+    let lines = start(job.clone(), place, asked.settings, None).await?;
     let mut jobs = jobs();
     jobs.push_back(job);
     // the oldest whose thread has ended
@@ -91,10 +90,11 @@ async fn train(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
     Ok(lines)
 }
 
-/// Reads the settings, and then trains until the end or until nobody reads any more.
+/// Reads the settings, and then trains until the end or until nobody reads any more; for `epochs` where they are given.
 async fn start(job: Arc<Job>, place: SemaphorePermit<'static>, settings: Settings) -> Result<Lines, Problem> {
     let optimizer = settings.optimizer();
-    let prepared = compute(move || settings.prepare()).await?;
+    let mut prepared = compute(move || settings.prepare()).await?;
+    prepared.epochs = epochs.unwrap_or(prepared.epochs);
     let (writer, lines) = lines();
     let work = move || {
         // given back however the thread ends

@@ -40,7 +40,7 @@ pub struct Settings {
     optimizer: Rule,
     learning_rate: f64,
     batch: usize,
-    pub epochs: usize,
+    epochs: usize,
     seed: u64,
     /// Epochs per second at most, for an eye to follow; 0: as fast as it goes.
     speed: f64,
