@@ -91,7 +91,12 @@ async fn train(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
 }
 
 /// Reads the settings, and then trains until the end or until nobody reads any more; for `epochs` where they are given.
-async fn start(job: Arc<Job>, place: SemaphorePermit<'static>, settings: Settings) -> Result<Lines, Problem> {
+async fn start(
+    job: Arc<Job>,
+    place: SemaphorePermit<'static>,
+    settings: Settings,
+    epochs: Option<usize>,
+) -> Result<Lines, Problem> {
     let optimizer = settings.optimizer();
     let mut prepared = compute(move || settings.prepare()).await?;
     prepared.epochs = epochs.unwrap_or(prepared.epochs);
