@@ -17,8 +17,9 @@ use super::settings::Prepared;
 use crate::lines::Writer;
 use crate::reply::number;
 
-/// Training goes at least so many times as long as the last look at it took, so that looking costs less than 2 %.
-const UNDISTURBED: u32 = 60;
+/// Training goes at least so many times as long as the last look at it took, so that looking costs about 1 %, and
+/// little more where other programs share the processor.
+const UNDISTURBED: u32 = 100;
 /// Time between two looks where they cost little.
 const OFTEN: Duration = Duration::from_millis(100);
 
