@@ -16,6 +16,7 @@ chunk of steps, not after every step.
 """
 
 import argparse
+import importlib.metadata
 import os
 import platform
 import statistics
@@ -42,7 +43,7 @@ WORKLOADS = {
     "I1b1": ([128] * 65 + [1], "relu", 1, False, False, "sgd", True),
 }
 
-CHUNKS, CHUNK_SECONDS = 20, 0.05
+CHUNKS, CHUNK_SECONDS = 10, 0.05
 
 
 def data(name):
@@ -197,10 +198,16 @@ class Geartrain:
         return float(line.split(",")[3])
 
 
-def version(peer):
-    from importlib.metadata import version
+def processor():
+    """What Linux calls it, or whatever Python knows."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
-    return f"{peer} {version(peer)}"
+
+def version(peer):
+    return f"{peer} {importlib.metadata.version(peer)}"
 
 
 def main():
@@ -218,16 +225,15 @@ def main():
     threads = [int(n) for n in arguments.threads.split(",")]
     programs = {("geartrain", n): Geartrain(n) for n in threads}
     programs |= {(peer, n): Server(peer, n) for peer in peers for n in threads}
-    model = [line for line in open("/proc/cpuinfo") if line.startswith("model name")] if os.path.exists("/proc/cpuinfo") else []
-    print(f"{model[0].split(':')[1].strip() if model else platform.processor()}, {os.cpu_count()} cores;",
-          "Python", platform.python_version(), *map(version, peers))
+    print(f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}", *map(version, peers))
     print(f"us per step at {' / '.join(map(str, threads))} threads, then how many times as fast geartrain is")
     print("| network |", " | ".join(["geartrain", *peers, *(f"to {peer}" for peer in peers)]), "|")
     print("|---" * (2 + 2 * len(peers)) + "|")
     for name in arguments.workloads.split(","):
         rounds = []
-        for program in programs.values():
-            program.time(name)  # compiles, warms up
+        for (side, _), program in programs.items():
+            if side != "geartrain":
+                program.time(name)  # compiles, warms up
         for _ in range(arguments.rounds):
             rounds.append({key: program.time(name) for key, program in programs.items()})
         best = lambda round, side: min(us for (program, _), us in round.items() if program == side)

@@ -193,12 +193,13 @@ fn draw(svg: &mut String, series: &Series, class: usize, shape: usize, x: &Axis,
 
 /// A mark whose shape tells series apart where colour does not.
 fn marker(svg: &mut String, class: usize, shape: usize, x: f64, y: f64) {
-    let shape = match shape % 5 {
+    let shape = match shape % 6 {
         0 => format!("<circle class=\"f{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"),
         1 => path(class, x, y, "m-4 -4h8v8h-8z"),
         2 => path(class, x, y, "m0 -5l5 9h-10z"),
         3 => path(class, x, y, "m0 -5l5 5l-5 5l-5 -5z"),
-        _ => path(class, x, y, "m0 5l5 -9h-10z"),
+        4 => path(class, x, y, "m0 5l5 -9h-10z"),
+        _ => path(class, x, y, "m-1.5 -5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5v-3h3.5z"),
     };
     *svg += &shape;
 }
