@@ -109,15 +109,7 @@ fn delimiter(text: &str) -> Result<u8, String> {
 
 /// The library suggests methods; whoever types a command needs an option.
 pub fn in_words_of_the_command_line(mut error: DataError) -> String {
-    let suggestion = match &mut error {
-        DataError::UnknownColumn { suggestion, .. }
-        | DataError::NoColumns { suggestion, .. }
-        | DataError::CellCount { suggestion, .. }
-        | DataError::NotANumber { suggestion, .. }
-        | DataError::MissingCell { suggestion, .. } => suggestion.take(),
-        _ => None,
-    };
-    let hint = match suggestion {
+    let hint = match error.take_suggestion() {
         None => return error.to_string(),
         Some(Suggestion::Delimiter(b'\t')) => {
             "are the cells separated by tabs? Then add --delimiter tab".into()

@@ -270,6 +270,20 @@ pub enum DataError {
     },
 }
 
+impl DataError {
+    /// Takes the suggestion out of the message, for a program that has words of its own for it.
+    pub fn take_suggestion(&mut self) -> Option<Suggestion> {
+        match self {
+            DataError::UnknownColumn { suggestion, .. }
+            | DataError::NoColumns { suggestion, .. }
+            | DataError::CellCount { suggestion, .. }
+            | DataError::NotANumber { suggestion, .. }
+            | DataError::MissingCell { suggestion, .. } => suggestion.take(),
+            _ => None,
+        }
+    }
+}
+
 /// An array that an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

@@ -96,6 +96,7 @@ mod decompose;
 mod diagnose;
 mod edge_of_chaos;
 mod experiment;
+mod flow;
 pub mod formulas;
 mod heat_map;
 mod jacobian;

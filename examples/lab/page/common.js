@@ -57,7 +57,7 @@ export class Problem extends Error {
 }
 
 /** Asks the server; a refusal is thrown as a Problem. */
-export async function ask(path, question, options = {}) {
+export async function post(path, question, options = {}) {
   let reply;
   try {
     reply = await fetch(path, {
@@ -70,9 +70,13 @@ export async function ask(path, question, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ error: "The server does not answer. Is `lab` still running?" });
   }
-  const answer = await reply.json();
-  if (!reply.ok) throw new Problem(answer);
-  return answer;
+  if (!reply.ok) throw new Problem(await reply.json());
+  return reply;
+}
+
+/** What the server answers. */
+export async function ask(path, question, options) {
+  return (await post(path, question, options)).json();
 }
 
 /**

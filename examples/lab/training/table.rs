@@ -77,15 +77,7 @@ impl Table {
 
     /// Beside which field an error belongs, with hints that name the page's fields and not the library's methods.
     fn problem(&self, mut error: DataError) -> Problem {
-        let suggestion = match &mut error {
-            DataError::UnknownColumn { suggestion, .. }
-            | DataError::NoColumns { suggestion, .. }
-            | DataError::CellCount { suggestion, .. }
-            | DataError::NotANumber { suggestion, .. }
-            | DataError::MissingCell { suggestion, .. } => suggestion.take(),
-            _ => None,
-        };
-        let hint = match suggestion {
+        let hint = match error.take_suggestion() {
             Some(Suggestion::Delimiter(b'\t')) => Some("are the cells separated by tabs?".into()),
             Some(Suggestion::Delimiter(b';')) => Some("are the cells separated by semicolons?".into()),
             Some(Suggestion::Delimiter(b',')) => Some("are the cells separated by commas?".into()),
