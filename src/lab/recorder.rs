@@ -11,7 +11,7 @@ use crate::{Error, Loss, Network, Scalar};
 /// [`Training::callback`](crate::Training::callback).
 ///
 /// Choose a small batch: with ten layers of 64 units trained on batches of 64 rows, measuring 16 rows every 100 steps adds
-/// 0.6 % to the time in `f32` and 2.4 % in `f64`, measuring 64 rows 5 % (`cargo bench --bench recorder`).
+/// about 1 % to the time, measuring 64 rows 5 % (`cargo bench --bench recorder`).
 ///
 /// ```
 /// use geartrain::{data::toy, lab::Recorder, prelude::*};
