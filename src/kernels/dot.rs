@@ -1,7 +1,7 @@
 //! Products with a single column: one dot product for each row.
 
 use super::dispatch::Isa;
-use super::tile::Matrix;
+use super::tile::{MOST, Matrix};
 use super::vector::Vector;
 use crate::Scalar;
 
@@ -44,7 +44,6 @@ unsafe fn some<F: Scalar, V: Vector<F>, const M: usize>(
     base: Option<Matrix<*const F>>,
     c: Matrix<*mut F>,
 ) {
-    const MOST: usize = 16;
     assert!(V::LANES <= MOST);
     let mut sums = [V::splat(F::zero()); M];
     let whole = k - k % V::LANES;

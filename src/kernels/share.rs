@@ -28,7 +28,7 @@ pub(super) fn in_parts(len: usize, least: usize, pass: impl Fn(Range<usize>) + S
 }
 
 /// Runs a pass from `x` to `y` in such ranges.
-pub(super) fn pass_in_parts<F: Sync>(
+pub(super) fn pass_in_parts<F: Send + Sync>(
     x: &[F],
     y: &mut [F],
     least: usize,

@@ -146,7 +146,7 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
 }
 
 /// The most lanes that a vector has.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
 /// Numbers that lie `step` apart.
 #[inline(always)]
