@@ -68,7 +68,7 @@ fn offset(row: isize, column: isize, i: usize, j: usize) -> isize {
 }
 
 /// `c = base + a · b`, for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms; without a base 0; the first
-/// `skip` columns of the result are not written. Rows of `b` must be contiguous, and rows or columns of `a`.
+/// `skip` columns of the result are not written. Rows of `b` must be contiguous.
 ///
 /// Every entry is summed from its first term to its last, so it does not depend on the tile that it belongs to.
 ///
@@ -84,49 +84,31 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
     c: Matrix<*mut F>,
     skip: usize,
 ) {
-    // SAFETY: i < M and p < k.
-    let sums = unsafe {
-        if a.column == 1 {
-            let mut rows = [a.start; M];
-            for i in 0..M {
-                rows[i] = a.at(i, 0);
-            }
-            // Hidden from the compiler, which else finds these addresses anew for every term, at the price of an addition
-            // each.
-            let rows = black_box(rows);
-            sums::<F, V, M, N>(k, b, |i, p| rows[i].add(p))
-        } else {
-            debug_assert!(M == 1 || a.row == 1, "packed if neither rows nor columns are contiguous");
-            sums::<F, V, M, N>(k, b, |i, p| a.at(0, p).add(i))
-        }
-    };
-    for (i, sums) in sums.iter().enumerate() {
-        for (j, &sum) in sums.iter().enumerate() {
-            let first = j * V::LANES;
-            // SAFETY: i < M and j < N.
-            unsafe {
-                let sum = match base {
-                    Some(base) => load::<F, V>(base.at(i, first), base.column).add(sum),
-                    None => sum,
-                };
-                let to = c.at(i, first);
-                if c.column == 1 && skip == 0 {
-                    sum.store(to);
-                } else {
-                    store_some(sum, to, c.column, skip.saturating_sub(first));
-                }
-            }
+    // SAFETY: the caller vouches for all of these.
+    unsafe {
+        let sums = sums::<F, V, M, N>(k, a, b);
+        match base {
+            _ if c.column != 1 || skip > 0 => write_singly(&sums, base, c, skip),
+            None => write(&sums, c, |sum, _, _| sum),
+            Some(base) if base.column == 1 => write(&sums, c, |sum, i, j| V::load(base.at(i, j)).add(sum)),
+            Some(_) => write_singly(&sums, base, c, skip),
         }
     }
 }
 
-/// The sums of `k` terms: column p of `a` times row p of `b`, for every p. `a` tells where entry (i, p) lies.
+/// The sums of `k` terms: column p of `a` times row p of `b`, for every p.
 #[inline(always)]
 unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     k: usize,
+    a: Matrix<*const F>,
     b: Matrix<*const F>,
-    a: impl Fn(usize, usize) -> *const F,
 ) -> [[V; N]; M] {
+    let mut rows = [a.start; M];
+    for i in 0..M {
+        rows[i] = a.from(i, 0).start;
+    }
+    // Hidden from the compiler, which else finds these addresses anew for every term, at the price of an addition each.
+    let rows = black_box(rows);
     let mut sums = [[V::splat(F::zero()); N]; M];
     for p in 0..k {
         let mut row = [V::splat(F::zero()); N];
@@ -136,7 +118,7 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
         }
         for i in 0..M {
             // SAFETY: i < M and p < k.
-            let factor = V::splat(unsafe { *a(i, p) });
+            let factor = V::splat(unsafe { *rows[i].offset(p as isize * a.column) });
             for j in 0..N {
                 sums[i][j] = factor.multiply_add(row[j], sums[i][j]);
             }
@@ -145,44 +127,64 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     sums
 }
 
+/// Writes whole vectors: what `result` makes of every sum and the row and column where it begins.
+#[inline(always)]
+unsafe fn write<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
+    sums: &[[V; N]; M],
+    c: Matrix<*mut F>,
+    result: impl Fn(V, usize, usize) -> V,
+) {
+    for i in 0..M {
+        for j in 0..N {
+            // SAFETY: the caller vouches for the tile.
+            unsafe { result(sums[i][j], i, j * V::LANES).store(c.at(i, j * V::LANES)) };
+        }
+    }
+}
+
+/// Writes one number after the other: to columns apart, from a base that is not contiguous, without the first `skip` columns.
+#[inline(always)]
+unsafe fn write_singly<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
+    sums: &[[V; N]; M],
+    base: Option<Matrix<*const F>>,
+    c: Matrix<*mut F>,
+    skip: usize,
+) {
+    let width = N * V::LANES;
+    let mut numbers = [F::zero(); LARGEST];
+    assert!(M * width <= LARGEST);
+    for i in 0..M {
+        for j in 0..N {
+            // SAFETY: there is room for M · width numbers.
+            unsafe { sums[i][j].store(numbers.as_mut_ptr().add(i * width + j * V::LANES)) };
+        }
+    }
+    // SAFETY: the caller vouches for the tile.
+    unsafe { write_numbers(&numbers[..M * width], width, base, c, skip) };
+}
+
+/// `c = base + sums` for rows of `width` sums, without their first `skip` columns.
+///
+/// # Safety
+/// `c` must be writable for these entries, and `base` readable.
+#[inline(never)]
+unsafe fn write_numbers<F: Scalar>(
+    sums: &[F],
+    width: usize,
+    base: Option<Matrix<*const F>>,
+    c: Matrix<*mut F>,
+    skip: usize,
+) {
+    for (i, row) in sums.chunks_exact(width).enumerate() {
+        for (j, &sum) in row.iter().enumerate().skip(skip) {
+            // SAFETY: the caller vouches for both.
+            unsafe { *c.at(i, j) = base.map_or(sum, |base| *base.at(i, j) + sum) };
+        }
+    }
+}
+
 /// The most lanes that a vector has.
 pub(super) const MOST: usize = 16;
 
-/// Numbers that lie `step` apart.
-#[inline(always)]
-unsafe fn load<F: Scalar, V: Vector<F>>(from: *const F, step: isize) -> V {
-    // SAFETY: the caller vouches for as many numbers.
-    unsafe {
-        match step {
-            1 => V::load(from),
-            0 => V::splat(*from),
-            _ => load_apart(from, step),
-        }
-    }
-}
-
-#[inline(never)]
-unsafe fn load_apart<F: Scalar, V: Vector<F>>(from: *const F, step: isize) -> V {
-    let mut lanes = [F::zero(); MOST];
-    assert!(V::LANES <= MOST);
-    for (j, lane) in lanes[..V::LANES].iter_mut().enumerate() {
-        // SAFETY: the caller vouches for as many numbers.
-        *lane = unsafe { *from.offset(j as isize * step) };
-    }
-    // SAFETY: no vector is longer than `lanes`.
-    unsafe { V::load(lanes.as_ptr()) }
-}
-
-/// Writes the lanes of `sum` from `skip` on, `step` apart.
-#[inline(never)]
-unsafe fn store_some<F: Scalar, V: Vector<F>>(sum: V, to: *mut F, step: isize, skip: usize) {
-    let mut lanes = [F::zero(); MOST];
-    assert!(V::LANES <= MOST);
-    // SAFETY: no vector is longer than `lanes`; the caller vouches for `to`.
-    unsafe {
-        sum.store(lanes.as_mut_ptr());
-        for (j, &lane) in lanes[..V::LANES].iter().enumerate().skip(skip) {
-            *to.offset(j as isize * step) = lane;
-        }
-    }
-}
+/// The most numbers that a tile has: 8 rows of two vectors.
+const LARGEST: usize = 16 * MOST;
