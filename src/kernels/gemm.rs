@@ -30,6 +30,9 @@ const OPERATIONS_PER_PART: usize = 500_000;
 /// An `a` of no more bytes is read where it lies.
 const NEAR_BYTES: usize = 512 << 10;
 
+/// The most bytes of panels of `b` that are kept for one block of `a` after the other.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// `c = base + a · b`; `a` is `m × k`, `b` is `k × n`. Without a base 0; it may be `c` itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Product<F> {
@@ -49,6 +52,8 @@ pub struct Plan {
     dots: bool,
     /// Whether panels of `b` are copied: because their rows are not contiguous, or because it pays.
     pack_b: bool,
+    /// Whether the copies are kept for the next block of `a`.
+    keep_b: bool,
     pack_a: bool,
     /// Rows of `a` packed at a time.
     rows: usize,
@@ -86,7 +91,8 @@ impl<F: Scalar> Product<F> {
         let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
         let pack_a = strided || self.m * self.k * size_of::<F>() > NEAR_BYTES;
         let dots = self.n == 1 && self.a.column == 1 && self.b.row == 1;
-        Plan { dots, pack_b: pack_b && !dots, pack_a: pack_a && !dots, rows, terms }
+        let keep_b = pack_b && rows < self.m && terms * self.n * size_of::<F>() <= KEPT_BYTES;
+        Plan { dots, pack_b: pack_b && !dots, keep_b, pack_a: pack_a && !dots, rows, terms }
     }
 
     /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
@@ -132,14 +138,19 @@ impl<F: Scalar> Product<F> {
 
     /// Numbers of scratch memory that the product packs into.
     pub fn scratch(&self, plan: Plan) -> usize {
-        let panel = if plan.pack_b { plan.terms * (PANEL_BYTES / size_of::<F>()) } else { 0 };
-        panel + if plan.pack_a { plan.rows * plan.terms } else { 0 }
+        let panel = PANEL_BYTES / size_of::<F>();
+        let columns = match plan {
+            Plan { keep_b: true, .. } => self.n + panel,
+            Plan { pack_b: true, .. } => panel,
+            _ => 0,
+        };
+        plan.terms * (columns + if plan.pack_a { plan.rows } else { 0 })
     }
 }
 
 /// The smallest size of equal parts of `n` that are no larger than `most`.
 fn even(n: usize, most: usize) -> usize {
-    n.div_ceil(n.div_ceil(most).max(1))
+    if n <= most { n } else { n.div_ceil(n.div_ceil(most)) }
 }
 
 /// A product with scratch memory for its plan.
@@ -174,13 +185,12 @@ impl<F: Scalar> Planned<F> {
         let Planned { product: Product { m, n, k, a, b, base, c }, plan, scratch } = self;
         let packed_a = scratch;
         let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
-        for first_row in (0..m).step_by(plan.rows) {
-            let m = plan.rows.min(m - first_row);
-            // Without any term the base is written all the same.
-            for first_term in (0..k.max(1)).step_by(plan.terms) {
+        // Without any term the base is written all the same.
+        for first_term in (0..k.max(1)).step_by(plan.terms) {
+            for first_row in (0..m).step_by(plan.rows) {
                 let c = c.from(first_row, 0);
                 let mut block = Block {
-                    m,
+                    m: plan.rows.min(m - first_row),
                     k: plan.terms.min(k - first_term),
                     a: a.from(first_row, first_term),
                     b: b.from(first_term, 0),
@@ -192,6 +202,8 @@ impl<F: Scalar> Planned<F> {
                     c,
                     packed_a: None,
                     packed_b: plan.pack_b.then_some(packed_b),
+                    keep_b: plan.keep_b,
+                    pack_b: first_row == 0 || !plan.keep_b,
                 };
                 // SAFETY: the block lies inside the matrices, the scratch memory was measured for it.
                 unsafe {
@@ -215,6 +227,10 @@ struct Block<F> {
     c: Matrix<*mut F>,
     packed_a: Option<*const F>,
     packed_b: Option<*mut F>,
+    /// Whether every panel of `b` has a place of its own.
+    keep_b: bool,
+    /// Whether panels have to be packed.
+    pack_b: bool,
 }
 
 impl<F: Scalar> Block<F> {
@@ -294,7 +310,10 @@ impl<F: Scalar> Block<F> {
             if let Some(packed) = self.packed_b
                 && V::LANES > 1
             {
-                pack_rows::<F, V, N>(self.k, b, packed);
+                let packed = packed.add(if self.keep_b { (first + skip) * self.k } else { 0 });
+                if self.pack_b {
+                    pack_rows::<F, V, N>(self.k, b, packed);
+                }
                 b = Matrix { start: packed.cast_const(), row: (N * V::LANES) as isize, column: 1 };
             }
             for (i, rows) in self.tiles::<I>() {

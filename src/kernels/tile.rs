@@ -86,6 +86,12 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
 ) {
     // SAFETY: the caller vouches for all of these.
     unsafe {
+        if k >= LONG {
+            for i in 0..M {
+                fetch(c.at(i, 0));
+                fetch(c.at(i, N * V::LANES - 1));
+            }
+        }
         let sums = sums::<F, V, M, N>(k, a, b);
         match base {
             _ if c.column != 1 || skip > 0 => write_singly(&sums, base, c, skip),
@@ -94,6 +100,22 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
             Some(_) => write_singly(&sums, base, c, skip),
         }
     }
+}
+
+/// With so many terms it pays to ask for the memory of the result before they are summed.
+const LONG: usize = 64;
+
+/// Asks for the cache line of `at`, without waiting for it.
+#[inline(always)]
+unsafe fn fetch<F>(at: *const F) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: part of every x86-64, and no address is wrong.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// The sums of `k` terms: column p of `a` times row p of `b`, for every p.
