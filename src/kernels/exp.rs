@@ -12,39 +12,24 @@ fn multiply_add<I: Isa>(a: f32, b: f32, c: f32) -> f32 {
     if I::FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// c₀ + c₁ x + c₂ x² + …, from the last coefficient to the first.
+/// `eˣ = 2ⁿ (1 + p)` for x from −104 to 0, as (2ⁿ⁺ᵇ, p); a `p` of NaN for NaN. n + b must be from −126 to 127; n is from
+/// −150 to 0.
 #[inline(always)]
-fn polynomial<I: Isa, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
-    let mut sum = coefficients[N - 1];
-    for i in (0..N - 1).rev() {
-        sum = multiply_add::<I>(sum, x, coefficients[i]);
-    }
-    sum
-}
-
-/// `eˣ = power · 2ⁿ`, as (power, n), for x from −104 to 0; a power of NaN for NaN.
-#[inline(always)]
-fn exp_parts<I: Isa>(x: f32) -> (f32, i32) {
-    // x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2. Adding 1.5 · 2²³ leaves no room for a fraction, so the sum is
-    // rounded to an integer, which then stands in its lowest bits.
-    const SHIFT: f32 = 12_582_912.0;
-    let shifted = multiply_add::<I>(x, std::f32::consts::LOG2_E, SHIFT);
-    let n = shifted - SHIFT;
+fn exp_parts<I: Isa, const B: u32>(x: f32) -> (f32, f32) {
+    // x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2. A sum with 1.5 · 2²³ has no room for a fraction: it is rounded to
+    // an integer, which then stands in its lowest bits; with 127 + b added to it, as the exponent of 2ⁿ⁺ᵇ.
+    let shift = 12_582_912.0 + (127 + B) as f32;
+    let shifted = multiply_add::<I>(x, std::f32::consts::LOG2_E, shift);
+    let n = shifted - shift;
     // ln 2 in two parts, of which the first has so few digits that n times it is exact
     let r = multiply_add::<I>(n, -0.693_359_4, x);
     let r = multiply_add::<I>(n, 2.121_944_4e-4, r);
-    let p = polynomial::<I, 6>(
-        r,
-        [0.5, 0.166_666_65, 0.041_665_796, 0.008_333_452, 0.001_398_2, 0.000_198_756_91],
-    );
-    let power = multiply_add::<I>(p, r * r, r) + 1.0;
-    (power, (shifted.to_bits() as i32).wrapping_sub(SHIFT.to_bits() as i32))
-}
-
-/// 2ⁿ for n from −126 to 127.
-#[inline(always)]
-fn two_to(n: i32) -> f32 {
-    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+    // eʳ = 1 + r + r² (c₀ + c₁ r + … + c₅ r⁵), in pairs (Estrin's scheme), because a chain of six would take twice as long
+    let pair = |high, low| multiply_add::<I>(high, r, low);
+    let square = r * r;
+    let low = multiply_add::<I>(pair(0.008_333_452, 0.041_665_796), square, pair(0.166_666_65, 0.5));
+    let rest = multiply_add::<I>(pair(0.000_198_756_91, 0.001_398_2), square * square, low);
+    (f32::from_bits(shifted.to_bits() << 23), multiply_add::<I>(rest, square, r))
 }
 
 /// The larger of `x` and `least`; NaN for NaN.
@@ -57,10 +42,9 @@ fn at_least(x: f32, least: f32) -> f32 {
 #[inline(always)]
 fn sigmoid<I: Isa>(x: f32) -> f32 {
     // e⁻¹⁰⁴ is less than half of the smallest number there is.
-    let (power, n) = exp_parts::<I>(at_least(-x.abs(), -104.0));
-    // In two steps, each of them by a normal number, so that the result may be subnormal.
-    let half = n >> 1;
-    let e = power * two_to(half) * two_to(n.wrapping_sub(half));
+    let (scale, p) = exp_parts::<I, 25>(at_least(-x.abs(), -104.0));
+    // In two steps, so that the result may be subnormal.
+    let e = multiply_add::<I>(p, scale, scale) * 2.0_f32.powi(-25);
     let numerator = if x < 0.0 { e } else { 1.0 };
     numerator / (1.0 + e)
 }
@@ -68,18 +52,11 @@ fn sigmoid<I: Isa>(x: f32) -> f32 {
 /// The hyperbolic tangent.
 #[inline(always)]
 fn tanh<I: Isa>(x: f32) -> f32 {
-    // 1 − 2 / (1 + e²ˣ) loses digits near 0, where x + x³ p(x²) is short enough. From |x| = 10 on, it is 1.
-    let size = x.abs();
-    let (power, n) = exp_parts::<I>(at_least(-2.0 * size, -40.0));
-    let e = power * two_to(n);
-    let far = 1.0 - 2.0 * e / (1.0 + e);
-    let square = x * x;
-    let p = polynomial::<I, 5>(
-        square,
-        [-0.333_332_8, 0.133_314_42, -0.053_739_716, 0.020_639_09, -0.005_704_988_7],
-    );
-    let near = multiply_add::<I>(p * square, size, size);
-    if size < 0.625 { near } else { far }.copysign(x)
+    // With e = e^(−2|x|), tanh |x| = (1 − e) / (1 + e), in which e − 1 keeps its digits near 0. From |x| = 10 on, it is 1.
+    let (scale, p) = exp_parts::<I, 0>(at_least(-2.0 * x.abs(), -40.0));
+    let e_less_1 = multiply_add::<I>(p, scale, scale - 1.0);
+    let e_plus_1 = multiply_add::<I>(p, scale, scale) + 1.0;
+    (e_less_1 / e_plus_1).copysign(x)
 }
 
 /// `y = sigmoid(x)` for every number.
