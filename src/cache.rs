@@ -1,36 +1,38 @@
 //! What one pass writes: buffers that grow once and are reused by every pass after it.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::Scalar;
 
 /// A matrix whose memory is kept between passes: it only ever grows.
-#[derive(Debug, Clone, Default)]
-pub struct Buffer<F> {
-    data: Vec<F>,
-    shape: (usize, usize),
+#[derive(Debug, Clone)]
+pub struct Buffer<F>(Array2<F>);
+
+impl<F: Scalar> Default for Buffer<F> {
+    fn default() -> Self {
+        Buffer(Array2::zeros((0, 0)))
+    }
 }
 
 impl<F: Scalar> Buffer<F> {
     /// Makes this a `rows × columns` matrix and lends it. Its entries are left over from earlier passes: write them all.
     pub fn resize(&mut self, rows: usize, columns: usize) -> ArrayViewMut2<'_, F> {
-        self.shape = (rows, columns);
-        if self.data.len() < rows * columns {
-            self.data.resize(rows * columns, F::zero());
+        if self.0.dim() != (rows, columns) {
+            let (mut entries, _) = std::mem::take(self).0.into_raw_vec_and_offset();
+            entries.resize(rows * columns, F::zero());
+            self.0 = Array2::from_shape_vec((rows, columns), entries).expect("as many entries");
         }
         self.view_mut()
     }
 
     /// The matrix as it was last resized and written.
     pub fn view(&self) -> ArrayView2<'_, F> {
-        let (rows, columns) = self.shape;
-        ArrayView2::from_shape(self.shape, &self.data[..rows * columns]).expect("resize made room")
+        self.0.view()
     }
 
     /// The same matrix, to be written.
     pub fn view_mut(&mut self) -> ArrayViewMut2<'_, F> {
-        let (rows, columns) = self.shape;
-        ArrayViewMut2::from_shape(self.shape, &mut self.data[..rows * columns]).expect("resize made room")
+        self.0.view_mut()
     }
 }
 
@@ -53,7 +55,7 @@ impl<F: Scalar> Cache<F> {
     /// The first `buffers` buffers and the caches of the first `children` layers inside; new ones are empty.
     pub fn parts(&mut self, buffers: usize, children: usize) -> (&mut [Buffer<F>], &mut [Cache<F>]) {
         if self.buffers.len() < buffers {
-            self.buffers.resize_with(buffers, || Buffer { data: Vec::new(), shape: (0, 0) });
+            self.buffers.resize_with(buffers, Buffer::default);
         }
         if self.children.len() < children {
             self.children.resize_with(children, Cache::new);

@@ -186,8 +186,10 @@ impl<F: Scalar> Planned<F> {
         let packed_a = scratch;
         let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
         // Without any term the base is written all the same.
-        for first_term in (0..k.max(1)).step_by(plan.terms) {
-            for first_row in (0..m).step_by(plan.rows) {
+        let mut first_term = 0;
+        while first_term < k.max(1) {
+            let mut first_row = 0;
+            while first_row < m {
                 let c = c.from(first_row, 0);
                 let mut block = Block {
                     m: plan.rows.min(m - first_row),
@@ -212,7 +214,9 @@ impl<F: Scalar> Planned<F> {
                     }
                     block.columns::<I>(n);
                 }
+                first_row += plan.rows;
             }
+            first_term += plan.terms;
         }
     }
 }
