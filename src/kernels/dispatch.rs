@@ -22,6 +22,16 @@ pub trait Isa: Copy {
     type F64: Vector<f64>;
     type NarrowF32: Vector<f32>;
     type NarrowF64: Vector<f64>;
+
+    /// Runs `work` in a function of its own that is compiled for these instructions: what is called so from inside other
+    /// work has all registers to itself.
+    ///
+    /// # Safety
+    /// The processor must have the instructions.
+    #[inline(never)]
+    unsafe fn call<W: Work>(work: W) -> W::Output {
+        work.run::<Self>()
+    }
 }
 
 /// What every processor of the architecture can do: on ARM that is NEON, on x86-64 it is SSE2.
@@ -50,6 +60,12 @@ impl Isa for Avx2 {
     type F64 = __m256d;
     type NarrowF32 = Lanes<f32, Avx2, 4>;
     type NarrowF64 = Lanes<f64, Avx2, 2>;
+
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn call<W: Work>(work: W) -> W::Output {
+        work.run::<Avx2>()
+    }
 }
 
 /// x86-64 with AVX-512: 32 registers of 64 bytes.
@@ -65,10 +81,16 @@ impl Isa for Avx512 {
     type F64 = __m512d;
     type NarrowF32 = Lanes<f32, Avx512, 8>;
     type NarrowF64 = Lanes<f64, Avx512, 4>;
+
+    #[inline(never)]
+    #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
+    unsafe fn call<W: Work>(work: W) -> W::Output {
+        work.run::<Avx512>()
+    }
 }
 
 /// A hot loop with its arguments.
-pub(super) trait Work {
+pub trait Work {
     /// What it gives back.
     type Output;
 
@@ -131,25 +153,14 @@ pub(super) fn dispatch<W: Work>(work: W) -> W::Output {
 /// The processor must have them.
 #[inline]
 pub(super) unsafe fn dispatch_at<W: Work>(level: Level, work: W) -> W::Output {
-    match level {
-        Level::Baseline => work.run::<Baseline>(),
-        // SAFETY: the caller vouches for the instructions.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { with_avx2(work) },
-        // SAFETY: the same.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { with_avx512(work) },
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        match level {
+            Level::Baseline => Baseline::call(work),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Avx2::call(work),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Avx512::call(work),
+        }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2<W: Work>(work: W) -> W::Output {
-    work.run::<Avx2>()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
-fn with_avx512<W: Work>(work: W) -> W::Output {
-    work.run::<Avx512>()
 }

@@ -4,6 +4,8 @@
 //! packing, because most products of small networks fit into the caches: a panel of `b`, as wide as a tile, stays in
 //! the first-level cache while all rows of `a` pass by.
 
+use std::marker::PhantomData;
+
 use super::dispatch::{Isa, Work};
 use super::dot::dots;
 use super::pack::{pack_columns, pack_rows};
@@ -283,13 +285,13 @@ impl<F: Scalar> Block<F> {
                 } else if self.m == 1 && self.b.column == 1 && left >= 4 * wide {
                     self.row::<I, 4>(first)
                 } else if left > wide && n >= 2 * wide {
-                    self.panel::<I, F::Vector<I>, 2>(first - shift(2 * wide), shift(2 * wide))
+                    I::call(Panel::<F, F::Vector<I>, 2>::new(self, first, shift(2 * wide)))
                 } else if left > narrow && n >= wide {
-                    self.panel::<I, F::Vector<I>, 1>(first - shift(wide), shift(wide))
+                    I::call(Panel::<F, F::Vector<I>, 1>::new(self, first, shift(wide)))
                 } else if left > 1 && n >= narrow {
-                    self.panel::<I, F::Narrow<I>, 1>(first - shift(narrow), shift(narrow))
+                    I::call(Panel::<F, F::Narrow<I>, 1>::new(self, first, shift(narrow)))
                 } else {
-                    self.panel::<I, Lanes<F, I, 1>, 1>(first, 0)
+                    I::call(Panel::<F, Lanes<F, I, 1>, 1>::new(self, first, 0))
                 }
             };
         }
@@ -304,34 +306,55 @@ impl<F: Scalar> Block<F> {
         unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, base, c, 0) };
         N * F::Vector::<I>::LANES
     }
+}
 
-    /// The columns from `first` on that `N` vectors hold, without the first `skip`. Returns how many were written.
+/// The columns from `first` on that `N` vectors hold, without the first `skip`.
+struct Panel<'a, F, V, const N: usize> {
+    block: &'a Block<F>,
+    first: usize,
+    skip: usize,
+    vector: PhantomData<V>,
+}
+
+impl<'a, F: Scalar, V: Vector<F>, const N: usize> Panel<'a, F, V, N> {
+    /// The panel that writes the columns from `first` on and begins `skip` columns before.
     #[inline(always)]
-    unsafe fn panel<I: Isa, V: Vector<F>, const N: usize>(&self, first: usize, skip: usize) -> usize {
-        let mut b = self.b.from(0, first);
+    fn new(block: &'a Block<F>, first: usize, skip: usize) -> Self {
+        Panel { block, first: first - skip, skip, vector: PhantomData }
+    }
+}
+
+impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
+    type Output = usize;
+
+    /// Returns how many columns were written.
+    #[inline(always)]
+    fn run<I: Isa>(self) -> usize {
+        let Panel { block, first, skip, .. } = self;
+        let mut b = block.b.from(0, first);
         // SAFETY: the panel lies inside `b` and `c`; tiles divide the rows.
         unsafe {
-            if let Some(packed) = self.packed_b
+            if let Some(packed) = block.packed_b
                 && V::LANES > 1
             {
-                let packed = packed.add(if self.keep_b { (first + skip) * self.k } else { 0 });
-                if self.pack_b {
-                    pack_rows::<F, V, N>(self.k, b, packed);
+                let packed = packed.add(if block.keep_b { (first + skip) * block.k } else { 0 });
+                if block.pack_b {
+                    pack_rows::<F, V, N>(block.k, b, packed);
                 }
                 b = Matrix { start: packed.cast_const(), row: (N * V::LANES) as isize, column: 1 };
             }
-            for (i, rows) in self.tiles::<I>() {
-                let a = match self.packed_a {
-                    Some(packed) => Matrix { start: packed.add(i * self.k), row: 1, column: rows as isize },
-                    None => self.a.from(i, 0),
+            for (i, rows) in block.tiles::<I>() {
+                let a = match block.packed_a {
+                    Some(packed) => Matrix { start: packed.add(i * block.k), row: 1, column: rows as isize },
+                    None => block.a.from(i, 0),
                 };
-                let (base, c) = (self.base.map(|base| base.from(i, first)), self.c.from(i, first));
+                let (base, c) = (block.base.map(|base| base.from(i, first)), block.c.from(i, first));
                 match rows {
-                    1 => tile::<F, V, 1, N>(self.k, a, b, base, c, skip),
-                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(self.k, a, b, base, c, skip),
-                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(self.k, a, b, base, c, skip),
-                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(self.k, a, b, base, c, skip),
-                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(self.k, a, b, base, c, skip),
+                    1 => tile::<F, V, 1, N>(block.k, a, b, base, c, skip),
+                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(block.k, a, b, base, c, skip),
+                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(block.k, a, b, base, c, skip),
+                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(block.k, a, b, base, c, skip),
+                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(block.k, a, b, base, c, skip),
                     _ => unreachable!("no tile has more rows"),
                 }
             }
