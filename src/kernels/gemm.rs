@@ -88,13 +88,13 @@ impl<F: Scalar> Product<F> {
     pub fn plan(&self) -> Plan {
         let terms = even(self.k, TERMS).max(1);
         let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
-        let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
-        let pack_b = self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row));
-        let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
-        let pack_a = strided || self.m * self.k * size_of::<F>() > NEAR_BYTES;
         let dots = self.n == 1 && self.a.column == 1 && self.b.row == 1;
+        let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
+        let pack_b = !dots && (self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row)));
         let keep_b = pack_b && rows < self.m && terms * self.n * size_of::<F>() <= KEPT_BYTES;
-        Plan { dots, pack_b: pack_b && !dots, keep_b, pack_a: pack_a && !dots, rows, terms }
+        let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
+        let pack_a = !dots && (strided || self.m * self.k * size_of::<F>() > NEAR_BYTES);
+        Plan { dots, pack_b, keep_b, pack_a, rows, terms }
     }
 
     /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
@@ -269,7 +269,7 @@ impl<F: Scalar> Block<F> {
     }
 
     /// Panels from left to right: of two vectors, then one, then narrow ones, then single columns. A panel that would
-    /// stand out at the right is moved to the left, and the columns that it has in common with the last one dropped.
+    /// stand out at the right is moved to the left, over some columns of the one before.
     #[inline(always)]
     unsafe fn columns<I: Isa>(&self, n: usize) {
         let wide = F::Vector::<I>::LANES;
@@ -308,36 +308,39 @@ impl<F: Scalar> Block<F> {
     }
 }
 
-/// The columns from `first` on that `N` vectors hold, without the first `skip`.
+/// The columns from `first` on that `N` vectors hold; the first `shared` belong to the panel before, too.
 struct Panel<'a, F, V, const N: usize> {
     block: &'a Block<F>,
     first: usize,
-    skip: usize,
+    shared: usize,
     vector: PhantomData<V>,
 }
 
 impl<'a, F: Scalar, V: Vector<F>, const N: usize> Panel<'a, F, V, N> {
-    /// The panel that writes the columns from `first` on and begins `skip` columns before.
+    /// The panel of the columns from `first` on that begins `shared` columns before.
     #[inline(always)]
-    fn new(block: &'a Block<F>, first: usize, skip: usize) -> Self {
-        Panel { block, first: first - skip, skip, vector: PhantomData }
+    fn new(block: &'a Block<F>, first: usize, shared: usize) -> Self {
+        Panel { block, first: first - shared, shared, vector: PhantomData }
     }
 }
 
 impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
     type Output = usize;
 
-    /// Returns how many columns were written.
+    /// Returns how many columns were written anew.
     #[inline(always)]
     fn run<I: Isa>(self) -> usize {
-        let Panel { block, first, skip, .. } = self;
+        let Panel { block, first, shared, .. } = self;
+        // Shared columns come out as they did before, so they may be written again; but nothing is added to them twice.
+        let adds = block.base.is_some_and(|base| base.start == block.c.start.cast_const());
+        let skip = if adds { shared } else { 0 };
         let mut b = block.b.from(0, first);
         // SAFETY: the panel lies inside `b` and `c`; tiles divide the rows.
         unsafe {
             if let Some(packed) = block.packed_b
                 && V::LANES > 1
             {
-                let packed = packed.add(if block.keep_b { (first + skip) * block.k } else { 0 });
+                let packed = packed.add(if block.keep_b { (first + shared) * block.k } else { 0 });
                 if block.pack_b {
                     pack_rows::<F, V, N>(block.k, b, packed);
                 }
@@ -359,7 +362,7 @@ impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
                 }
             }
         }
-        N * V::LANES - skip
+        N * V::LANES - shared
     }
 }
 
