@@ -1,8 +1,8 @@
 //! The report: complete, well-formed, and with the numbers that were measured.
 
 use geartrain::data::toy;
-use geartrain::lab::{Experiment, Recorder, Recording, Report, normal_batch};
-use geartrain::layers::{BatchNorm, Elementwise};
+use geartrain::lab::{Experiment, Recorder, Recording, Report, measure, normal_batch};
+use geartrain::layers::{BatchNorm, Elementwise, LayerNorm, LeakyReLU};
 use geartrain::prelude::*;
 
 fn network(activation: impl Elementwise + Copy + 'static) -> Network<f64> {
@@ -129,4 +129,34 @@ fn recording_does_not_change_training_and_wrong_shapes_end_it() {
     assert_eq!(fit(Some(&mut recorder)).unwrap(), fit(None).unwrap());
     let error = fit(Some(&mut Recorder::new(2, &MeanSquaredError, x.view(), wrong.view()))).unwrap_err();
     assert!(matches!(error, geartrain::Error::Callback { step: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_recorder_measures_what_a_fresh_measurement_does_whatever_it_met_before() {
+    let (x, y) = (normal_batch::<f64>(12, 5, 1), normal_batch(12, 2, 2));
+    // activations that differ only in an argument, every kind of layer, and widths that change
+    let build = |width: usize| {
+        let body = Sequential::new().then(Linear::new(width, width)).then(LeakyReLU::new(0.5));
+        let layers = Sequential::new()
+            .then(Linear::new(5, width))
+            .then(LeakyReLU::new(0.01))
+            .then(Residual::new(body).scale(0.5))
+            .then(LayerNorm::new(width))
+            .then(Sigmoid)
+            .then(BatchNorm::new(width))
+            .then(Linear::new(width, 2));
+        Network::<f64>::new(layers, 5).unwrap()
+    };
+    let mut recorder = Recorder::new(1, &MeanSquaredError, x.view(), y.view());
+    let networks = [build(7).with_seed(1), build(13), build(3), build(7).with_seed(2)];
+    for network in &networks {
+        recorder.record(0, network).unwrap();
+    }
+    for (network, snapshot) in networks.iter().zip(recorder.snapshots()) {
+        let fresh = measure(network, &MeanSquaredError, x.view(), y.view()).unwrap();
+        assert_eq!(snapshot.measurement, fresh);
+        let saturated: Vec<f64> = fresh.layers.iter().filter_map(|l| Some(l.units?.saturated)).collect();
+        assert!(saturated[0] > 0.1, "slopes of 0.01 are below a twentieth of 1");
+        assert_eq!(saturated[1], 0.0, "slopes of 0.5 are not");
+    }
 }

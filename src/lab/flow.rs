@@ -113,7 +113,7 @@ pub(super) struct Energy {
 
 impl Energy {
     pub fn of<F: Scalar>(dy: ArrayView2<F>) -> Self {
-        let norms: Vec<f64> = dy.rows().into_iter().map(|row| norm(row.iter())).collect();
+        let norms: Vec<f64> = dy.rows().into_iter().map(|row| norm(&row.to_vec())).collect();
         // Σ_(r≠s) (u_r·u_s)² of the rows' directions u is |UᵀU|² minus the diagonal of UUᵀ
         let mut directions = dy.mapv(F::as_f64);
         for (mut row, &norm) in directions.rows_mut().into_iter().zip(&norms) {

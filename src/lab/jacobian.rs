@@ -1,8 +1,8 @@
 //! The Jacobian of a network's output in its input, and what it says about depth.
 
-use ndarray::{ArcArray2, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
-use super::measure::{norm, normal_batch};
+use super::measure::{norm, normal_batch, rows};
 use super::trace::Trace;
 use crate::error::require;
 use crate::{Error, Kind, Network, Scalar};
@@ -17,7 +17,7 @@ pub fn jacobian<F: Scalar>(network: &Network<F>, x: ArrayView1<F>) -> Result<Arr
     // row i of the batch is the same x, asked for output i
     let rows = x.broadcast((network.outputs(), x.len())).expect("a row can be repeated");
     let mut trace = Trace::new(network, rows)?;
-    Ok(trace.backward(Array2::eye(network.outputs()).view()).input.into_owned())
+    Ok(trace.backward(Array2::eye(network.outputs()).view(), &mut |_, _, _| {}).matrix)
 }
 
 /// The singular values of `matrix`, largest first, by the one-sided Jacobi method (Golub and Van Loan, section 8.6.3):
@@ -51,7 +51,7 @@ pub fn singular_values<F: Scalar>(matrix: ArrayView2<F>) -> Vec<f64> {
             break;
         }
     }
-    let mut values: Vec<f64> = columns.rows().into_iter().map(|column| norm(column.iter())).collect();
+    let mut values: Vec<f64> = columns.rows().into_iter().map(|column| norm(&column.to_vec())).collect();
     values.sort_by(|a, b| b.total_cmp(a));
     values
 }
@@ -79,20 +79,19 @@ pub fn gradient_correlation<F: Scalar>(
     let mut trace = Trace::new(network, x)?;
     let v = normal_batch::<F>(1, network.outputs(), seed);
     let all = v.broadcast(trace.output.dim()).expect("one row, repeated").to_owned();
-    let gradients = trace.backward(all.view());
-    let mut matrices: Vec<Array2<F>> = gradients.outputs.iter().map(|dy| dy.to_owned()).collect();
-    matrices.push(gradients.input.to_owned());
+    let mut matrices = vec![Array2::zeros((0, 0)); trace.steps.len() + 1];
+    let top = matrices.len() - 1;
+    let input = trace.backward(all.view(), &mut |i, _, passing| matrices[i] = passing.dy.matrix.clone());
+    matrices[top] = input.matrix;
     if network.smallest_batch() > 1 {
         // BatchNorm lets rows act on each other: only what a row's output says about its own input is kept
         for row in 0..x.nrows() {
             let mut one = Array2::zeros(all.dim());
             one.row_mut(row).assign(&v.row(0));
-            let gradients = trace.backward(one.view());
-            let sources = gradients.outputs.iter().chain([&gradients.input]);
-            matrices
-                .iter_mut()
-                .zip(sources)
-                .for_each(|(matrix, dy)| matrix.row_mut(row).assign(&dy.row(row)));
+            let keep = |matrix: &mut Array2<F>, dy: &Array2<F>| matrix.row_mut(row).assign(&dy.row(row));
+            let input =
+                trace.backward(one.view(), &mut |i, _, passing| keep(&mut matrices[i], &passing.dy.matrix));
+            keep(&mut matrices[top], &input.matrix);
         }
     }
     Ok(matrices.iter().map(|matrix| mean_cosine(matrix.view())).collect())
@@ -103,7 +102,7 @@ fn mean_cosine<F: Scalar>(rows: ArrayView2<F>) -> f64 {
     let mut sum = ndarray::Array1::<f64>::zeros(rows.ncols());
     let mut count = 0.0;
     for row in rows.rows() {
-        let length = norm(row.iter());
+        let length = norm(&row.to_vec());
         if length > 0.0 {
             sum += &row.mapv(|v| v.as_f64() / length);
             count += 1.0;
@@ -135,28 +134,26 @@ pub fn path_spectrum<F: Scalar>(
 ) -> Result<PathSpectrum, Error> {
     let mut trace = Trace::new(network, x)?;
     crate::error::same_shape("dy", trace.output.shape(), dy.shape())?;
-    let mut parts = vec![dy.to_owned().into_shared()];
+    let back = |trace: &mut Trace<F>, begin, end, dy| {
+        trace.backward_between(begin, end, dy, &mut |_, _, _| {}).matrix
+    };
+    let mut parts = vec![dy.as_standard_layout().into_owned()];
     let mut end = trace.steps.len();
     while end > 0 {
         let i = end - 1;
         if let (Kind::Skip { scale }, Some(body)) = (trace.steps[i].kind, trace.steps[i].body) {
             // every part goes on around the branch, and through it with one branch more
-            let branch = |part: &ArcArray2<F>| {
-                trace.backward_between(body, i, part.mapv(|v| F::of(scale) * v).into_shared())
-            };
+            let branch = |part: &Array2<F>| back(&mut trace, body, i, part.mapv(|v| F::of(scale) * v));
             let longer: Vec<_> = parts.iter().map(branch).collect();
-            parts.push(Array2::zeros(trace.steps[i].x.dim()).into_shared());
-            parts[1..]
-                .iter_mut()
-                .zip(longer)
-                .for_each(|(part, longer)| *part = (&*part + &longer).into_shared());
+            parts.push(Array2::zeros(trace.steps[i].x.dim()));
+            parts[1..].iter_mut().zip(longer).for_each(|(part, longer)| *part += &longer);
             end = body;
         } else {
-            parts.iter_mut().for_each(|part| *part = trace.backward_between(i, end, part.clone()));
+            parts = parts.into_iter().map(|part| back(&mut trace, i, end, part)).collect();
             end = i;
         }
     }
     let total = parts.iter().fold(Array2::<F>::zeros(x.dim()), |sum, part| sum + part);
-    let lengths = parts.iter().map(|part| norm(part.iter())).collect();
-    Ok(PathSpectrum { lengths, total: norm(total.iter()) })
+    let lengths = parts.iter().map(|part| norm(rows(part))).collect();
+    Ok(PathSpectrum { lengths, total: norm(rows(&total)) })
 }

@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::moments::evaluate;
-use super::trace::{Gradients, Trace};
+use super::trace::{Memory, Passing, Step, Trace};
 use crate::error::same_shape;
 use crate::{Error, Kind, Layer, Loss, Network, Scalar};
 
@@ -115,13 +115,7 @@ pub fn measure<F: Scalar>(
     x: ArrayView2<F>,
     target: ArrayView2<F>,
 ) -> Result<Measurement, Error> {
-    let mut trace = Trace::new(network, x)?;
-    let output = trace.output.clone();
-    loss.check(output.view(), target)?;
-    let mut dy = Array2::zeros(output.dim());
-    let value = loss.gradient(output.view(), target, dy.view_mut());
-    let gradients = trace.backward(dy.view());
-    Ok(Measurement { loss: Some(value), ..Measurement::new(&mut trace, &gradients) })
+    Instrument::new().measure(network, loss, x, target)
 }
 
 /// Measures `network` on a batch `x` with `dy`, `(rows, outputs)`, as the gradient at its output: what happens to a
@@ -136,8 +130,7 @@ pub fn measure_with_cotangent<F: Scalar>(
 ) -> Result<Measurement, Error> {
     let mut trace = Trace::new(network, x)?;
     same_shape("dy", trace.output.shape(), dy.shape())?;
-    let gradients = trace.backward(dy);
-    Ok(Measurement::new(&mut trace, &gradients))
+    Ok(Instrument::new().read(&mut trace, dy))
 }
 
 /// A matrix of standard normal numbers: the same for the same seed. A cotangent, or a batch of inputs with q = 1.
@@ -147,39 +140,125 @@ pub fn normal_batch<F: Scalar>(rows: usize, columns: usize, seed: u64) -> Array2
     values.mapv(F::of)
 }
 
-impl Measurement {
-    fn new<F: Scalar>(trace: &mut Trace<F>, gradients: &Gradients<F>) -> Self {
-        let params = trace.network.params();
-        let layers = trace.steps.iter_mut().enumerate().map(|(i, step)| {
-            let slopes = (step.kind == Kind::Elementwise).then(|| evaluate(step.layer, step.x.view()).1);
-            let weights = step.weight().map(|range| Weights {
-                norm: norm(params[range.clone()].iter()),
-                gradient: norm(gradients.params[range].iter()),
-            });
-            let gradient = norm(gradients.outputs[i].iter());
-            let gain = match (step.kind, gradients.branches[i], &slopes, weights) {
-                (_, Some(branch), ..) => (1.0 + (branch / gradient).powi(2)).sqrt(),
-                (Kind::Linear, .., Some(weights)) => weights.norm / (step.y.ncols() as f64).sqrt(),
-                (_, _, Some(slopes), _) => norm(slopes.iter()) / (slopes.len().max(1) as f64).sqrt(),
-                _ => step.random_gain(params),
-            };
-            LayerMeasurement {
-                path: step.path.clone(),
-                layer: step.layer.name(),
-                kind: step.kind,
-                nesting: step.nesting,
-                outputs: step.y.ncols(),
-                output: Spread::of(step.y.iter()),
-                gradient,
-                input_gradient: norm(gradients.inputs[i].iter()),
-                gain,
-                weights,
-                units: slopes.map(|slopes| Units::of(step.layer, &slopes)),
-            }
-        });
-        Measurement { layers: layers.collect(), loss: None, input_gradient: norm(gradients.input.iter()) }
+/// What one measurement leaves for the next one, which then costs less.
+#[derive(Debug, Clone)]
+pub(super) struct Instrument<F> {
+    memory: Memory<F>,
+    ones: Vec<F>,
+    /// A cotangent that nothing has shaped.
+    random: Array2<F>,
+    /// The steepest slope of every activation met so far, which is known by its `Debug` text.
+    steepest: Vec<(String, F)>,
+}
+
+impl<F: Scalar> Instrument<F> {
+    pub fn new() -> Self {
+        let (memory, random) = (Memory::new(), Array2::zeros((0, 0)));
+        Instrument { memory, ones: Vec::new(), random, steepest: Vec::new() }
     }
 
+    /// As [`measure`].
+    pub fn measure(
+        &mut self,
+        network: &Network<F>,
+        loss: &dyn Loss<F>,
+        x: ArrayView2<F>,
+        target: ArrayView2<F>,
+    ) -> Result<Measurement, Error> {
+        let mut trace = Trace::in_memory(network, x, std::mem::replace(&mut self.memory, Memory::new()))?;
+        loss.check(trace.output.view(), target)?;
+        let mut dy = Array2::zeros(trace.output.dim());
+        let value = loss.gradient(trace.output.view(), target, dy.view_mut());
+        let measurement = self.read(&mut trace, dy.view());
+        self.memory = trace.into_memory();
+        Ok(Measurement { loss: Some(value), ..measurement })
+    }
+
+    /// Goes back through `trace` and reads everything off on the way.
+    fn read(&mut self, trace: &mut Trace<F>, dy: ArrayView2<F>) -> Measurement {
+        let params = trace.network.params();
+        let mut layers = Vec::with_capacity(trace.steps.len());
+        let input = trace.backward(dy, &mut |i, step, passing| {
+            layers.push((i, self.layer(params, step, passing)));
+        });
+        // a skip connection is passed after its body in either direction
+        layers.sort_by_key(|(i, _)| *i);
+        let layers = layers.into_iter().map(|(_, layer)| layer).collect();
+        Measurement { layers, loss: None, input_gradient: input.length }
+    }
+
+    fn layer(&mut self, params: &[F], step: &mut Step<F>, passing: Passing<F>) -> LayerMeasurement {
+        let Passing { dy, dx, params: gradients, branch } = passing;
+        let weights = step.weight().map(|range| Weights {
+            norm: norm(&params[step.params.clone()][range.clone()]),
+            gradient: norm(&gradients[range]),
+        });
+        let slopes = (step.kind == Kind::Elementwise).then(|| self.slopes(params, step));
+        let gain = match (step.kind, branch, &slopes, weights) {
+            (_, Some(branch), ..) => (1.0 + (branch / dy.length).powi(2)).sqrt(),
+            (Kind::Linear, .., Some(weights)) => weights.norm / (step.y.ncols() as f64).sqrt(),
+            (_, _, Some(slopes), _) => slopes.rms,
+            _ => self.random_gain(params, step),
+        };
+        LayerMeasurement {
+            path: step.path.clone(),
+            layer: step.layer.name(),
+            kind: step.kind,
+            nesting: step.nesting,
+            outputs: step.y.ncols(),
+            output: Spread::of(step.y.as_slice().expect("row by row")),
+            gradient: dy.length,
+            input_gradient: dx.length,
+            gain,
+            weights,
+            units: slopes.map(|slopes| slopes.units),
+        }
+    }
+
+    /// The slopes of an activation where it was passed.
+    fn slopes(&mut self, params: &[F], step: &mut Step<F>) -> Slopes {
+        let steepest = self.steepest(step.layer);
+        let dim = step.x.dim();
+        let mut slopes = self.memory.lend_matrix(dim);
+        self.ones.resize(slopes.len().max(self.ones.len()), F::one());
+        let ones = ArrayView2::from_shape(dim, &self.ones[..slopes.len()]).expect("as many");
+        step.pull_back(params, ones, slopes.view_mut());
+        let read = Slopes::of(&slopes, steepest);
+        self.memory.take_back(slopes);
+        read
+    }
+
+    /// The steepest slope of `activation` from −8 to 8.
+    fn steepest(&mut self, activation: &dyn Layer<F>) -> F {
+        let text = format!("{activation:?}");
+        if let Some((_, steepest)) = self.steepest.iter().find(|(known, _)| *known == text) {
+            return *steepest;
+        }
+        let grid = Array2::from_shape_fn((641, 1), |(i, _)| F::of(i as f64 / 40.0 - 8.0));
+        let steepest = evaluate(activation, grid.view()).1.fold(F::zero(), |max, slope| max.max(slope.abs()));
+        self.steepest.push((text, steepest));
+        steepest
+    }
+
+    /// Root mean square of `|Jᵀv| / |v|` for a random `v`, with J the layer's Jacobian at this batch.
+    fn random_gain(&mut self, params: &[F], step: &mut Step<F>) -> f64 {
+        if self.random.dim() != step.y.dim() {
+            self.random = normal_batch(step.y.nrows(), step.y.ncols(), 0);
+        }
+        let mut dx = self.memory.lend_matrix(step.x.dim());
+        step.pull_back(params, self.random.view(), dx.view_mut());
+        let gain = norm(rows(&dx)) / norm(rows(&self.random));
+        self.memory.take_back(dx);
+        gain
+    }
+}
+
+/// The numbers of a matrix that lies row by row.
+pub(super) fn rows<F>(matrix: &Array2<F>) -> &[F] {
+    matrix.as_slice().expect("row by row")
+}
+
+impl Measurement {
     /// The layers between which decades are counted: the linear layers and the skip connections on the main path, as far
     /// as they are as wide as the first of them. Indices into [`layers`](Measurement::layers). (A change of width changes
     /// the length of a gradient without any vanishing.)
@@ -207,28 +286,35 @@ impl Measurement {
 }
 
 impl Spread {
-    fn of<'f, F: Scalar>(values: impl ExactSizeIterator<Item = &'f F> + Clone) -> Self {
+    fn of<F: Scalar>(values: &[F]) -> Self {
         let n = values.len().max(1) as f64;
-        let mean = sum(values.clone().map(|v| v.as_f64())) / n;
-        let variance = sum(values.clone().map(|v| (v.as_f64() - mean).powi(2))) / n;
+        let mean = sum(values, |v| v) / n;
+        let variance = sum(values, |v| (v - mean) * (v - mean)) / n;
         Spread { norm: norm(values), mean, variance }
     }
 }
 
-impl Units {
-    fn of<F: Scalar>(activation: &dyn Layer<F>, slopes: &Array2<F>) -> Self {
-        let grid = Array2::from_shape_fn((641, 1), |(i, _)| F::of(i as f64 / 40.0 - 8.0));
-        let steepest = evaluate(activation, grid.view()).1.fold(F::zero(), |max, slope| max.max(slope.abs()));
-        let fraction = |count: usize, of: usize| count as f64 / of.max(1) as f64;
-        let dead = slopes.columns().into_iter().filter(|unit| unit.iter().all(F::is_zero)).count();
-        let low = F::of(0.05) * steepest;
-        let saturated = slopes.iter().filter(|slope| slope.abs() < low).count();
-        let off = slopes.iter().filter(|slope| slope.is_zero()).count();
-        Units {
-            dead: fraction(dead, slopes.ncols()),
-            off: fraction(off, slopes.len()),
-            saturated: fraction(saturated, slopes.len()),
+/// What an activation's slopes at a batch say.
+struct Slopes {
+    rms: f64,
+    units: Units,
+}
+
+impl Slopes {
+    fn of<F: Scalar>(slopes: &Array2<F>, steepest: F) -> Self {
+        let (values, columns) = (rows(slopes), slopes.ncols());
+        let mut alive = vec![false; columns];
+        for row in values.chunks_exact(columns.max(1)) {
+            alive.iter_mut().zip(row).for_each(|(alive, slope)| *alive |= !slope.is_zero());
         }
+        let low = F::of(0.05) * steepest;
+        let fraction = |count: usize, of: usize| count as f64 / of.max(1) as f64;
+        let units = Units {
+            dead: fraction(alive.iter().filter(|alive| !**alive).count(), columns),
+            off: fraction(values.iter().filter(|slope| slope.is_zero()).count(), values.len()),
+            saturated: fraction(values.iter().filter(|slope| slope.abs() < low).count(), values.len()),
+        };
+        Slopes { rms: norm(values) / (values.len().max(1) as f64).sqrt(), units }
     }
 }
 
@@ -247,21 +333,25 @@ impl LayerMeasurement {
 
 /// The root of the sum of squares; where it is very small or very large, scaled by the largest, so that squares of 1e-200
 /// do not vanish.
-pub(super) fn norm<'f, F: Scalar>(values: impl Iterator<Item = &'f F> + Clone) -> f64 {
-    let squares = sum(values.clone().map(|v| v.as_f64() * v.as_f64()));
+pub(super) fn norm<F: Scalar>(values: &[F]) -> f64 {
+    let squares = sum(values, |v| v * v);
     if (1e-250..1e250).contains(&squares) {
         return squares.sqrt();
     }
-    let largest = values.clone().fold(0.0, |max: f64, v| max.max(v.as_f64().abs()));
+    let largest = values.iter().fold(0.0, |max: f64, v| max.max(v.as_f64().abs()));
     if largest == 0.0 || !largest.is_finite() {
         return largest;
     }
-    largest * sum(values.map(|v| (v.as_f64() / largest).powi(2))).sqrt()
+    largest * sum(values, |v| (v / largest).powi(2)).sqrt()
 }
 
-/// The sum, in eight parts that take turns: one addition after the other would be most of the time of a measurement.
-fn sum(values: impl Iterator<Item = f64>) -> f64 {
+/// The sum of all terms, in eight parts that take turns: one addition after the other would be most of the time of a
+/// measurement.
+fn sum<F: Scalar>(values: &[F], term: impl Fn(f64) -> f64) -> f64 {
     let mut parts = [0.0; 8];
-    values.enumerate().for_each(|(i, value)| parts[i % 8] += value);
+    let mut add = |chunk: &[F]| parts.iter_mut().zip(chunk).for_each(|(part, v)| *part += term(v.as_f64()));
+    let (chunks, rest) = values.as_chunks::<8>();
+    chunks.iter().for_each(|chunk| add(chunk));
+    add(rest);
     parts.iter().sum()
 }

@@ -3,7 +3,7 @@
 use ndarray::ArrayView2;
 
 use super::heat_map::heat_map;
-use super::measure::{Measurement, measure};
+use super::measure::{Instrument, Measurement};
 use crate::train::{Callback, CallbackResult, Flow, StepEnd};
 use crate::{Error, Loss, Network, Scalar};
 
@@ -30,6 +30,7 @@ pub struct Recorder<'a, F> {
     loss: &'a dyn Loss<F>,
     x: ArrayView2<'a, F>,
     target: ArrayView2<'a, F>,
+    instrument: Instrument<F>,
     snapshots: Vec<Snapshot>,
 }
 
@@ -46,15 +47,22 @@ impl<'a, F: Scalar> Recorder<'a, F> {
     /// Measures after every `every` steps (0 is taken as 1) on the batch `x`, `(rows, inputs)`, with the gradient of `loss`
     /// against `target`. Wrong shapes show when it measures: `fit` then ends with [`Error::Callback`].
     pub fn new(every: u64, loss: &'a dyn Loss<F>, x: ArrayView2<'a, F>, target: ArrayView2<'a, F>) -> Self {
-        Recorder { every: every.max(1), loss, x, target, snapshots: Vec::new() }
+        Recorder {
+            every: every.max(1),
+            loss,
+            x,
+            target,
+            instrument: Instrument::new(),
+            snapshots: Vec::new(),
+        }
     }
 
     /// Measures `network` now: at step 0, for instance, before training begins.
     ///
     /// # Errors
-    /// As [`measure`].
+    /// As [`measure`](super::measure).
     pub fn record(&mut self, step: u64, network: &Network<F>) -> Result<(), Error> {
-        let measurement = measure(network, self.loss, self.x, self.target)?;
+        let measurement = self.instrument.measure(network, self.loss, self.x, self.target)?;
         self.snapshots.push(Snapshot { step, measurement });
         Ok(())
     }
