@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use geartrain::data::{Csv, Dataset, Standardize, toy};
-use geartrain::lab::{Experiment, Recorder, Recording, Report};
+use geartrain::lab::{Anatomy, Experiment, Recorder, Recording, Report};
 use geartrain::prelude::*;
 use ndarray::s;
 
@@ -113,17 +113,21 @@ fn run() -> Result<(), Box<dyn Error>> {
         outputs: data.outputs(),
     };
     let mut experiments = Vec::new();
+    let mut anatomies = Vec::new();
     let mut trained = Vec::new();
     for name in &options.networks {
         let network = build(name, sizes, weights(&options))?;
-        experiments.push(Experiment::at_initialisation(name, &network, x, options.seeds)?);
+        let drawn: Vec<_> = (0..options.seeds.max(1)).map(|seed| network.clone().with_seed(seed)).collect();
+        let experiment = Experiment::of(name, &drawn, x)?;
+        anatomies.push(Anatomy::of(&experiment, &drawn, x)?);
+        experiments.push(experiment);
         if let Some(steps) = options.train {
             trained.push(train(name, &network, &data, steps, &options.rates)?);
         }
     }
     let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
     let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
-    let report = Report { title, experiments, recordings };
+    let report = Report { title, experiments, anatomies, recordings };
     write(&report, &options.out)?;
     if options.json {
         output::print(&format!("{}\n", report.json()))?;
@@ -241,6 +245,10 @@ fn write(report: &Report, folder: &std::path::Path) -> std::io::Result<()> {
     if let Some(svg) = report.phase_svg() {
         std::fs::write(folder.join("phase.svg"), svg)?;
     }
+    for (name, svg) in report.anatomy_svgs() {
+        std::fs::write(folder.join(name).with_extension("svg"), svg)?;
+    }
     std::fs::write(folder.join("numbers.csv"), report.csv())?;
+    std::fs::write(folder.join("anatomy.csv"), report.anatomy_csv())?;
     std::fs::write(folder.join("numbers.json"), report.json())
 }

@@ -28,6 +28,8 @@ pub(super) struct Chart {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Series {
     pub name: String,
+    /// Its place in the order of colours and marks, the same in all charts of a page.
+    pub colour: usize,
     /// A second line in the legend.
     pub note: String,
     /// x, y, and half the length of the error bar.
@@ -87,13 +89,13 @@ impl Chart {
         );
         self.axes(&mut svg, &x, &y);
         let classes = |i: usize| i % LIGHT.len();
-        for (i, series) in self.series.iter().enumerate() {
-            draw(&mut svg, series, classes(i), i, &x, &y);
+        for series in &self.series {
+            draw(&mut svg, series, classes(series.colour), &x, &y);
         }
         for (i, series) in self.series.iter().enumerate() {
             let (left, top) = (WIDTH - RIGHT + 24.0, TOP + 12.0 + 46.0 * i as f64);
             if !series.line.is_empty() {
-                let (end, class) = (left + 26.0, classes(i));
+                let (end, class) = (left + 26.0, classes(series.colour));
                 let _ = write!(
                     svg,
                     "<path class=\"l{class}\" stroke-width=\"2\"{} d=\"M{left:.1} {top:.1}H{end:.1}\"/>",
@@ -101,7 +103,7 @@ impl Chart {
                 );
             }
             if !series.points.is_empty() {
-                marker(&mut svg, classes(i), i, left + 13.0, top);
+                marker(&mut svg, classes(series.colour), series.colour, left + 13.0, top);
             }
             let (x, below) = (left + 36.0, top + 22.0);
             let _ = write!(
@@ -124,10 +126,11 @@ impl Chart {
         for tick in y.ticks() {
             let at = y.at(tick);
             let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
-            let label = if self.logarithmic {
-                format!("10<tspan dy=\"-5\" font-size=\"10\">{}</tspan>", minus(tick))
-            } else {
-                minus(tick)
+            let label = match (self.logarithmic, tick.fract() == 0.0) {
+                (true, true) => format!("10<tspan dy=\"-5\" font-size=\"10\">{}</tspan>", minus(tick)),
+                // the range is small: the number itself, to two digits
+                (true, false) => minus(two_digits(10_f64.powf(tick))),
+                (false, _) => minus(tick),
             };
             let _ = write!(
                 svg,
@@ -163,7 +166,7 @@ impl Chart {
     }
 }
 
-fn draw(svg: &mut String, series: &Series, class: usize, shape: usize, x: &Axis, y: &Axis) {
+fn draw(svg: &mut String, series: &Series, class: usize, x: &Axis, y: &Axis) {
     let place = |(px, py): (f64, f64)| format!("{:.1} {:.1}", x.at(px), y.at(py));
     let line: Vec<_> = series.line.iter().filter(|p| p.1.is_finite()).collect();
     if line.iter().any(|p| p.2 > 0.0) {
@@ -187,7 +190,7 @@ fn draw(svg: &mut String, series: &Series, class: usize, shape: usize, x: &Axis,
                 at - 3.0
             );
         }
-        marker(svg, class, shape, x.at(px), y.at(py));
+        marker(svg, class, series.colour, x.at(px), y.at(py));
     }
 }
 
@@ -248,6 +251,10 @@ impl Axis {
             .map(|k| if step < 1.0 { k as f64 / (1.0 / step).round() } else { k as f64 * step })
             .collect()
     }
+}
+
+fn two_digits(value: f64) -> f64 {
+    format!("{value:.1e}").parse().expect("a number")
 }
 
 /// A number with a real minus sign.

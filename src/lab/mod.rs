@@ -77,7 +77,7 @@
 //!
 //! [`jacobian`] and [`singular_values`] show whether all directions are treated alike; [`gradient_correlation`] whether
 //! the gradients of different inputs still have to do with each other; [`path_spectrum`] how long the paths are that
-//! carry a residual network's gradient. Closed forms for all of these are in [`formulas`].
+//! carry a residual network's gradient. [`Anatomy`] takes all three, with what the theory says, for a report. Closed forms for all of these are in [`formulas`].
 //!
 //! The examples `vanishing_gradients` and `reproduce` are made of these instruments.
 //!
@@ -88,6 +88,8 @@
 //! 2017 (*Resurrecting the sigmoid*); Balduzzi et al. 2017 (*The shattered gradients problem*); Yang et al. 2019 (*A mean
 //! field theory of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels.
 
+mod anatomy;
+mod anatomy_report;
 mod average;
 mod batch;
 mod change;
@@ -111,6 +113,7 @@ mod remedies;
 mod report;
 mod trace;
 
+pub use anatomy::{Anatomy, Compared, Inside};
 pub use average::{Average, Log};
 pub use decompose::Decomposition;
 pub use diagnose::{Cause, Diagnosis, Finding, diagnose};

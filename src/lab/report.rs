@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
+use super::anatomy::Anatomy;
 use super::chart::{Chart, Series, escape, style};
 use super::experiment::Experiment;
 use super::heat_map::heat_map;
 use super::json::Json;
 use super::predict::Prediction;
 use super::recorder::Recording;
-use super::{LayerMeasurement, Measurement};
+use super::{LayerMeasurement, Measurement, anatomy_report};
 
 /// Networks side by side. Every method returns text, for the caller to write to a file.
 ///
@@ -18,7 +19,7 @@ use super::{LayerMeasurement, Measurement};
 /// let network = Network::new((0..5).fold(Sequential::new(), layer), 16)?;
 /// let x = lab::normal_batch(8, 16, 1);
 /// let tanh = lab::Experiment::at_initialisation("tanh", &network, x.view(), 3)?;
-/// let report = lab::Report { title: "Five layers of tanh".into(), experiments: vec![tanh], recordings: vec![] };
+/// let report = lab::Report { title: "Five layers of tanh".into(), experiments: vec![tanh], anatomies: vec![], recordings: vec![] };
 /// assert!(report.html().starts_with("<!doctype html>"));
 /// # Ok::<(), geartrain::Error>(())
 /// ```
@@ -28,6 +29,8 @@ pub struct Report {
     pub title: String,
     /// The networks, in the order of the legend.
     pub experiments: Vec<Experiment>,
+    /// What lengths do not show of these networks, as far as it was looked at.
+    pub anatomies: Vec<Anatomy>,
     /// What was recorded while networks were trained, if any were.
     pub recordings: Vec<Recording>,
 }
@@ -43,6 +46,13 @@ impl Report {
     /// has a place in it. An SVG document.
     pub fn phase_svg(&self) -> Option<String> {
         self.phases().map(|chart| chart.svg(true))
+    }
+
+    /// Charts of the anatomies, each with a name for a file: singular values of Jacobians and their spread, the correlation
+    /// of gradients, and path lengths, as far as there are any. SVG documents.
+    pub fn anatomy_svgs(&self) -> Vec<(&'static str, String)> {
+        let charts = anatomy_report::charts(&self.anatomies).into_iter();
+        charts.map(|(name, chart)| (name, chart.svg(true))).collect()
     }
 
     fn gradients(&self) -> Chart {
@@ -103,7 +113,7 @@ impl Report {
         measured: impl Fn(&Measurement, usize) -> f64,
         predicted: impl Fn(&Prediction, usize, usize) -> Option<f64>,
     ) -> Chart {
-        let series = |experiment: &Experiment| {
+        let series = |(colour, experiment): (usize, &Experiment)| {
             let stations = experiment.stations();
             let top = stations.last().copied().unwrap_or(0);
             let point = |(i, &row): (usize, &usize)| {
@@ -119,6 +129,7 @@ impl Report {
             };
             Series {
                 name: experiment.name.clone(),
+                colour,
                 note: note(experiment),
                 points: stations.iter().enumerate().map(point).collect(),
                 line: stations.iter().enumerate().filter_map(line).collect(),
@@ -130,16 +141,17 @@ impl Report {
             x_label: "layer or block, from the input".into(),
             y_label: y_label.into(),
             logarithmic: true,
-            series: self.experiments.iter().map(series).collect(),
+            series: self.experiments.iter().enumerate().map(series).collect(),
         }
     }
 
     fn phases(&self) -> Option<Chart> {
-        let phases = || self.experiments.iter().filter_map(|e| Some((e, e.phase.as_ref()?)));
-        let reach_w = 1.5 * phases().map(|(_, p)| p.sigma_w).fold(2.0, f64::max);
-        let reach_b = 1.5 * phases().map(|(_, p)| p.sigma_b).fold(0.7, f64::max);
+        let experiments = || self.experiments.iter().enumerate();
+        let phases = || experiments().filter_map(|(i, e)| Some((i, e, e.phase.as_ref()?)));
+        let reach_w = 1.5 * phases().map(|(.., p)| p.sigma_w).fold(2.0, f64::max);
+        let reach_b = 1.5 * phases().map(|(.., p)| p.sigma_b).fold(0.7, f64::max);
         let mut series: Vec<Series> = Vec::new();
-        for (experiment, phase) in phases() {
+        for (colour, experiment, phase) in phases() {
             let dot = (phase.sigma_w, phase.sigma_b, 0.0);
             // dots that would hide each other are one dot with both names
             let near = |from: f64, to: f64, reach: f64| (from - to).abs() < 0.015 * reach;
@@ -149,6 +161,7 @@ impl Report {
                 Some(other) => other.name += &format!(", {}", experiment.name),
                 None => series.push(Series {
                     name: experiment.name.clone(),
+                    colour,
                     note: format!("σw = {:.3}, σb = {:.3}", phase.sigma_w, phase.sigma_b),
                     points: vec![dot],
                     ..Series::default()
@@ -156,7 +169,7 @@ impl Report {
             }
         }
         let mut seen = Vec::new();
-        for (_, phase) in phases().filter(|(_, p)| p.edge.iter().any(|e| e.0 < reach_w)) {
+        for (.., phase) in phases().filter(|(.., p)| p.edge.iter().any(|e| e.0 < reach_w)) {
             if seen.contains(&&phase.activation) {
                 continue;
             }
@@ -168,6 +181,7 @@ impl Report {
                 line = vec![(line[0].0, 0.0, 0.0), (line[0].0, reach_b, 0.0)];
             }
             series.push(Series {
+                colour: self.experiments.len() + seen.len() - 1,
                 name: format!("χ₁ = 1 for {}", phase.activation),
                 note: "left: vanishing, right: exploding".into(),
                 line,
@@ -215,6 +229,13 @@ impl Report {
         }
         page += &self.signals().svg(false);
         page += &self.weight_gradients().svg(false);
+        if !self.anatomies.is_empty() {
+            page += ANATOMY;
+            for (_, chart) in anatomy_report::charts(&self.anatomies) {
+                page += &chart.svg(false);
+            }
+            page += &anatomy_report::table(&self.anatomies);
+        }
         for experiment in &self.experiments {
             page += &layer_table(experiment);
         }
@@ -272,7 +293,12 @@ impl Report {
         csv
     }
 
-    /// The same as JSON, with the summary and the diagnosis of each network.
+    /// Every number of the anatomies, one row per network, seed, quantity and index. Empty fields: no such number.
+    pub fn anatomy_csv(&self) -> String {
+        anatomy_report::csv(&self.anatomies)
+    }
+
+    /// All numbers of both as JSON, with the summary and the diagnosis of each network.
     pub fn json(&self) -> String {
         let layer = |(row, layer): (usize, &LayerMeasurement), predicted: &Prediction| {
             let names = COLUMNS.iter().copied();
@@ -315,7 +341,9 @@ impl Report {
             ])
         };
         let networks: Json = self.experiments.iter().map(network).collect();
-        Json::Object(vec![("title", self.title.as_str().into()), ("networks", networks)]).to_string()
+        let anatomies = anatomy_report::json(&self.anatomies);
+        let title = self.title.as_str().into();
+        Json::Object(vec![("title", title), ("networks", networks), ("anatomies", anatomies)]).to_string()
     }
 }
 
@@ -324,6 +352,11 @@ const PAGE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;marg
     td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}\
     pre{white-space:pre-wrap;background:#8881;padding:.8rem;border-radius:.3rem}details{overflow-x:auto}\
     @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}";
+
+const ANATOMY: &str = "<h2>Beyond lengths</h2><p>Whether all directions and all inputs are treated alike, and which paths \
+    carry the gradient. Singular values are those of the first network, at the first input; other points are means over \
+    networks. Lines: theory of very wide networks, where it covers this one; in narrow ones, its error grows with every \
+    layer.</p>";
 
 /// The columns of a layer in CSV and JSON.
 const COLUMNS: [&str; 19] = [
