@@ -123,10 +123,11 @@ impl Chart {
 
     fn axes(&self, svg: &mut String, x: &Axis, y: &Axis) {
         let (bottom, right) = (HEIGHT - BOTTOM, WIDTH - RIGHT);
+        let whole = y.ticks().iter().all(|tick| tick.fract() == 0.0);
         for tick in y.ticks() {
             let at = y.at(tick);
             let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
-            let label = match (self.logarithmic, tick.fract() == 0.0) {
+            let label = match (self.logarithmic, whole) {
                 (true, true) => format!("10<tspan dy=\"-5\" font-size=\"10\">{}</tspan>", minus(tick)),
                 // the range is small: the number itself, to two digits
                 (true, false) => minus(two_digits(10_f64.powf(tick))),

@@ -181,10 +181,12 @@ impl<F: Scalar> Instrument<F> {
         let input = trace.backward(dy, &mut |i, step, passing| {
             layers.push((i, self.layer(params, step, passing)));
         });
+        let input_gradient = input.length;
+        trace.take_back(input);
         // a skip connection is passed after its body in either direction
         layers.sort_by_key(|(i, _)| *i);
         let layers = layers.into_iter().map(|(_, layer)| layer).collect();
-        Measurement { layers, loss: None, input_gradient: input.length }
+        Measurement { layers, loss: None, input_gradient }
     }
 
     fn layer(&mut self, params: &[F], step: &mut Step<F>, passing: Passing<F>) -> LayerMeasurement {

@@ -71,7 +71,8 @@ impl<F: Scalar> Memory<F> {
 
     /// `len` numbers, to be written.
     fn lend(&mut self, len: usize) -> Vec<F> {
-        let mut values = self.0.pop().unwrap_or_default();
+        // for nothing, no memory: it would be cut off, and filled with zeros the next time
+        let mut values = if len > 0 { self.0.pop().unwrap_or_default() } else { Vec::new() };
         values.resize(len, F::zero());
         values
     }
@@ -82,7 +83,11 @@ impl<F: Scalar> Memory<F> {
     }
 
     pub fn take_back(&mut self, matrix: Array2<F>) {
-        self.0.push(matrix.into_raw_vec_and_offset().0);
+        self.keep(matrix.into_raw_vec_and_offset().0);
+    }
+
+    fn keep(&mut self, values: Vec<F>) {
+        self.0.extend((!values.is_empty()).then_some(values));
     }
 }
 
@@ -106,6 +111,11 @@ impl<'a, F: Scalar> Trace<'a, F> {
         let root = Child { name: String::new(), layer: network.layer(), inputs: network.inputs() };
         trace.output = trace.forward("", root, 0, 0, output, Mode::Train { key: 0 });
         Ok(trace)
+    }
+
+    /// Takes back a gradient that nobody looks at any more.
+    pub fn take_back(&mut self, gradient: Gradient<F>) {
+        self.memory.take_back(gradient.matrix);
     }
 
     /// The memory of all its matrices.
@@ -205,7 +215,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
                 let mut scaled = self.memory.lend_matrix(dy.matrix.dim());
                 scaled.zip_mut_with(&dy.matrix, |scaled, &dy| *scaled = F::of(scale) * dy);
                 let below = self.back(body, i, Gradient::of(scaled), visit);
-                (params, branch) = (self.memory.lend(0), Some(below.length));
+                (params, branch) = (Vec::new(), Some(below.length));
                 dx = below.matrix + &dy.matrix;
                 end = body;
             } else {
@@ -220,7 +230,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
             }
             let dx = Gradient::of(dx);
             visit(i, &mut self.steps[i], Passing { dy: &dy, dx: &dx, params: &params, branch });
-            self.memory.0.push(params);
+            self.memory.keep(params);
             self.memory.take_back(std::mem::replace(&mut dy, dx).matrix);
         }
         dy
