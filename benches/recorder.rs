@@ -1,5 +1,5 @@
-//! What `lab::Recorder` adds to the time of training, at one measurement every 100 steps: of 16 or 64 rows in training on
-//! batches of 64, and of 256 rows in training on batches of 256.
+//! What `lab::Recorder` adds to the time of training, at one measurement of 16, 64 or 256 rows every 100 steps on batches of
+//! 64 rows, and of 256 rows on batches of 256.
 //!
 //! Run with `cargo bench --bench recorder`. Steps and measurements are timed one by one in the middle of training, and
 //! medians are compared: another program that takes the processor away hits few of them.
