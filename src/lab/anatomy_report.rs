@@ -170,7 +170,7 @@ pub(super) fn table(anatomies: &[Anatomy]) -> String {
     let [spreads, correlations, _] = LISTS.map(|(_, list)| list);
     let or_none = |text: Option<String>| text.unwrap_or("–".into());
     let mean_and_error = |digits: usize, log: Option<Log>| {
-        or_none(log.map(|log| format!("{:.digits$} ± {:.digits$}", log.mean, log.error)))
+        or_none(log.map(|log| format!("{:.digits$}\u{a0}±\u{a0}{:.digits$}", log.mean, log.error)))
     };
     for anatomy in anatomies {
         let singular = &anatomy.seeds[0].singular_values;
