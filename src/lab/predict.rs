@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::batch::{Gradient, Pullback, Vector, normalised};
 use super::flow::{Drift, Energy, FORGETFUL, Factor, STEADY, Signal, mean_of};
-use super::moments::{evaluate_at, moments, products};
+use super::moments::{evaluate_at, moments_of_all, products};
 use super::trace::{Step, Trace};
 use crate::{Error, Kind, Network, Scalar};
 
@@ -165,16 +165,16 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     self.limit(i, "reads values that have a common mean, for instance from biases that are alike; the theory is for mean 0");
                     return None;
                 }
-                let all: Vec<_> = signal.rows.iter().map(|&(q, _)| moments(step.layer, q)).collect();
                 let q = signal.mean_square();
+                let wanted: Vec<f64> = signal.rows.iter().map(|row| row.0).chain([q, 1.01 * q]).collect();
+                let mut all = moments_of_all(step.layer, &wanted);
+                let [step_up, typical] = [all.pop(), all.pop()].map(|m| m.expect("as many as there are q"));
                 let c = if q > 0.0 { (signal.overlap / q).clamp(-1.0, 1.0) } else { 1.0 };
                 let pair = products(step.layer, q, c);
-                let typical = moments(step.layer, q);
                 // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
                 let units = step.y.ncols() as f64;
                 let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
                 // by differences: activations have no second slope; and a mean of φ² over the units scatters
-                let step_up = moments(step.layer, q * 1.01);
                 let slope = (step_up.slope_square / typical.slope_square).ln() / 1.01_f64.ln();
                 let scatter = |fourth: f64| (fourth / typical.square.powi(2) - 1.0) / units;
                 let growth = typical.growth * q / typical.square;
