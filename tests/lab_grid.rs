@@ -62,8 +62,8 @@ impl Case {
     }
 
     /// Measured and predicted decades, and the tolerance: 0.05, and two standard errors of a mean over so many networks
-    /// of this width; `None` if the theory says that it does not cover the network.
-    fn compare(self) -> Option<[f64; 3]> {
+    /// of this width.
+    fn compare(self) -> [f64; 3] {
         let network = self.network();
         let (mut measured, mut predicted, mut deviation) = (0.0, 0.0, 0.0);
         for seed in 0..SEEDS {
@@ -71,22 +71,19 @@ impl Case {
             let [x, dy] = [1000, 2000].map(|from| normal_batch(ROWS, self.width, from + seed));
             let measurement = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
             let prediction = lab::predict(&network, x.view(), dy.view()).unwrap();
-            if let [limit, ..] = &prediction.limits[..] {
-                println!("{self:?}: not covered: {limit}");
-                return None;
-            }
+            assert_eq!(prediction.limits, [], "{self:?}");
             measured += measurement.decades() / SEEDS as f64;
             predicted += prediction.decades(&measurement.stations()).unwrap() / SEEDS as f64;
             deviation = prediction.layers[0].deviation / 10_f64.ln();
         }
-        Some([measured, predicted, 0.05 + 2.0 * deviation / (SEEDS as f64).sqrt()])
+        [measured, predicted, 0.05 + 2.0 * deviation / (SEEDS as f64).sqrt()]
     }
 }
 
 /// The cases in which measured and predicted are too far apart, in words.
 fn failures(cases: impl Iterator<Item = Case>) -> Vec<String> {
     let check = |case: Case| {
-        let [measured, predicted, tolerance] = case.compare()?;
+        let [measured, predicted, tolerance] = case.compare();
         let difference = measured - predicted;
         println!("{case:?}: {measured:.3}, predicted {predicted:.3}, {difference:+.3} of {tolerance:.3}");
         // not `>`, which is false for NaN
@@ -117,15 +114,17 @@ fn a_sample_of_the_grid() {
 }
 
 #[test]
-fn signals_without_a_stable_size_are_said_to_be_outside_of_the_theory() {
-    // GELU at σw² = 2: q shrinks, the faster the smaller it is, so that rows which begin alike part
-    assert_eq!(Case { activation: "gelu", w2: 2.0, b2: 0.0, width: 128 }.compare(), None);
-    // not so at the other activations' fixed points
-    assert!(Case { activation: "softsign", w2: 2.0, b2: 0.05, width: 128 }.compare().is_some());
+fn signals_whose_size_wanders_or_grows() {
+    let case = |activation, b2| Case { activation, w2: 2.0, b2, width: 128 };
+    // GELU and SiLU at σw² = 2: q shrinks, the faster the smaller it is, so that rows which begin alike part
+    let parting = [case("gelu", 0.0), case("gelu", 0.05), case("silu", 0.0), case("silu", 0.05)];
+    // softplus there: q grows, and the gradient along the signal stays while all else of it shrinks
+    let growing = [case("softplus", 0.0), case("softplus", 0.3)];
+    assert_eq!(failures(parting.into_iter().chain(growing)), [""; 0]);
 }
 
 #[test]
-#[ignore = "150 settings take ten minutes"]
+#[ignore = "150 settings take two minutes"]
 fn the_whole_grid() {
     let mut cases = Vec::new();
     for activation in ACTIVATIONS {

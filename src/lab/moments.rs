@@ -4,6 +4,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use ndarray::{Array2, ArrayView2};
 
+use super::flow::Gain;
 use super::quadrature::{normal_rule, radial_rule, symmetric_rule};
 use crate::cache::Cache;
 use crate::{Error, Kind, Layer, Mode, Saved, Scalar};
@@ -31,6 +32,10 @@ pub struct Moments {
     pub slope_fourth: f64,
     /// `d E φ(z)² / dq`, which by parts is `E[z φ(z) φ'(z)] / q`.
     pub growth: f64,
+    /// `E φ(z)² φ'(z)²`.
+    pub both_square: f64,
+    /// `E[z² φ'(z)²] / q`.
+    pub stretch_square: f64,
 }
 
 impl Moments {
@@ -50,13 +55,36 @@ impl Moments {
         self.square - self.mean * self.mean
     }
 
-    fn from_array([mean, square, fourth, slope_square, slope_fourth, growth]: [f64; 6]) -> Self {
-        Moments { mean, square, fourth, slope_square, slope_fourth, growth }
+    /// What the activation does to the gradient of a row with this mean square, 1/width being `one_by_width`.
+    ///
+    /// With g the gradient at `φ(z)`, of energy 1 in each direction and x more along `φ(z)`: `Σ φ'² g²` has 1 from all and
+    /// x from one direction, and so has `(Σ z φ' g)²`, by which the gradient along `z` is known.
+    pub(super) fn gain(&self, q: f64, one_by_width: f64) -> Gain {
+        let even = self.slope_square;
+        if q == 0.0 || self.square == 0.0 {
+            return Gain { excess: even, ..Gain::even(even) };
+        }
+        let one = self.both_square / self.square;
+        let along = self.growth * self.growth * q / self.square;
+        let more = self.stretch_square - even;
+        Gain {
+            energy: even,
+            energy_of_excess: (one - even) * one_by_width,
+            excess_of_energy: more,
+            excess: along - (more + one) * one_by_width,
+        }
     }
 
-    fn to_array(&self) -> [f64; 6] {
-        let Moments { mean, square, fourth, slope_square, slope_fourth, growth } = *self;
-        [mean, square, fourth, slope_square, slope_fourth, growth]
+    fn from_array(
+        [mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square]: [f64; 8],
+    ) -> Self {
+        Moments { mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square }
+    }
+
+    fn to_array(&self) -> [f64; 8] {
+        let Moments { mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square } =
+            *self;
+        [mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square]
     }
 
     /// `E φ'⁴ / (E φ'²)²`, at least 1: how unevenly the slopes treat the gradient's entries.
@@ -99,7 +127,7 @@ pub(super) fn moments_of_all<F: Scalar>(activation: &dyn Layer<F>, all: &[f64]) 
         }
         // the barycentric formula; no distance may be 0
         let x = if half > 0.0 { (q.ln() - middle) / half } else { 0.0 };
-        let mut sum = [0.0; 6];
+        let mut sum = [0.0; 8];
         let mut weights = 0.0;
         for (k, (node, known)) in nodes.iter().zip(&known).enumerate() {
             let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
@@ -132,16 +160,19 @@ fn moments_of<F: Scalar>(activation: &dyn Layer<F>, all: &[f64]) -> Vec<Moments>
     let z = Array2::from_shape_fn((all.len(), rule.len()), |(r, i)| all[r].sqrt() * rule[i].0);
     let (values, slopes) = evaluate_at(activation, &z);
     let row = |(r, &q): (usize, &f64)| {
-        let mut sum = [0.0; 6];
+        let mut sum = [0.0; 8];
         for (i, &(_, weight)) in rule.iter().enumerate() {
             let (value, slope) = (values[[r, i]], slopes[[r, i]]);
             let (v2, s2) = (value * value, slope * slope);
-            let terms = [value, v2, v2 * v2, s2, s2 * s2, z[[r, i]] * value * slope];
+            let stretch = z[[r, i]] * slope;
+            let terms = [value, v2, v2 * v2, s2, s2 * s2, stretch * value, v2 * s2, stretch * stretch];
             sum.iter_mut().zip(terms).for_each(|(sum, term)| *sum += weight * term);
         }
-        let [.., slope_square, _, growth] = &mut sum;
-        // at q = 0: φ ≈ φ(0) + φ'(0) z, and E z² = q (without φ'', which is 0 or unknown there)
-        *growth = if q > 0.0 { *growth / q } else { *slope_square };
+        let slope_square = sum[3];
+        for mean in [5, 7] {
+            // at q = 0: φ ≈ φ(0) + φ'(0) z, and E z² = q (without φ'', which is 0 or unknown there)
+            sum[mean] = if q > 0.0 { sum[mean] / q } else { slope_square };
+        }
         Moments::from_array(sum)
     };
     all.iter().enumerate().map(row).collect()

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::batch::{Gradient, Pullback, Vector, normalised};
-use super::flow::{Drift, Energy, FORGETFUL, Factor, STEADY, Signal, mean_of};
-use super::moments::{evaluate_at, moments_of_all, products};
+use super::flow::{Energy, Factor, Gain, Signal, in_all_networks, mean_of};
+use super::moments::{Moments, evaluate_at, moments_of_all, products};
 use super::trace::{Step, Trace};
 use crate::{Error, Kind, Network, Scalar};
 
@@ -66,9 +66,6 @@ impl Prediction {
     }
 }
 
-/// The largest variance of one row's `ln |δ|²` by the wandering of q to which first order reaches.
-const MOST_WANDERING: f64 = 1.0;
-
 /// Predicts for `network` on the batch `x` what [`measure_with_cotangent`](super::measure_with_cotangent) measures with the gradient `dy`,
 /// `(rows, outputs)`, at the output.
 ///
@@ -87,7 +84,6 @@ pub fn predict<F: Scalar>(
         params: network.params(),
         factors: vec![None; steps.len()],
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
-        wandering: vec![(0.0, 0.0); steps.len()],
         limits: Vec::new(),
     };
     let (mut signal, mut energy) = (Signal::of(x), Energy::of(dy));
@@ -105,8 +101,6 @@ struct Theory<'t, 'n, F> {
     params: &'t [F],
     factors: Vec<Option<Factor>>,
     layers: Vec<LayerPrediction>,
-    /// The wandering of q at each step's output.
-    wandering: Vec<(f64, f64)>,
     limits: Vec<Limit>,
 }
 
@@ -125,7 +119,6 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 signal = self.pass(i, signal);
             }
             self.layers[i].q = signal.as_ref().map(Signal::mean_square);
-            self.wandering[i] = signal.as_ref().map_or((0.0, 0.0), |signal| signal.wandering);
             i += 1;
         }
         signal
@@ -137,23 +130,28 @@ impl<F: Scalar> Theory<'_, '_, F> {
             Kind::Linear => {
                 let weights = WeightStatistics::of(step, self.params);
                 let inputs = step.x.ncols() as f64;
-                let rows = vec![inputs * weights.square; step.x.nrows()];
-                let below = signal.as_ref().map_or(0.0, Signal::mean_square);
+                let gain = inputs * weights.square;
+                let below = signal.as_ref().map(|signal| signal.rows.clone());
                 let signal = signal.map(|signal| weights.apply(signal, inputs));
-                let q = signal.as_ref().map_or(0.0, Signal::mean_square);
-                // q' = N Var W q + σb²
-                let growth = if q > 0.0 { inputs * weights.square * below / q } else { 0.0 };
-                let drift = Drift { growth, ..STEADY };
+                let mut rows = in_all_networks(&vec![Gain::even(gain); step.x.nrows()]);
+                if let Some((below, signal)) = below.zip(signal.as_ref()) {
+                    for ((line, row), gains) in rows.indexed_iter_mut() {
+                        // along h the gradient is what it is along z, as far as z comes from h and not from the bias
+                        let share =
+                            (gain * below[[line, row]].0 / signal.rows[[line, row]].0).clamp(0.0, 1.0);
+                        gains.excess = if share.is_nan() { gain } else { gain * share };
+                        gains.energy_of_excess = gains.excess * one_by(inputs, line);
+                    }
+                }
                 // |Wᵀv|² is a sum of `inputs` squares of normal numbers
                 self.factors[i] = Some(Factor {
                     rows,
                     correlation: 1.0,
                     one: 2.0 / inputs,
                     two: (0.0, 2.0 / inputs),
-                    drift,
-                    batch: Some(Pullback::Gain(inputs * weights.square)),
+                    batch: Some(Pullback::Gain(gain)),
                 });
-                signal.map(|signal| signal.drifts(drift))
+                signal
             }
             Kind::Elementwise => {
                 let signal = signal?;
@@ -166,51 +164,49 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     return None;
                 }
                 let q = signal.mean_square();
-                let wanted: Vec<f64> = signal.rows.iter().map(|row| row.0).chain([q, 1.01 * q]).collect();
+                let wanted: Vec<f64> = signal.rows.iter().map(|row| row.0).chain([q]).collect();
                 let mut all = moments_of_all(step.layer, &wanted);
-                let [step_up, typical] = [all.pop(), all.pop()].map(|m| m.expect("as many as there are q"));
+                let typical = all.pop().expect("as many as there are q");
+                let all = Array2::from_shape_vec(signal.rows.dim(), all).expect("as many as there are rows");
                 let c = if q > 0.0 { (signal.overlap / q).clamp(-1.0, 1.0) } else { 1.0 };
                 let pair = products(step.layer, q, c);
                 // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
                 let units = step.y.ncols() as f64;
                 let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
-                // by differences: activations have no second slope; and a mean of φ² over the units scatters
-                let slope = (step_up.slope_square / typical.slope_square).ln() / 1.01_f64.ln();
-                let scatter = |fourth: f64| (fourth / typical.square.powi(2) - 1.0) / units;
-                let growth = typical.growth * q / typical.square;
-                let drift = Drift {
-                    growth: if growth.is_finite() { growth } else { 0.0 },
-                    slope: if slope.is_finite() { slope } else { 0.0 },
-                    noise: if typical.square > 0.0 {
-                        (scatter(typical.fourth), scatter(pair.value_squares))
-                    } else {
-                        (0.0, 0.0)
-                    },
-                };
-                let wandering = signal.wandering;
+                let mut gains = in_all_networks(&vec![Gain::even(0.0); step.x.nrows()]);
+                for ((line, row), gain) in gains.indexed_iter_mut() {
+                    *gain = all[[line, row]].gain(signal.rows[[line, row]].0, one_by(units, line));
+                }
                 let points = signal.batch.map(|batch| evaluate_at(step.layer, &batch.points(i as u64)));
                 let (values, slopes) = points.unzip();
                 self.factors[i] = Some(Factor {
-                    rows: all.iter().map(|m| m.slope_square).collect(),
+                    rows: gains,
                     correlation: pair.slopes / typical.slope_square,
                     one: 3.0 * (typical.slope_kurtosis() - 1.0) / units,
                     two: (shared, 2.0 * shared),
-                    drift,
                     batch: slopes.map(Pullback::Slopes),
                 });
-                let overlap = pair.values;
-                let rows = all.iter().map(|m| (m.square, m.mean)).collect();
-                let signal = Signal { rows, overlap, normal: false, batch: None, wandering };
-                Some(signal.with(values.map(Vector::Points)).drifts(drift))
+                let rows = all.mapv(|m| (m.square, m.mean));
+                let signal = Signal { rows, overlap: pair.values, normal: false, batch: None };
+                if let Some(values) = values {
+                    return Some(signal.with(Some(Vector::Points(values))));
+                }
+                // a mean of φ² over so many units scatters
+                let relative = |fourth: f64, square: f64| (fourth / (square * square) - 1.0).max(0.0);
+                let scatter =
+                    |m: &Moments| if m.square > 0.0 { relative(m.fourth, m.square) / units } else { 0.0 };
+                let correlation =
+                    relative(pair.value_squares, typical.square) / relative(typical.fourth, typical.square);
+                let correlation = if correlation.is_finite() { correlation.min(1.0) } else { 0.0 };
+                Some(signal.scattered(&all.map(scatter), correlation, i as u64))
             }
             Kind::LayerNorm { eps } => {
                 let signal = signal?;
                 let ones = |name| step.tensor(name, self.params).map(|t| (mean(t, 1), mean(t, 2)));
                 let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
                 let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
-                let rows: Vec<f64> =
-                    signal.rows.iter().map(|&(q, mean)| gamma / (eps + q - mean * mean)).collect();
-                let scales: Array1<f64> = rows.iter().map(|row| row.sqrt()).collect();
+                let gains = signal.rows.mapv(|(q, mean)| gamma / (eps + q - mean * mean));
+                let scales: Array1<f64> = gains.row(0).mapv(f64::sqrt);
                 let batch = signal.batch.as_ref().map(|batch| {
                     let means = batch.means().insert_axis(Axis(1));
                     let squares = batch.squares() - means.dot(&means.t());
@@ -220,25 +216,24 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
                 let overlap = beta_square + gamma * correlation;
                 let signal = Signal {
-                    rows: vec![(gamma + beta_square, beta); rows.len()],
+                    rows: in_all_networks(&vec![(gamma + beta_square, beta); step.x.nrows()]),
                     overlap,
                     normal: signal.normal,
                     batch: None,
-                    wandering: (0.0, 0.0),
                 };
                 self.factors[i] = Some(Factor {
-                    rows,
+                    // nothing passes along the signal, whose length is lost
+                    rows: gains.mapv(|gain| Gain { excess_of_energy: -gain, ..Gain::even(gain) }),
                     correlation: 1.0,
                     one: 0.0,
                     two: (0.0, 0.0),
-                    drift: FORGETFUL,
                     batch: Some(Pullback::Rows(scales)),
                 });
                 Some(signal.with(batch))
             }
             Kind::BatchNorm { eps } => {
-                let mut signal = signal?;
-                let (mut points, mut scales) = normalised(signal.batch.take()?.points(i as u64), eps);
+                let signal = signal?;
+                let (mut points, mut scales) = normalised(signal.batch.clone()?.points(i as u64), eps);
                 let normal = points.clone();
                 // the points have their γ and β from the layer's features in turn
                 let features = step.x.ncols();
@@ -255,14 +250,12 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     }
                 }
                 self.factors[i] = Some(Factor {
-                    rows: vec![1.0; step.x.nrows()],
+                    rows: in_all_networks(&vec![Gain::even(1.0); step.x.nrows()]),
                     correlation: 1.0,
                     one: 0.0,
                     two: (0.0, 0.0),
-                    drift: FORGETFUL,
                     batch: Some(Pullback::Normalise(normal, scales)),
                 });
-                signal.wandering = (0.0, 0.0);
                 Some(signal.with(Some(Vector::Points(points))))
             }
             _ => {
@@ -290,45 +283,33 @@ impl<F: Scalar> Theory<'_, '_, F> {
                  the prediction adds them as if they were, which is too little");
         }
         // E (x + s b)² = E x² + s² E b² + 2 s E x E b: fresh weights make x and b independent but for their means
-        let rows = x
-            .rows
-            .iter()
-            .zip(&branch.rows)
-            .map(|(&(q, m), &(bq, bm))| (q + scale * scale * bq + 2.0 * scale * m * bm, m + scale * bm));
+        let mut rows = x.rows.clone();
+        rows.zip_mut_with(&branch.rows, |x, &(bq, bm)| {
+            let (q, m) = *x;
+            *x = (q + scale * scale * bq + 2.0 * scale * m * bm, m + scale * bm);
+        });
         let overlap = x.overlap + scale * scale * branch.overlap + 2.0 * scale * x.mean() * branch.mean();
         let batch = x.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| {
             let means = x.means().insert_axis(Axis(1)).dot(&branch.means().insert_axis(Axis(0)));
             Vector::Normal(x.squares() + scale * scale * branch.squares() + scale * (&means + &means.t()))
         });
         let normal = x.normal && branch.normal;
-        let rows: Vec<_> = rows.collect();
-        // ln (q + s² qb) follows each of the two by its share, as if they wandered independently
-        let share = 1.0 - x.mean_square() / (rows.iter().map(|row| row.0).sum::<f64>() / rows.len() as f64);
-        let sum = |x: f64, branch: f64| (1.0 - share).powi(2) * x + share * share * branch;
-        let wandering = (sum(x.wandering.0, branch.wandering.0), sum(x.wandering.1, branch.wandering.1));
-        Some(Signal { rows, overlap, normal, batch: None, wandering }.with(batch))
+        Some(Signal { rows, overlap, normal, batch: None }.with(batch))
     }
 
     /// The gradient from step `end` down to `begin`.
     fn down(&mut self, begin: usize, mut end: usize, mut energy: Option<Energy>) -> Option<Energy> {
         while end > begin {
-            let mut unsteady = false;
             let i = end - 1;
-            let above = energy.as_ref().map(Energy::total);
+            let above = energy.as_ref().map(Energy::log_total);
             if let Some(energy) = &energy {
-                // the mean of the logarithm lies half a variance below the logarithm of the mean
-                self.layers[i].gradient = Some((energy.total() * (-energy.variance / 2.0).exp()).sqrt());
-                // how q wanders above this layer, and has wandered here
-                let (here, above) = (self.wandering[i], energy.wandering);
-                let a2 = energy.sensitivity.powi(2);
-                let one_row = above.0 + a2 * here.0;
-                let wandering = energy.of_total(one_row, above.1 + a2 * here.1);
-                if one_row > MOST_WANDERING {
-                    unsteady = true;
-                }
-                self.layers[i].deviation = (energy.variance + wandering).sqrt() / 2.0;
+                let (mean, variance) = energy.logarithm();
+                self.layers[i].gradient = Some((mean / 2.0).exp());
+                self.layers[i].deviation = variance.sqrt() / 2.0;
             }
             if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
+                // what is along the sum is along neither of its parts
+                energy = energy.map(Energy::without_excess);
                 let branch = self.down(body, i, energy.clone().map(|energy| energy.scaled(scale * scale)));
                 let width = self.steps[i].x.ncols() as f64;
                 energy = energy.zip(branch).map(|(x, branch)| x.plus(branch, width));
@@ -337,12 +318,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 energy = energy.zip(self.factors[i].as_ref()).map(|(energy, factor)| energy.times(factor));
                 end = i;
             }
-            if unsteady {
-                self.limit(i, "a small change of q grows from layer to layer, so that in networks of this width the rows \
-                     wander far apart; the prediction is for infinite width");
-            }
-            let below = energy.as_ref().map(Energy::total);
-            self.layers[i].energy = below.zip(above).map(|(below, above)| below / above);
+            let below = energy.as_ref().map(Energy::log_total);
+            self.layers[i].energy = below.zip(above).map(|(below, above)| (below - above).exp());
         }
         energy
     }
@@ -390,8 +367,7 @@ impl WeightStatistics {
         let m = signal.mean();
         let overlap = gain * (signal.overlap - m * m) + shared(m);
         let batch = signal.batch.as_ref().map(|batch| Vector::Normal(self.covariance(batch, gain)));
-        let rows = signal.rows.iter().map(row).collect();
-        Signal { rows, overlap, normal: true, batch, wandering: signal.wandering }
+        Signal { rows: signal.rows.map(row), overlap, normal: true, batch }
     }
 
     /// The same for every pair of rows.
@@ -400,6 +376,11 @@ impl WeightStatistics {
         let (product, sum) = (m.dot(&m.t()), &m + &m.t());
         gain * (h.squares() - &product) + self.bias_square + self.bias_sum * sum + self.sum_square * product
     }
+}
+
+/// 1 / width, and 0 for the infinitely wide network in the first line of [`Signal::rows`].
+fn one_by(width: f64, line: usize) -> f64 {
+    if line == 0 { 0.0 } else { 1.0 / width }
 }
 
 /// The mean of `values` to a power; 0 for none.
