@@ -1,6 +1,6 @@
 //! What an activation does to a normal variable.
 
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::{FRAC_PI_2, LN_10, PI};
 
 use ndarray::{Array2, ArrayView2};
 
@@ -106,53 +106,73 @@ pub(super) fn moments<F: Scalar>(activation: &dyn Layer<F>, q: f64) -> Moments {
 }
 
 /// The same at each of several q. The moments are smooth functions of ln q, normal variables being what they are: so those
-/// at a few points between the smallest and the largest q serve for any number of them.
+/// at a few points serve for any number of q between them.
 pub(super) fn moments_of_all<F: Scalar>(activation: &dyn Layer<F>, all: &[f64]) -> Vec<Moments> {
-    let logs = all.iter().filter(|&&q| q > 0.0).map(|q| q.ln());
-    let (low, high) = logs.fold((f64::INFINITY, -f64::INFINITY), |(low, high), x| (low.min(x), high.max(x)));
-    let (middle, half) = ((high + low) / 2.0, (high - low) / 2.0);
-    // not so if there are none, or some that are infinite
-    if !half.is_finite() {
-        return moments_of(activation, all);
-    }
-    let nodes = chebyshev_points(half);
-    if nodes.len() >= all.len() {
-        return moments_of(activation, all);
-    }
-    let at_nodes: Vec<f64> = nodes.iter().map(|&x| (middle + half * x).exp()).collect();
-    let known: Vec<_> = moments_of(activation, &at_nodes).iter().map(Moments::to_array).collect();
-    let interpolated = |&q: &f64| {
-        if q == 0.0 {
-            return moments(activation, q);
+    let logs: Vec<f64> = all.iter().map(|q| q.ln()).collect();
+    let finite = logs.iter().filter(|log| log.is_finite());
+    let (low, high) =
+        finite.fold((f64::INFINITY, -f64::INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let panels = ((high - low) / PANEL).ceil().max(1.0);
+    let half = (high - low) / panels / 2.0;
+    // none for q = 0 and for what is not a number
+    let panel_of =
+        |log: f64| log.is_finite().then(|| ((log - low) / (2.0 * half)).floor().clamp(0.0, panels - 1.0));
+    let mut found = vec![None; all.len()];
+    for first in 0..all.len() {
+        let (None, Some(panel)) = (found[first], panel_of(logs[first])) else { continue };
+        let middle = low + (2.0 * panel + 1.0) * half;
+        let between = Between::new(activation, middle, half);
+        for (found, &log) in found.iter_mut().zip(&logs).skip(first) {
+            if panel_of(log) == Some(panel) {
+                *found = Some(between.at(log));
+            }
         }
-        // the barycentric formula; no distance may be 0
-        let x = if half > 0.0 { (q.ln() - middle) / half } else { 0.0 };
-        let mut sum = [0.0; 8];
-        let mut weights = 0.0;
-        for (k, (node, known)) in nodes.iter().zip(&known).enumerate() {
-            let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
-            let end = if k == 0 || k + 1 == nodes.len() { 0.5 } else { 1.0 };
-            let distance = x - node;
-            let weight = sign * end / if distance == 0.0 { f64::MIN_POSITIVE.sqrt() } else { distance };
+    }
+    found.into_iter().zip(all).map(|(found, &q)| found.unwrap_or_else(|| moments(activation, q))).collect()
+}
+
+/// The longest interval of ln q over which moments are interpolated at once, and to how many digits about.
+const PANEL: f64 = 2.0;
+const DIGITS: f64 = 7.0;
+
+/// Moments between known ones, at the extrema of a Chebyshev polynomial.
+///
+/// `E f(z)` is analytic where Re 1/q > 0, so in the strip |Im ln q| < π/2. Interpolation over n steps errs by about ϱ⁻ⁿ, ϱ
+/// being the sum of the half axes of the largest ellipse within the strip, when its foci, ±`half`, are the unit
+/// (Trefethen, *Approximation theory and approximation practice*, chapter 8).
+struct Between {
+    middle: f64,
+    half: f64,
+    /// Where on [−1, 1], with which barycentric weight, and the moments.
+    known: Vec<(f64, f64, [f64; 8])>,
+}
+
+impl Between {
+    fn new<F: Scalar>(activation: &dyn Layer<F>, middle: f64, half: f64) -> Self {
+        let steps = (DIGITS * LN_10 / (FRAC_PI_2 / half).asinh()).ceil() as usize;
+        let points: Vec<f64> = (0..=steps).map(|k| (PI * k as f64 / steps.max(1) as f64).cos()).collect();
+        let all: Vec<f64> = points.iter().map(|x| (middle + half * x).exp()).collect();
+        let known =
+            moments_of(activation, &all).into_iter().zip(points).enumerate().map(|(k, (moments, x))| {
+                let end = if k == 0 || k == steps { 0.5 } else { 1.0 };
+                (x, if k % 2 == 0 { end } else { -end }, moments.to_array())
+            });
+        Between { middle, half, known: known.collect() }
+    }
+
+    fn at(&self, log: f64) -> Moments {
+        let x = if self.half > 0.0 { (log - self.middle) / self.half } else { 0.0 };
+        let (mut sum, mut weights) = ([0.0; 8], 0.0);
+        for &(node, weight, known) in &self.known {
+            if x == node {
+                return Moments::from_array(known);
+            }
+            let weight = weight / (x - node);
             sum.iter_mut().zip(known).for_each(|(sum, known)| *sum += weight * known);
             weights += weight;
         }
         Moments::from_array(sum.map(|sum| sum / weights))
-    };
-    all.iter().map(interpolated).collect()
-}
-
-/// Points on [−1, 1] from which a moment, as a function of ln q over an interval of the length `2 half`, is interpolated to
-/// about ten digits: the extrema of a Chebyshev polynomial.
-///
-/// `E f(z)` is analytic where Re 1/q > 0, so the strip |Im ln q| < π/2. Its interpolation over n steps errs by about ϱ⁻ⁿ,
-/// ϱ being the sum of the half axes of the largest ellipse with foci ±1 within the strip, whose height is π/2 by `half`
-/// (Trefethen, *Approximation theory and approximation practice*, chapter 8).
-fn chebyshev_points(half: f64) -> Vec<f64> {
-    const DIGITS: f64 = 10.0;
-    let log_rate = (FRAC_PI_2 / half).asinh();
-    let steps = (DIGITS * std::f64::consts::LN_10 / log_rate).ceil() as usize;
-    (0..=steps).map(|k| (PI * k as f64 / steps.max(1) as f64).cos()).collect()
+    }
 }
 
 fn moments_of<F: Scalar>(activation: &dyn Layer<F>, all: &[f64]) -> Vec<Moments> {
@@ -161,10 +181,9 @@ fn moments_of<F: Scalar>(activation: &dyn Layer<F>, all: &[f64]) -> Vec<Moments>
     let (values, slopes) = evaluate_at(activation, &z);
     let row = |(r, &q): (usize, &f64)| {
         let mut sum = [0.0; 8];
-        for (i, &(_, weight)) in rule.iter().enumerate() {
-            let (value, slope) = (values[[r, i]], slopes[[r, i]]);
-            let (v2, s2) = (value * value, slope * slope);
-            let stretch = z[[r, i]] * slope;
+        let points = z.row(r).into_iter().zip(values.row(r)).zip(slopes.row(r)).zip(rule);
+        for (((z, &value), slope), (_, weight)) in points {
+            let (v2, s2, stretch) = (value * value, slope * slope, z * slope);
             let terms = [value, v2, v2 * v2, s2, s2 * s2, stretch * value, v2 * s2, stretch * stretch];
             sum.iter_mut().zip(terms).for_each(|(sum, term)| *sum += weight * term);
         }
