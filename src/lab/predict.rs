@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::batch::{Gradient, Pullback, Vector, normalised};
 use super::flow::{Energy, Factor, Gain, Signal, in_all_networks, mean_of};
-use super::moments::{Moments, evaluate_at, moments_of_all, products};
+use super::moments::{Moments, Precision, evaluate_at, moments_of_all, products};
 use super::trace::{Step, Trace};
 use crate::{Error, Kind, Network, Scalar};
 
@@ -164,9 +164,16 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     return None;
                 }
                 let q = signal.mean_square();
-                let wanted: Vec<f64> = signal.rows.iter().map(|row| row.0).chain([q]).collect();
-                let mut all = moments_of_all(step.layer, &wanted);
+                // what is printed comes from the first line; the others have noise that is far larger
+                let (wide, finite) = signal.rows.view().split_at(Axis(0), 1);
+                let of = |rows: ArrayView2<(f64, f64)>, precision| {
+                    let all: Vec<f64> = rows.iter().map(|row| row.0).chain([q]).collect();
+                    moments_of_all(step.layer, &all, precision)
+                };
+                let mut all = of(wide, Precision::Fine);
                 let typical = all.pop().expect("as many as there are q");
+                all.extend(of(finite, Precision::Rough));
+                all.pop();
                 let all = Array2::from_shape_vec(signal.rows.dim(), all).expect("as many as there are rows");
                 let c = if q > 0.0 { (signal.overlap / q).clamp(-1.0, 1.0) } else { 1.0 };
                 let pair = products(step.layer, q, c);
