@@ -137,6 +137,21 @@ fn the_whole_grid() {
     assert_eq!(failures(cases.into_iter()), [""; 0]);
 }
 
+/// `blocks` blocks of a linear layer, BatchNorm and an activation.
+fn batch_norm_network(
+    activation: impl Elementwise + Copy + 'static,
+    blocks: usize,
+    width: usize,
+    inputs: usize,
+) -> Network<f64> {
+    let block = |net: Sequential<f64>, i: usize| {
+        let linear = Linear::new(if i == 0 { inputs } else { width }, width).init(Init::xavier_normal());
+        net.then(linear).then(BatchNorm::new(width)).then(activation)
+    };
+    let layers = (0..blocks).fold(Sequential::new(), block).then(Linear::new(width, 1));
+    Network::new(layers, inputs).unwrap()
+}
+
 /// Decades of 20 blocks of BatchNorm and an activation, measured and predicted, over the seeds, and the tolerance.
 fn batch_norm(
     activation: impl Elementwise + Copy + 'static,
@@ -144,18 +159,14 @@ fn batch_norm(
     rows: usize,
     inputs: usize,
 ) -> [f64; 3] {
-    let block = |net: Sequential<f64>, i: usize| {
-        let linear = Linear::new(if i == 0 { inputs } else { width }, width).init(Init::xavier_normal());
-        net.then(linear).then(BatchNorm::new(width)).then(activation)
-    };
-    let layers = (0..DEPTH).fold(Sequential::new(), block).then(Linear::new(width, 1));
-    let network = Network::new(layers, inputs).unwrap();
+    let network = batch_norm_network(activation, DEPTH, width, inputs);
     let (mut sum, mut deviation) = ([0.0; 2], 0.0);
     for seed in 0..SEEDS {
         let network = network.clone().with_seed(seed);
         let (x, dy) = (normal_batch(rows, inputs, 1000 + seed), normal_batch(rows, 1, 2000 + seed));
         let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
         let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
+        assert_eq!(predicted.limits, []);
         sum[0] += measured.decades() / SEEDS as f64;
         sum[1] += predicted.decades(&measured.stations()).unwrap() / SEEDS as f64;
         deviation = predicted.layers[0].deviation / 10_f64.ln();
@@ -172,11 +183,33 @@ fn batch_norm(
 
 #[test]
 fn a_sample_of_the_grid_of_batch_norm() {
-    for [measured, predicted, tolerance] in
-        [batch_norm(Sigmoid, 128, 64, 10), batch_norm(ReLU, 128, 16, 128), batch_norm(Sigmoid, 64, 64, 64)]
-    {
+    for [measured, predicted, tolerance] in [
+        batch_norm(Sigmoid, 128, 64, 10),
+        batch_norm(ReLU, 128, 16, 128),
+        batch_norm(Sigmoid, 64, 64, 64),
+        batch_norm(Tanh, 256, 32, 20),
+        batch_norm(ReLU, 128, 8, 20),
+        batch_norm(Sigmoid, 128, 6, 20),
+    ] {
         assert!((measured - predicted).abs() < tolerance, "{measured}, {predicted} ± {tolerance}");
     }
+}
+
+#[test]
+fn batch_norm_of_few_rows_or_over_narrow_layers_is_a_limit() {
+    let limits = |blocks: usize, width: usize, rows: usize| {
+        let network = batch_norm_network(Tanh, blocks, width, 20);
+        let prediction =
+            lab::predict(&network, normal_batch(rows, 20, 1).view(), normal_batch(rows, 1, 2).view())
+                .unwrap();
+        prediction.limits.iter().map(|limit| (limit.layers.len(), limit.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(limits(20, 64, 6), []);
+    let few = limits(3, 64, 5);
+    assert!(matches!(&few[..], [(3, text)] if text.contains("so few rows")), "{few:?}");
+    // measured 1.52 decades, predicted 1.36
+    let narrow = limits(30, 64, 32);
+    assert!(matches!(&narrow[..], [(30, text)] if text.contains("many for their width")), "{narrow:?}");
 }
 
 #[test]
