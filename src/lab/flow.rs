@@ -8,7 +8,7 @@ use crate::Scalar;
 
 /// Networks of finite width that are followed beside the infinitely wide one. They come in pairs whose noise is opposite,
 /// so that what is odd in it cancels in means over them.
-const NETWORKS: usize = 64;
+const NETWORKS: usize = 32;
 
 /// What is known about the rows at one place of the network.
 #[derive(Debug, Clone)]
@@ -61,9 +61,9 @@ impl Signal {
             let noise = if network < half { noise } else { -noise };
             let variance = variances[[line, r]];
             // E e^n = 1
-            let factor = (variance.sqrt() * noise - variance / 2.0).exp();
-            *square *= factor;
-            *mean *= factor.sqrt();
+            let factor = (variance.sqrt() * noise / 2.0 - variance / 4.0).exp();
+            *square *= factor * factor;
+            *mean *= factor;
         }
         self
     }

@@ -62,7 +62,7 @@
 //!   half of that from its mean (Hanin and Nica 2020); for a batch the rows' covariances count as well.
 //! - *q wanders.* The mean of φ² over N units scatters: each layer adds `(E φ⁴/(E φ²)² − 1)/N` to the variance of `ln q`, and
 //!   the q map may amplify it, as that of GELU does at σw² = 2: there the rows of a batch that begin alike end up decades
-//!   apart. So 64 networks of this width are followed, in pairs of opposite noise, each row with its own q.
+//!   apart. So 32 networks of this width are followed, in pairs of opposite noise, each row with its own q.
 //! - *The gradient along the signal goes its own way.* A signal that is longer by a factor `1 + ε` is longer by `1 + aε` one
 //!   layer up, with `a = ∂ ln q' / ∂ ln q`; so the share of the gradient that lies along the signal, one of N directions,
 //!   is multiplied by a² going down where all else is multiplied by χ₁. Mostly a² < χ₁ and little is lost; but where

@@ -81,9 +81,9 @@ impl Moments {
         Moments { mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square }
     }
 
-    fn to_array(&self) -> [f64; 8] {
+    fn to_array(self) -> [f64; 8] {
         let Moments { mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square } =
-            *self;
+            self;
         [mean, square, fourth, slope_square, slope_fourth, growth, both_square, stretch_square]
     }
 
@@ -120,19 +120,17 @@ pub(super) fn moments_of_all<F: Scalar>(
     let half = (high - low) / panels / 2.0;
     // none for q = 0 and for what is not a number
     let panel_of =
-        |log: f64| log.is_finite().then(|| ((log - low) / (2.0 * half)).floor().clamp(0.0, panels - 1.0));
-    let mut found = vec![None; all.len()];
-    for first in 0..all.len() {
-        let (None, Some(panel)) = (found[first], panel_of(logs[first])) else { continue };
-        let middle = low + (2.0 * panel + 1.0) * half;
-        let between = Between::new(activation, middle, half, precision);
-        for (found, &log) in found.iter_mut().zip(&logs).skip(first) {
-            if panel_of(log) == Some(panel) {
-                *found = Some(between.at(log));
-            }
+        |log: &f64| log.is_finite().then(|| ((log - low) / (2.0 * half)).clamp(0.0, panels - 1.0) as usize);
+    let panel_of: Vec<_> = logs.iter().map(panel_of).collect();
+    let mut between: Vec<Option<Between>> = (0..panels as usize).map(|_| None).collect();
+    let at = |(panel, (&log, &q)): (&Option<usize>, (&f64, &f64))| match *panel {
+        Some(panel) => {
+            let middle = low + (2.0 * panel as f64 + 1.0) * half;
+            between[panel].get_or_insert_with(|| Between::new(activation, middle, half, precision)).at(log)
         }
-    }
-    found.into_iter().zip(all).map(|(found, &q)| found.unwrap_or_else(|| moments(activation, q))).collect()
+        None => moments(activation, q),
+    };
+    panel_of.iter().zip(logs.iter().zip(all)).map(at).collect()
 }
 
 /// How many digits of [`moments_of_all`] are asked for.
