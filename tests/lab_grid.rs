@@ -124,6 +124,20 @@ fn signals_whose_size_wanders_or_grows() {
 }
 
 #[test]
+fn gradients_whose_squares_no_number_holds() {
+    let linear = || Linear::new(64, 64).init(Init::xavier_normal());
+    let layers = (1..290).fold(Sequential::new().then(linear()), |net, _| net.then(Sigmoid).then(linear()));
+    let network = Network::<f64>::new(layers, 64).unwrap();
+    let [x, dy] = [1, 2].map(|seed| normal_batch(4, 64, seed));
+    let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
+    let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
+    let (decades, deviation) =
+        (predicted.decades(&measured.stations()).unwrap(), predicted.layers[0].deviation / 10_f64.ln());
+    assert!(decades < -165.0 && deviation < 2.0, "{decades} ± {deviation}");
+    assert!((measured.decades() - decades).abs() < 3.0 * deviation, "{}, {decades}", measured.decades());
+}
+
+#[test]
 #[ignore = "150 settings take two minutes"]
 fn the_whole_grid() {
     let mut cases = Vec::new();
