@@ -66,8 +66,8 @@
 //! - *The gradient along the signal goes its own way.* A signal that is longer by a factor `1 + ε` is longer by `1 + aε` one
 //!   layer up, with `a = ∂ ln q' / ∂ ln q`; so the share of the gradient that lies along the signal, one of N directions,
 //!   is multiplied by a² going down where all else is multiplied by χ₁. Mostly a² < χ₁ and little is lost; but where
-//!   a² > χ₁, that share grows until it is most of the gradient. In a softplus network at σw² = 2, a is near 1 and χ₁ is
-//!   0.7: after 20 layers of width 128 it has made the gradient half as long again.
+//!   a² > χ₁, that share grows until it is most of the gradient. In a softplus network at σw² = 2, a² is 0.90 and
+//!   χ₁ 0.79 at q = 12: after 20 layers of width 128 this has made the gradient half as long again.
 //!
 //! Where the theory ends, it says so ([`Limit`]).
 //!
