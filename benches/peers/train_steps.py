@@ -240,7 +240,7 @@ def main():
         cells = []
         for side in ["geartrain", *peers]:
             medians = [statistics.median(round[side, n] for round in rounds) for n in threads]
-            cells.append(" / ".join(f"{us:.4g}" for us in medians))
+            cells.append(" / ".join(f"{float(f'{us:.4g}'):g}" for us in medians))
         for peer in peers:
             ratio = statistics.median(best(round, peer) / best(round, "geartrain") for round in rounds)
             cells.append(f"{ratio:.2f}")

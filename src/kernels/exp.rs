@@ -1,8 +1,8 @@
 //! The exponential function and what is made of it, for `f32`, without a branch: the compiler turns the loops over them
 //! into vector instructions.
 //!
-//! Range reduction by Cody and Waite ("Software Manual for the Elementary Functions", 1980), polynomials by Moshier's
-//! Cephes library (`expf.c`, `tanhf.c`). At most 2.5 units in the last place from the exact value for every finite x.
+//! Range reduction by Cody and Waite ("Software Manual for the Elementary Functions", 1980), the polynomial by Moshier's
+//! Cephes library (`expf.c`). At most 2.5 units in the last place from the exact value for every finite x.
 
 use super::dispatch::{Isa, Work};
 

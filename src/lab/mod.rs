@@ -90,7 +90,8 @@
 //!
 //! [`jacobian`] and [`singular_values`] show whether all directions are treated alike; [`gradient_correlation`] whether
 //! the gradients of different inputs still have to do with each other; [`path_spectrum`] how long the paths are that
-//! carry a residual network's gradient. [`Anatomy`] takes all three, with what the theory says, for a report. Closed forms for all of these are in [`formulas`].
+//! carry a residual network's gradient. [`Anatomy`] takes all three, with what the theory says, for a report. Closed forms
+//! for all of these are in [`formulas`].
 //!
 //! The examples `vanishing_gradients` and `reproduce` are made of these instruments.
 //!
