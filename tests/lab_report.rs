@@ -264,4 +264,8 @@ fn an_anatomy_agrees_with_its_instruments_and_with_the_theory() {
     let normalised = anatomy("batch norm", Network::new(layers, 8).unwrap());
     assert!(normalised.seeds[0].singular_values.is_empty() && normalised.seeds[0].spreads.is_empty());
     assert!(normalised.seeds[0].correlations.iter().all(|c| c.predicted.is_none()));
+    let report = Report { anatomies: vec![normalised], ..report() };
+    let drawn: Vec<&str> = report.anatomy_svgs().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(drawn, ["gradient_correlation"]);
+    assert!(report.html().contains("<tr><td>batch norm<td>–<td>–<td>–<td>"));
 }

@@ -136,9 +136,10 @@ fn values(anatomy: &Anatomy, list: fn(&Inside) -> &[Compared], i: usize) -> impl
     anatomy.seeds.iter().map(move |inside| list(inside)[i])
 }
 
-/// The mean prediction over the seeds.
+/// The mean prediction over the seeds; `None` where the theory says nothing, or the list has no such entry.
 fn predicted(anatomy: &Anatomy, list: fn(&Inside) -> &[Compared], i: usize) -> Option<f64> {
-    let predicted: Option<Vec<f64>> = values(anatomy, list, i).map(|c| c.predicted).collect();
+    let predicted: Option<Vec<f64>> =
+        anatomy.seeds.iter().map(|inside| list(inside).get(i)?.predicted).collect();
     predicted.map(|predicted| Log::of_logs(&predicted).mean)
 }
 
@@ -174,17 +175,13 @@ pub(super) fn table(anatomies: &[Anatomy]) -> String {
     };
     for anatomy in anatomies {
         let singular = &anatomy.seeds[0].singular_values;
-        let theory = |list: fn(&Inside) -> &[Compared]| {
-            first(anatomy, list)?;
-            predicted(anatomy, list, 0)
-        };
         let cells = [
             escape(&anatomy.name),
             or_none(singular.first().map(|largest| format!("{:.2}", largest / root_mean_square(singular)))),
             mean_and_error(2, first(anatomy, spreads)),
-            or_none(theory(spreads).map(|spread| format!("{spread:.2}"))),
+            or_none(predicted(anatomy, spreads, 0).map(|spread| format!("{spread:.2}"))),
             mean_and_error(3, first(anatomy, correlations)),
-            or_none(theory(correlations).map(|correlation| format!("{correlation:.3}"))),
+            or_none(predicted(anatomy, correlations, 0).map(|correlation| format!("{correlation:.3}"))),
             or_none(mean_length(anatomy, |c| Some(c.measured)).map(|mean| format!("{mean:.2}"))),
             or_none(mean_length(anatomy, |c| c.predicted).map(|mean| format!("{mean:.2}"))),
         ];
