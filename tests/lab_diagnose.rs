@@ -26,6 +26,22 @@ fn diagnose(network: &Network<f64>, rows: usize) -> Diagnosis {
 }
 
 #[test]
+fn a_gradient_that_is_lost_is_not_healthy() {
+    let diagnosis = diagnose(&deep(|n| Linear::new(n, 48).init(Init::constant(0.0)), Tanh), 16);
+    let Finding::Lost { layer, zero_weights: true } = &diagnosis.findings[0] else { panic!("{diagnosis}") };
+    assert!(layer.starts_with("22 (Linear(48, 48"), "{layer}");
+    assert!(!diagnosis.to_string().contains("NaN"), "{diagnosis}");
+
+    // 80 layers of sigmoids take more than the 45 decades that an f32 has
+    let block =
+        |net: Sequential<f32>, _| net.then(Linear::new(8, 8).init(Init::xavier_normal())).then(Sigmoid);
+    let network = Network::new((0..80).fold(Sequential::new(), block), 8).unwrap();
+    let (x, dy) = (lab::normal_batch(4, 8, 1), lab::normal_batch(4, 8, 2));
+    let diagnosis = lab::diagnose(&network, x.view(), dy.view()).unwrap();
+    assert!(matches!(diagnosis.findings[0], Finding::Lost { zero_weights: false, .. }), "{diagnosis}");
+}
+
+#[test]
 fn healthy() {
     let diagnosis = diagnose(&deep(|n| Linear::new(n, 48).init(Init::he_normal()), ReLU), 64);
     assert_eq!(diagnosis.findings, []);

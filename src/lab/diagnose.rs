@@ -48,6 +48,13 @@ pub enum Finding {
         /// The fraction of its units that are dead.
         fraction: f64,
     },
+    /// Nothing of the gradient reaches the first layer, although no units are dead.
+    Lost {
+        /// The layer at which it becomes 0: its path and its name.
+        layer: String,
+        /// Whether all its weights are 0. If not, the gradient is smaller than numbers of its type can be.
+        zero_weights: bool,
+    },
     /// More than half of the slopes of a layer are below a twentieth of the steepest.
     Saturated {
         /// The activation with the most saturated units: its path and its name.
@@ -141,6 +148,14 @@ fn findings(measured: &Measurement, rows: usize) -> Vec<Finding> {
     if let Some((i, fraction)) = worst(&|units| units.dead).filter(|worst| worst.1 > 0.7) {
         findings.push(Finding::DeadUnits { layer: named(i), fraction });
     }
+    let at = |l: &super::LayerMeasurement| l.gradient > 0.0 && l.input_gradient == 0.0;
+    if findings.is_empty()
+        && !decades.is_finite()
+        && let Some(i) = measured.layers.iter().rposition(at)
+    {
+        let zero_weights = measured.layers[i].weights.is_some_and(|weights| weights.norm == 0.0);
+        findings.push(Finding::Lost { layer: named(i), zero_weights });
+    }
     // a ReLU that is off is not saturated: half of its slopes are 0 in the best of networks
     if let Some((i, fraction)) = worst(&|units| units.saturated - units.off).filter(|worst| worst.1 > 0.5) {
         findings.push(Finding::Saturated { layer: named(i), fraction });
@@ -221,6 +236,12 @@ impl fmt::Display for Finding {
                 "Dead units: {}% of the units of {layer} pass no gradient of any row.",
                 percent(*fraction)
             ),
+            Finding::Lost { layer, zero_weights: true } => {
+                write!(f, "Lost: no gradient passes {layer}, because all its weights are 0.")
+            }
+            Finding::Lost { layer, .. } => {
+                write!(f, "Lost: at {layer} the gradient becomes smaller than numbers of its type can be.")
+            }
             Finding::Saturated { layer, fraction } => write!(
                 f,
                 "Saturation: {}% of the slopes of {layer} are below a twentieth of its steepest.",

@@ -62,7 +62,9 @@ impl Prediction {
     /// if the theory does not reach so far.
     pub fn decades(&self, stations: &[usize]) -> Option<f64> {
         let (&[first, ..], &[.., last]) = (stations, stations) else { return None };
-        Some((self.layers[first].gradient? / self.layers[last].gradient?).log10())
+        let decades = (self.layers[first].gradient? / self.layers[last].gradient?).log10();
+        // 0 of 0
+        (!decades.is_nan()).then_some(decades)
     }
 }
 
