@@ -98,7 +98,8 @@ impl Workload {
     fn layers<F: Scalar>(&self) -> Sequential<F> {
         let mut layers = Sequential::new();
         for pair in self.widths[..self.depth()].windows(2) {
-            let mut block = Sequential::new().then(Linear::new(pair[0], pair[1]));
+            let block = if self.residual { Sequential::new() } else { std::mem::take(&mut layers) };
+            let mut block = block.then(Linear::new(pair[0], pair[1]));
             if self.normalize {
                 block = block.then(LayerNorm::new(pair[1]));
             }
@@ -107,7 +108,7 @@ impl Workload {
                 Activation::Sigmoid => block.then(Sigmoid),
                 Activation::Tanh => block.then(Tanh),
             };
-            layers = if self.residual { layers.then(Residual::new(block)) } else { layers.then(block) };
+            layers = if self.residual { layers.then(Residual::new(block)) } else { block };
         }
         layers.then(Linear::new(self.widths[self.depth() - 1], self.widths[self.depth()]))
     }

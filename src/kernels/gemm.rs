@@ -27,7 +27,7 @@ const BLOCK_BYTES: usize = 256 << 10;
 const SPLIT: usize = 32;
 
 /// Fewer multiplications and additions than this cost less than handing them over.
-const OPERATIONS_PER_PART: usize = 500_000;
+const OPERATIONS_PER_PART: usize = 200_000;
 
 /// An `a` of no more bytes is read where it lies.
 const NEAR_BYTES: usize = 512 << 10;
@@ -99,7 +99,7 @@ impl<F: Scalar> Product<F> {
 
     /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
     /// that another process keeps waiting leaves some of its work to the others; but one where each part packs all of `a`.
-    pub fn parts(&self, plan: Plan) -> usize {
+    pub fn parts(&self, plan: &Plan) -> usize {
         let operations = 2 * self.m * self.n * self.k;
         let large_enough = operations / OPERATIONS_PER_PART;
         if large_enough < 2 {
@@ -139,7 +139,7 @@ impl<F: Scalar> Product<F> {
     }
 
     /// Numbers of scratch memory that the product packs into.
-    pub fn scratch(&self, plan: Plan) -> usize {
+    pub fn scratch(&self, plan: &Plan) -> usize {
         let panel = PANEL_BYTES / size_of::<F>();
         let columns = match plan {
             Plan { keep_b: true, .. } => self.n + panel,
@@ -157,13 +157,13 @@ fn even(n: usize, most: usize) -> usize {
 
 /// A product with scratch memory for its plan.
 #[derive(Debug)]
-pub struct Planned<F> {
-    pub product: Product<F>,
-    pub plan: Plan,
+pub struct Planned<'a, F> {
+    pub product: &'a Product<F>,
+    pub plan: &'a Plan,
     pub scratch: *mut F,
 }
 
-impl<F: Scalar> Work for Planned<F> {
+impl<F: Scalar> Work for Planned<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -171,7 +171,7 @@ impl<F: Scalar> Work for Planned<F> {
         // SAFETY: whoever made the product took its pointers from matrices of these shapes.
         unsafe {
             if self.plan.dots {
-                let Product { m, k, a, b, base, c, .. } = self.product;
+                let &Product { m, k, a, b, base, c, .. } = self.product;
                 dots::<F, I>(m, k, a, b, base, c);
             } else {
                 self.blocks::<I>();
@@ -180,11 +180,11 @@ impl<F: Scalar> Work for Planned<F> {
     }
 }
 
-impl<F: Scalar> Planned<F> {
+impl<F: Scalar> Planned<'_, F> {
     /// Block after block, so that what is packed stays in the caches.
     #[inline(always)]
     unsafe fn blocks<I: Isa>(self) {
-        let Planned { product: Product { m, n, k, a, b, base, c }, plan, scratch } = self;
+        let Planned { product: &Product { m, n, k, a, b, base, c }, plan, scratch } = self;
         let packed_a = scratch;
         let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
         // Without any term the base is written all the same.

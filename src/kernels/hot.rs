@@ -41,14 +41,16 @@ fn run<F: Scalar>(product: Product<F>) {
     }
     let product = product.oriented();
     let plan = product.plan();
-    let run = |product: Product<F>| {
-        pack::with_scratch(product.scratch(plan), |scratch| dispatch(Planned { product, plan, scratch }));
+    let run = |product: &Product<F>| {
+        pack::with_scratch(product.scratch(&plan), |scratch| {
+            dispatch(Planned { product, plan: &plan, scratch });
+        });
     };
-    match product.parts(plan) {
-        1 => run(product),
+    match product.parts(&plan) {
+        1 => run(&product),
         parts => {
             let whole = Apart(product);
-            pool::share(parts, &|part| run(whole.get().part(part, parts)));
+            pool::share(parts, &|part| run(&whole.get().part(part, parts)));
         }
     }
 }
@@ -68,7 +70,7 @@ fn largest_in_parts<F: Scalar>(values: &[F], part: impl Fn(&[F]) -> F + Sync) ->
 
 /// Numbers worth a thread: a few microseconds of work.
 const SIGMOIDS_PER_THREAD: usize = 4096;
-const MAGNITUDES_PER_THREAD: usize = 65_536;
+const MAGNITUDES_PER_THREAD: usize = 16_384;
 
 impl Hot for f32 {
     type Vector<I: Isa> = I::F32;

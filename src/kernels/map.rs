@@ -22,6 +22,26 @@ impl<F: Scalar, T: Fn(F) -> F> Work for Map<'_, F, T> {
     }
 }
 
+/// `out = f(a, b)` for every number.
+#[derive(Debug)]
+pub(super) struct Zip<'a, F, T> {
+    pub a: &'a [F],
+    pub b: &'a [F],
+    pub out: &'a mut [F],
+    pub f: T,
+}
+
+impl<F: Scalar, T: Fn(F, F) -> F> Work for Zip<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for ((out, &a), &b) in self.out.iter_mut().zip(self.a).zip(self.b) {
+            *out = (self.f)(a, b);
+        }
+    }
+}
+
 /// `dx = slope(x, y) · dy` for every number; magnitudes below `least` become 0.
 #[derive(Debug)]
 pub(super) struct Slopes<'a, F, T> {

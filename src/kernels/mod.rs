@@ -19,7 +19,7 @@ mod tile;
 mod update;
 mod vector;
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use crate::Scalar;
 use dispatch::dispatch;
@@ -83,8 +83,23 @@ fn product<F: Scalar>(
 }
 
 /// `y = f(x)` for every number.
-pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F + Sync) {
-    pass_in_parts(x, y, NUMBERS_PER_THREAD, |_, x, y| dispatch(map::Map { x, y, f: &f }));
+pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F + Copy + Sync) {
+    pass_in_parts(x, y, NUMBERS_PER_THREAD, |_, x, y| dispatch(map::Map { x, y, f }));
+}
+
+/// `out = f(a, b)` for every number.
+pub(crate) fn zip<F: Scalar>(
+    a: ArrayView2<F>,
+    b: ArrayView2<F>,
+    mut out: ArrayViewMut2<F>,
+    f: impl Fn(F, F) -> F + Copy + Sync,
+) {
+    match (a.to_slice(), b.to_slice(), out.as_slice_mut()) {
+        (Some(a), Some(b), Some(out)) => pass_in_parts(a, out, NUMBERS_PER_THREAD, |range, a, out| {
+            dispatch(map::Zip { a, b: &b[range], out, f });
+        }),
+        _ => Zip::from(out).and(a).and(b).for_each(|out, &a, &b| *out = f(a, b)),
+    }
 }
 
 /// `y = 1 / (1 + e⁻ˣ)` for every number.
@@ -98,11 +113,17 @@ pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
 }
 
 /// `dx = slope(x, y) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
-pub(crate) fn slopes<F: Scalar>(x: &[F], y: &[F], dy: &[F], dx: &mut [F], slope: impl Fn(F, F) -> F + Sync) {
+pub(crate) fn slopes<F: Scalar>(
+    x: &[F],
+    y: &[F],
+    dy: &[F],
+    dx: &mut [F],
+    slope: impl Fn(F, F) -> F + Copy + Sync,
+) {
     let least = F::least_gradient();
     pass_in_parts(dy, dx, NUMBERS_PER_THREAD, |range, dy, dx| {
         let (x, y) = (&x[range.clone()], &y[range]);
-        dispatch(map::Slopes { x, y, dy, dx, slope: &slope, least });
+        dispatch(map::Slopes { x, y, dy, dx, slope, least });
     });
 }
 

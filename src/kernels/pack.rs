@@ -18,6 +18,9 @@ thread_local! {
 
 /// Lends this thread's scratch memory, aligned to 64 bytes, with room for `len` numbers of any value.
 pub(super) fn with_scratch<F: Scalar, T>(len: usize, work: impl FnOnce(*mut F) -> T) -> T {
+    if len == 0 {
+        return work(std::ptr::null_mut());
+    }
     let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
     SCRATCH.with_borrow_mut(|scratch| {
         if scratch.len() < lines {

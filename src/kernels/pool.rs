@@ -72,7 +72,7 @@ pub(super) fn share(parts: usize, work: &(dyn Fn(usize) + Sync)) {
     }
     let job = Job { work, panic: Mutex::new(None) };
     pool.shared.publish(&job, parts, &workers[..helpers]);
-    while pool.shared.run_part() {}
+    while pool.shared.run_part(true) {}
     pool.shared.wait(parts);
     drop(workers);
     if let Some(panic) = job.panic.into_inner().unwrap_or_else(|poison| poison.into_inner()) {
@@ -143,19 +143,19 @@ impl Shared {
     }
 
     /// Takes a part and runs it; `false` if there is none.
-    fn run_part(&self) -> bool {
+    fn run_part(&self, first: bool) -> bool {
         let mut ticket = self.ticket.load(Ordering::Relaxed);
         loop {
             if !Self::has_part(ticket) {
                 return false;
             }
-            match self.ticket.compare_exchange_weak(ticket, ticket + 1, Ordering::Acquire, Ordering::Relaxed)
-            {
+            let left = if first { ticket + 1 } else { ticket - (1 << 16) };
+            match self.ticket.compare_exchange_weak(ticket, left, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => ticket = now,
             }
         }
-        let part = (ticket & 0xffff) as usize;
+        let part = (if first { ticket } else { (ticket >> 16) - 1 } & 0xffff) as usize;
         // SAFETY: `publish` stored the job before the ticket, and its owner waits until this part is done.
         let job = unsafe { &*self.job.load(Ordering::Relaxed).cast_const().cast::<Job>() };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| (job.work)(part))) {
@@ -180,7 +180,7 @@ impl Shared {
         THREADS.set(1);
         let mut looks = 0;
         loop {
-            if self.run_part() {
+            if self.run_part(false) {
                 looks = 0;
                 continue;
             }

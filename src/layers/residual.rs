@@ -4,6 +4,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
+use crate::kernels::zip;
 use crate::layer::Child;
 use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar, Sequential};
 
@@ -67,20 +68,13 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         Some(LayerSpec::Residual { scale: self.scale, body: self.body.specs()? })
     }
 
-    fn forward(
-        &self,
-        params: &[F],
-        x: ArrayView2<F>,
-        mut y: ArrayViewMut2<F>,
-        cache: &mut Cache<F>,
-        mode: Mode,
-    ) {
+    fn forward(&self, params: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode) {
         let (buffers, children) = cache.parts(1, 1);
         let mut branch = buffers[0].resize(x.nrows(), x.ncols());
         self.body.forward(params, x, branch.view_mut(), &mut children[0], mode.child(0));
         // y = x + s · body(x)
         let scale = F::of(self.scale);
-        Zip::from(&mut y).and(x).and(&branch).for_each(|y, &x, &branch| *y = x + scale * branch);
+        zip(x, branch.view(), y, move |x, branch| x + scale * branch);
     }
 
     fn backward(
@@ -94,17 +88,22 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         let (buffers, children) = saved.cache.parts(2, 1);
         let (branch, scaled) = buffers.split_at_mut(1);
         let body = Saved { x: saved.x, y: branch[0].view(), cache: &mut children[0] };
-        // ∂L/∂branch = s · dy
-        let scale = F::of(self.scale);
-        let mut dbranch = scaled[0].resize(dy.nrows(), dy.ncols());
-        Zip::from(&mut dbranch).and(dy).for_each(|dbranch, &dy| *dbranch = scale * dy);
+        // ∂L/∂branch = s · dy, which for the usual s = 1 is dy itself
+        let dbranch = if self.scale == 1.0 {
+            dy
+        } else {
+            let scale = F::of(self.scale);
+            let dbranch = scaled[0].resize(dy.nrows(), dy.ncols());
+            Zip::from(dbranch).and(dy).for_each(|dbranch, &dy| *dbranch = scale * dy);
+            scaled[0].view()
+        };
         match dx {
             // x is used twice, so two contributions add:  dx = dy + body'(x)ᵀ · s dy
             Some(mut dx) => {
-                self.body.backward(params, body, dbranch.view(), grads, Some(dx.view_mut()));
+                self.body.backward(params, body, dbranch, grads, Some(dx.view_mut()));
                 dx += &dy;
             }
-            None => self.body.backward(params, body, dbranch.view(), grads, None),
+            None => self.body.backward(params, body, dbranch, grads, None),
         }
     }
 

@@ -145,10 +145,9 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
             }
             sum += self.row(z, class, (largest, total));
             // l = ln Σ e^z − Σ_c q_c z_c, so ∂l/∂z_c = e^{z_c} / Σ e^z − q_c
-            for (c, d) in d.iter_mut().enumerate() {
-                let q = everywhere + if c == class { at_class } else { 0.0 };
-                *d = F::of((d.as_f64() / total - q) / n);
-            }
+            let e_class = d[class].as_f64();
+            d.mapv_inplace(|e| F::of((e.as_f64() / total - everywhere) / n));
+            d[class] = F::of((e_class / total - everywhere - at_class) / n);
         }
         sum / n
     }

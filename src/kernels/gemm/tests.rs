@@ -60,7 +60,9 @@ fn multiply<F: Scalar>(
     });
     let product = product.oriented();
     let plan = product.plan();
-    with_scratch(product.scratch(plan), |scratch| engine(Planned { product, plan, scratch }));
+    with_scratch(product.scratch(&plan), |scratch| {
+        engine(Planned { product: &product, plan: &plan, scratch })
+    });
 }
 
 fn numbers<F: Scalar>(rows: usize, columns: usize, seed: usize) -> Array2<F> {
