@@ -6,6 +6,8 @@
 //! differently (only some have a fused multiply-add), so two kinds of processor may differ in the last bits of a
 //! result; one processor always gives the same.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::{float32x4_t, float64x2_t};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
@@ -41,7 +43,13 @@ pub(super) struct Baseline;
 impl Isa for Baseline {
     const FUSED: bool = cfg!(target_arch = "aarch64");
     const ROWS: usize = if cfg!(target_arch = "aarch64") { 8 } else { 4 };
+    #[cfg(target_arch = "aarch64")]
+    type F32 = float32x4_t;
+    #[cfg(target_arch = "aarch64")]
+    type F64 = float64x2_t;
+    #[cfg(not(target_arch = "aarch64"))]
     type F32 = Lanes<f32, Baseline, 4>;
+    #[cfg(not(target_arch = "aarch64"))]
     type F64 = Lanes<f64, Baseline, 2>;
     type NarrowF32 = Lanes<f32, Baseline, 2>;
     type NarrowF64 = Lanes<f64, Baseline, 1>;
@@ -98,8 +106,8 @@ pub trait Work {
     fn run<I: Isa>(self) -> Self::Output;
 }
 
-/// The instruction sets that there is a copy for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The instruction sets that there is a copy for, each with all instructions of the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     Baseline,
     #[cfg(target_arch = "x86_64")]
@@ -130,13 +138,11 @@ impl Level {
     /// All that this processor has.
     #[cfg(test)]
     pub(super) fn available() -> Vec<Level> {
-        let mut levels = vec![Level::Baseline];
         #[cfg(target_arch = "x86_64")]
-        {
-            levels.extend((Level::best() != Level::Baseline).then_some(Level::Avx2));
-            levels.extend((Level::best() == Level::Avx512).then_some(Level::Avx512));
-        }
-        levels
+        let all = [Level::Baseline, Level::Avx2, Level::Avx512];
+        #[cfg(not(target_arch = "x86_64"))]
+        let all = [Level::Baseline];
+        all.into_iter().take_while(|&level| level <= Level::best()).collect()
     }
 }
 

@@ -289,3 +289,95 @@ mod x86 {
         }
     }
 }
+
+/// The registers of 64-bit ARM, for which the compiler takes arrays apart. All its processors have NEON.
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::arch::aarch64::*;
+
+    use super::Vector;
+
+    impl Vector<f32> for float32x4_t {
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        fn splat(value: f32) -> Self {
+            // SAFETY (here and below): every processor that this is compiled for has these instructions.
+            unsafe { vdupq_n_f32(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            unsafe { vld1q_f32(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            unsafe { vst1q_f32(to, self) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            unsafe { vfmaq_f32(sum, self, factor) }
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            unsafe { vaddq_f32(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+            // Four squares of two by two.
+            unsafe {
+                for i in [0, 2] {
+                    for j in [0, 2] {
+                        let column = |j| vld1_f32(from.offset(j as isize * from_step).add(i));
+                        let (left, right) = (column(j), column(j + 1));
+                        let row = |i: usize| to.add(i * to_step + j);
+                        vst1_f32(row(i), vtrn1_f32(left, right));
+                        vst1_f32(row(i + 1), vtrn2_f32(left, right));
+                    }
+                }
+            }
+        }
+    }
+
+    impl Vector<f64> for float64x2_t {
+        const LANES: usize = 2;
+
+        #[inline(always)]
+        fn splat(value: f64) -> Self {
+            unsafe { vdupq_n_f64(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f64) -> Self {
+            unsafe { vld1q_f64(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f64) {
+            unsafe { vst1q_f64(to, self) }
+        }
+
+        #[inline(always)]
+        fn multiply_add(self, factor: Self, sum: Self) -> Self {
+            unsafe { vfmaq_f64(sum, self, factor) }
+        }
+
+        #[inline(always)]
+        fn add(self, other: Self) -> Self {
+            unsafe { vaddq_f64(self, other) }
+        }
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
+            unsafe {
+                let (left, right) = (vld1q_f64(from), vld1q_f64(from.offset(from_step)));
+                vst1q_f64(to, vtrn1q_f64(left, right));
+                vst1q_f64(to.add(to_step), vtrn2q_f64(left, right));
+            }
+        }
+    }
+}
