@@ -1,9 +1,10 @@
 //! Threads that wait for work and share it with whoever brings it.
 //!
-//! A job is a number of parts. The caller and the workers take one part after the other until none is left, so a worker
-//! that another process keeps from running holds up nobody: the caller does its part. Which thread computes a part must
-//! not change the result. A worker without work looks for some a few microseconds long, then lets other threads pass,
-//! then sleeps.
+//! A job is a number of parts. The caller takes one after the other from the front and the workers from the back until
+//! none is left, so a worker that another process keeps from running holds up nobody: the caller does its part. In one
+//! product after the other, two threads thus have the same rows or columns, and find them in their caches. Which thread
+//! computes a part must not change the result. A worker without work looks for some a few microseconds long, then lets
+//! other threads pass, then sleeps.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -116,8 +117,8 @@ struct Job<'a> {
 
 #[derive(Default)]
 struct Shared {
-    /// Number of the job (32 bits), its parts (16 bits), the next part that nobody has taken (16 bits). As the number is
-    /// never used again, nobody can take a part of a job that has ended.
+    /// Number of the job (32 bits), the end and the start of the parts that nobody has taken (16 bits each). As the number
+    /// is never used again, nobody can take a part of a job that has ended.
     ticket: AtomicU64,
     /// The job of this number. Valid for whoever holds a part that is not done.
     job: AtomicPtr<()>,
@@ -142,7 +143,7 @@ impl Shared {
         ticket & 0xffff < ticket >> 16 & 0xffff
     }
 
-    /// Takes a part and runs it; `false` if there is none.
+    /// Takes the first part or the last, and runs it; `false` if there is none.
     fn run_part(&self, first: bool) -> bool {
         let mut ticket = self.ticket.load(Ordering::Relaxed);
         loop {
