@@ -230,7 +230,10 @@ fn table(report: &Report) -> Result<String, std::fmt::Error> {
     writeln!(text, "{:24} {:>15} {:>20} {:>20}", heading[0], heading[1], heading[2], heading[3])?;
     for experiment in &report.experiments {
         let decades = experiment.measured.decades();
-        let measured = format!("{:.2} ± {:.2}", decades.mean, decades.error);
+        let measured = match decades.mean {
+            f64::NEG_INFINITY => "all is lost".to_string(),
+            mean => format!("{mean:.2} ± {:.2}", decades.error),
+        };
         let predicted = experiment.predicted_decades().map_or("not covered".into(), |d| format!("{d:.2}"));
         let ratio = experiment.measured.ratio();
         writeln!(text, "{:24} {ratio:>15.4} {measured:>20} {predicted:>20}", experiment.name)?;
