@@ -41,18 +41,23 @@ fn run<F: Scalar>(product: Product<F>) {
     }
     let product = product.oriented();
     let plan = product.plan();
-    let run = |product: &Product<F>| {
-        pack::with_scratch(product.scratch(&plan), |scratch| {
+    let parts = product.parts(&plan);
+    if parts == 1 {
+        return pack::with_scratch(product.scratch(&plan), |scratch| {
+            dispatch(Planned { product: &product, plan: &plan, scratch });
+        });
+    }
+    // Memory of this thread for every part: a worker that comes late has nothing to allocate.
+    let largest = (0..parts).map(|part| product.part(part, parts).scratch(&plan)).max();
+    let room = largest.unwrap_or(0).next_multiple_of(pack::line::<F>());
+    pack::with_scratch(parts * room, |scratch: *mut F| {
+        let whole = Apart((product, scratch));
+        pool::share(parts, &|part| {
+            let (product, scratch) = whole.get();
+            let (product, scratch) = (&product.part(part, parts), scratch.wrapping_add(part * room));
             dispatch(Planned { product, plan: &plan, scratch });
         });
-    };
-    match product.parts(&plan) {
-        1 => run(&product),
-        parts => {
-            let whole = Apart(product);
-            pool::share(parts, &|part| run(&whole.get().part(part, parts)));
-        }
-    }
+    });
 }
 
 /// The largest of what `part` finds in parts of `values`, as it orders numbers by their bits.

@@ -16,7 +16,13 @@ thread_local! {
     static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends this thread's scratch memory, aligned to 64 bytes, with room for `len` numbers of any value.
+/// Numbers in a cache line.
+pub(super) const fn line<F>() -> usize {
+    size_of::<Line>() / size_of::<F>()
+}
+
+/// Lends this thread's scratch memory, aligned to 64 bytes, with room for `len` numbers of any value; for none
+/// nothing is lent.
 pub(super) fn with_scratch<F: Scalar, T>(len: usize, work: impl FnOnce(*mut F) -> T) -> T {
     if len == 0 {
         return work(std::ptr::null_mut());
