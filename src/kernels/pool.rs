@@ -94,15 +94,19 @@ struct Worker {
 }
 
 impl Pool {
-    /// Makes sure that there are `wanted` workers if the system allows; returns how many there are of them.
+    /// Makes sure that there are `wanted` workers if the system allows; returns how many there are of them. A new thread
+    /// takes memory when it first runs, so that is waited for.
     fn hire(&self, workers: &mut Vec<Worker>, wanted: usize) -> usize {
         while workers.len() < wanted {
-            let (shared, asleep) = (Arc::clone(&self.shared), Arc::new(AtomicBool::new(false)));
+            let (shared, asleep) = (Arc::clone(&self.shared), Arc::new(AtomicBool::new(true)));
             let flag = Arc::clone(&asleep);
             let name = "geartrain worker".to_string();
             let Ok(handle) = thread::Builder::new().name(name).spawn(move || shared.serve(&flag)) else {
                 break;
             };
+            while asleep.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
             workers.push(Worker { thread: handle.thread().clone(), asleep });
         }
         workers.len().min(wanted)
@@ -179,6 +183,7 @@ impl Shared {
     fn serve(&self, asleep: &AtomicBool) {
         // Work within work stays where it is.
         THREADS.set(1);
+        asleep.store(false, Ordering::SeqCst);
         let mut looks = 0;
         loop {
             if self.run_part(false) {
