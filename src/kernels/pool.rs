@@ -10,7 +10,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, TryLockError};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, TryLockError};
 use std::thread::{self, Thread};
 
 /// How often a worker looks for work before it lets others pass, and before it sleeps.
@@ -98,15 +98,17 @@ impl Pool {
     /// takes memory when it first runs, so that is waited for.
     fn hire(&self, workers: &mut Vec<Worker>, wanted: usize) -> usize {
         while workers.len() < wanted {
-            let (shared, asleep) = (Arc::clone(&self.shared), Arc::new(AtomicBool::new(true)));
+            let (shared, asleep) = (Arc::clone(&self.shared), Arc::new(AtomicBool::new(false)));
             let flag = Arc::clone(&asleep);
+            let started = Arc::new(Barrier::new(2));
+            let arrived = Arc::clone(&started);
             let name = "geartrain worker".to_string();
-            let Ok(handle) = thread::Builder::new().name(name).spawn(move || shared.serve(&flag)) else {
-                break;
+            let serve = move || {
+                arrived.wait();
+                shared.serve(&flag);
             };
-            while asleep.load(Ordering::SeqCst) {
-                thread::yield_now();
-            }
+            let Ok(handle) = thread::Builder::new().name(name).spawn(serve) else { break };
+            started.wait();
             workers.push(Worker { thread: handle.thread().clone(), asleep });
         }
         workers.len().min(wanted)
@@ -183,7 +185,6 @@ impl Shared {
     fn serve(&self, asleep: &AtomicBool) {
         // Work within work stays where it is.
         THREADS.set(1);
-        asleep.store(false, Ordering::SeqCst);
         let mut looks = 0;
         loop {
             if self.run_part(false) {
