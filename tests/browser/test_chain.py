@@ -162,6 +162,7 @@ def test_paths_that_meet_add_up(page):
     assert before == "← 3"
     # The last step shows everything; its own words are seen before that in a longer formula.
     type_formula(page, "sin(x * x + x)")
+    expect(result(page)).to_have_text("= −0.536573")
     page.get_by_role("slider", name="Step").fill("0")
     for _ in range(40):
         page.get_by_role("button", name="Step forward").click()

@@ -53,7 +53,7 @@ def test_the_numbers_are_the_library_s(open_page, net):
     cells = page.locator("#flow .behind table").first.locator("tbody tr")
     seeds = [[layer for layer in seed["layers"] if layer["nesting"] == 0] for seed in expected["seeds"]]
     stations = [i for i, layer in enumerate(seeds[0]) if re.match(r"Linear|Residual|x \+", layer["layer"]) and layer["outputs"] > 1]
-    assert cells.count() == len(stations)
+    expect(cells).to_have_count(len(stations))
     for row, station in enumerate(stations):
         logs = [math.log10(seed[station]["gradient"] / seed[stations[-1]]["gradient"]) for seed in seeds]
         shown = cells.nth(row).locator("td").nth(2).inner_text().replace("−", "-")

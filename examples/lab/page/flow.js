@@ -259,6 +259,8 @@ class Room {
 
   /** Asks about a network. While the first line of an answer is on its way, newer questions replace each other. */
   async ask(entry) {
+    entry.staleDiagnosis = true;
+    if (entry === this.current) this.say();
     if (entry.waiting) {
       entry.again = true;
       return;
@@ -296,7 +298,6 @@ class Room {
       // what belongs to an older question stays, faded, until the answer is there
       if (line.kind === "measured" && line.seeds === 1) {
         entry.stale = true;
-        entry.staleDiagnosis = true;
         entry.time = time;
       }
       if (line.kind === "predicted") entry.stale = false;
