@@ -51,9 +51,9 @@ fn run<F: Scalar>(product: Product<F>) {
     let largest = (0..parts).map(|part| product.part(part, parts).scratch(&plan)).max();
     let room = largest.unwrap_or(0).next_multiple_of(pack::line::<F>());
     pack::with_scratch(parts * room, |scratch: *mut F| {
-        let whole = Apart((product, scratch));
-        pool::share(parts, &|part| {
-            let (product, scratch) = whole.get();
+        let whole = Apart((product, plan, scratch));
+        pool::share(parts, move |part| {
+            let (product, plan, scratch) = whole.get();
             let (product, scratch) = (&product.part(part, parts), scratch.wrapping_add(part * room));
             dispatch(Planned { product, plan: &plan, scratch });
         });

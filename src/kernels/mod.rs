@@ -84,7 +84,7 @@ fn product<F: Scalar>(
 
 /// `y = f(x)` for every number.
 pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F + Copy + Sync) {
-    pass_in_parts(x, y, NUMBERS_PER_THREAD, |_, x, y| dispatch(map::Map { x, y, f }));
+    pass_in_parts(x, y, NUMBERS_PER_THREAD, move |_, x, y| dispatch(map::Map { x, y, f }));
 }
 
 /// `out = f(a, b)` for every number.
@@ -95,7 +95,7 @@ pub(crate) fn zip<F: Scalar>(
     f: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     match (a.to_slice(), b.to_slice(), out.as_slice_mut()) {
-        (Some(a), Some(b), Some(out)) => pass_in_parts(a, out, NUMBERS_PER_THREAD, |range, a, out| {
+        (Some(a), Some(b), Some(out)) => pass_in_parts(a, out, NUMBERS_PER_THREAD, move |range, a, out| {
             dispatch(map::Zip { a, b: &b[range], out, f });
         }),
         _ => Zip::from(out).and(a).and(b).for_each(|out, &a, &b| *out = f(a, b)),
@@ -121,7 +121,7 @@ pub(crate) fn slopes<F: Scalar>(
     slope: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     let least = F::least_gradient();
-    pass_in_parts(dy, dx, NUMBERS_PER_THREAD, |range, dy, dx| {
+    pass_in_parts(dy, dx, NUMBERS_PER_THREAD, move |range, dy, dx| {
         let (x, y) = (&x[range.clone()], &y[range]);
         dispatch(map::Slopes { x, y, dy, dx, slope, least });
     });

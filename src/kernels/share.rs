@@ -23,8 +23,8 @@ pub(super) fn in_parts(len: usize, least: usize, pass: impl Fn(Range<usize>) + S
         return pass(0..len);
     }
     // Whole cache lines, except at the end.
-    let border = |part: usize| if part == parts { len } else { (len * part / parts) & !15 };
-    pool::share(parts, &|part| pass(border(part)..border(part + 1)));
+    let border = move |part: usize| if part == parts { len } else { (len * part / parts) & !15 };
+    pool::share(parts, move |part| pass(border(part)..border(part + 1)));
 }
 
 /// Runs a pass from `x` to `y` in such ranges.
@@ -35,7 +35,7 @@ pub(super) fn pass_in_parts<F: Send + Sync>(
     pass: impl Fn(Range<usize>, &[F], &mut [F]) + Sync,
 ) {
     let start = Apart(y.as_mut_ptr());
-    in_parts(x.len().min(y.len()), least, |range| {
+    in_parts(x.len().min(y.len()), least, move |range| {
         // SAFETY: the parts do not overlap and lie inside `y`, which is lent until all are done.
         let y = unsafe { std::slice::from_raw_parts_mut(start.get().add(range.start), range.len()) };
         pass(range.clone(), &x[range], y);

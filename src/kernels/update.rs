@@ -20,7 +20,7 @@ pub(crate) fn update<F: Scalar, const S: usize>(
         "one of each for every weight"
     );
     let start = Apart((weights.as_mut_ptr(), state.map(<[F]>::as_mut_ptr)));
-    in_parts(len, UPDATES_PER_THREAD, |range| {
+    in_parts(len, UPDATES_PER_THREAD, move |range| {
         let (weights, state) = start.get();
         // SAFETY: the parts lie inside the slices, which are lent until all are done, and do not overlap.
         let part =
