@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::Scalar;
+use crate::flat::aligned;
 
 /// A matrix whose memory is kept between passes: it only ever grows.
 #[derive(Debug, Clone)]
@@ -18,9 +19,9 @@ impl<F: Scalar> Buffer<F> {
     /// Makes this a `rows × columns` matrix and lends it. Its entries are left over from earlier passes: write them all.
     pub fn resize(&mut self, rows: usize, columns: usize) -> ArrayViewMut2<'_, F> {
         if self.0.dim() != (rows, columns) {
-            let (mut entries, _) = std::mem::take(self).0.into_raw_vec_and_offset();
-            entries.resize(rows * columns, F::zero());
-            self.0 = Array2::from_shape_vec((rows, columns), entries).expect("as many entries");
+            let (memory, _) = std::mem::take(self).0.into_raw_vec_and_offset();
+            let entries = aligned(memory, rows * columns).into_shape_with_order((rows, columns));
+            self.0 = entries.expect("as many entries");
         }
         self.view_mut()
     }

@@ -13,7 +13,7 @@
 //! | [`Layer`], [`layers`] | the contract of a layer, and the layers |
 //! | [`Network`] | layers with their parameters: checked once, then run, differentiated, summarised |
 //! | [`params`], [`Init`] | what lies where in the flat vector, and what it is before training |
-//! | [`Cache`], [`Workspace`] | what a pass writes; memory that is made once |
+//! | [`Cache`], [`Workspace`], [`Flat`] | what a pass writes; memory that is made once |
 //! | [`loss`], [`metrics`], [`ConfusionMatrix`] | what training makes small, and how good a prediction is |
 //! | [`optim`] | update rules, gradient clipping, learning rate schedules |
 //! | [`data`] | CSV files, splits, mini-batches, standardisation, toy sets |
@@ -30,6 +30,7 @@ mod cache;
 mod confusion;
 pub mod data;
 mod error;
+mod flat;
 pub mod gradcheck;
 pub mod graph;
 mod init;
@@ -52,6 +53,7 @@ pub use architecture::LayerSpec;
 pub use cache::{Buffer, Cache};
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
+pub use flat::Flat;
 pub use init::Init;
 pub use io::{FileError, Loader, Predictor};
 pub use kernels::{peak, with_threads};

@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::cache::{Buffer, Cache};
 use crate::error::{LayerProblem, same_shape};
+use crate::flat::Flat;
 use crate::kernels::flushing;
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
@@ -41,7 +42,7 @@ pub struct Network<F> {
     outputs: usize,
     smallest_batch: usize,
     layout: Arc<Layout>,
-    params: Vec<F>,
+    params: Flat<F>,
 }
 
 impl<F: Scalar> Network<F> {
@@ -72,7 +73,7 @@ impl<F: Scalar> Network<F> {
         for (spec, _) in layout.iter() {
             spec.init.check()?;
         }
-        let params = params(&layout)?;
+        let params = Flat::from(&params(&layout)?[..]);
         let smallest_batch = smallest_batch(&*layer, inputs);
         Ok(Network { layer, inputs, outputs, smallest_batch, layout: Arc::new(layout), params })
     }
@@ -203,7 +204,7 @@ impl<F: Scalar> Network<F> {
         let mut grad_input = Array2::zeros(x.dim());
         let loss = self.gradients(loss, x, target, &mut workspace, Some(grad_input.view_mut()))?;
         let Workspace { output, grads, .. } = workspace;
-        Ok(Pass { loss, output: output.view().to_owned(), grads, grad_input })
+        Ok(Pass { loss, output: output.view().to_owned(), grads: grads.to_vec(), grad_input })
     }
 
     /// The same without any new memory once `workspace` has served a batch of this size: returns the loss, leaves the
@@ -244,10 +245,10 @@ impl<F: Scalar> Network<F> {
         y: ArrayView2<F>,
         dy: ArrayView2<F>,
         cache: &mut Cache<F>,
-        grads: &mut Vec<F>,
+        grads: &mut Flat<F>,
         dx: Option<ArrayViewMut2<F>>,
     ) {
-        grads.resize(self.params.len(), F::zero());
+        grads.resize(self.params.len());
         self.layer.backward(&self.params, Saved { x, y, cache }, dy, grads, dx);
     }
 
@@ -337,7 +338,7 @@ pub struct Workspace<F> {
     /// the same `Dropout` masks; `fit` sets another for every step, from its seed.
     pub key: u64,
     /// The gradient of the loss in every parameter, as the last pass left it.
-    pub grads: Vec<F>,
+    pub grads: Flat<F>,
     /// What the running statistics were before the last step's were folded in.
     statistics: Vec<F>,
     flush: bool,
@@ -357,7 +358,7 @@ impl<F: Scalar> Workspace<F> {
             output: Buffer::default(),
             doutput: Buffer::default(),
             key: 0,
-            grads: Vec::new(),
+            grads: Flat::new(),
             statistics: Vec::new(),
             flush: true,
         }

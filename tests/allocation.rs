@@ -1,4 +1,4 @@
-//! After the first step, a training step takes no memory.
+//! After the first step, a training step takes no memory; and it never has more threads than it may have.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -85,5 +85,8 @@ fn main() {
             let sgd = Sgd::new(1e-4).momentum(0.9).nesterov();
             assert_eq!(allocations(large(), 300, 700, sgd), 0, "large, {threads} threads");
         });
+        if cfg!(target_os = "linux") {
+            assert_eq!(std::fs::read_dir("/proc/self/task").unwrap().count(), threads);
+        }
     }
 }

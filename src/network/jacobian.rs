@@ -74,7 +74,7 @@ impl<F: Scalar> Network<F> {
         let Workspace { cache, output, grads, .. } = &mut workspace;
         let mut dx = Array2::zeros(x.dim());
         self.run_backward(x, output.view(), dy, cache, grads, Some(dx.view_mut()));
-        Ok((workspace.grads, dx))
+        Ok((workspace.grads.to_vec(), dx))
     }
 
     /// The Jacobian of the output in the input at one row `x`, with as few passes as possible: forward mode if there are

@@ -1,0 +1,79 @@
+//! Vectors that begin where a cache line does.
+
+use std::ops::{Deref, DerefMut};
+
+use ndarray::{Array1, s};
+
+use crate::Scalar;
+
+/// Bytes that a processor moves together.
+const LINE: usize = 64;
+
+/// A vector of numbers, of which the first begins a cache line: no register is read from two lines where one will do, and
+/// threads that write different rows of a matrix in it seldom meet in one. Otherwise it is a slice, as which it is used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flat<F>(Array1<F>);
+
+impl<F: Scalar> Flat<F> {
+    /// No numbers yet, and no memory.
+    pub(crate) fn new() -> Self {
+        Flat(Array1::zeros(0))
+    }
+
+    /// Makes this a vector of `len` numbers. They are left over from before: write them all.
+    pub(crate) fn resize(&mut self, len: usize) {
+        if self.0.len() != len {
+            self.0 = aligned(std::mem::replace(self, Flat::new()).0.into_raw_vec_and_offset().0, len);
+        }
+    }
+}
+
+impl<F: Scalar> From<&[F]> for Flat<F> {
+    fn from(values: &[F]) -> Self {
+        let mut flat = Flat(aligned(Vec::new(), values.len()));
+        flat.copy_from_slice(values);
+        flat
+    }
+}
+
+impl<F: Scalar> Deref for Flat<F> {
+    type Target = [F];
+
+    fn deref(&self) -> &[F] {
+        self.0.as_slice().expect("one number after the other")
+    }
+}
+
+impl<F: Scalar> DerefMut for Flat<F> {
+    fn deref_mut(&mut self) -> &mut [F] {
+        self.0.as_slice_mut().expect("one number after the other")
+    }
+}
+
+/// `len` numbers of any value in `memory`, which grows if it must.
+pub(crate) fn aligned<F: Scalar>(mut memory: Vec<F>, len: usize) -> Array1<F> {
+    let spare = LINE / size_of::<F>() - 1;
+    if memory.len() < len + spare {
+        memory.resize(len + spare, F::zero());
+    }
+    let first = memory.as_ptr().align_offset(LINE).min(spare);
+    Array1::from_vec(memory).slice_move(s![first..first + len])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_begins_a_line_and_keeps_its_memory() {
+        let mut flat = Flat::<f32>::from(&[1.0, 2.0, 3.0][..]);
+        assert_eq!(*flat, [1.0, 2.0, 3.0]);
+        for len in [100, 7, 1000, 0, 999] {
+            flat.resize(len);
+            assert_eq!((flat.len(), flat.as_ptr().align_offset(LINE)), (len, 0));
+        }
+        let start = flat.as_ptr();
+        flat.resize(10);
+        assert_eq!(flat.as_ptr(), start);
+    }
+}
