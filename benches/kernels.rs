@@ -3,7 +3,7 @@
 //! Run with `cargo bench --bench kernels`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use geartrain::layers::{Linear, ReLU, Sigmoid, Tanh};
+use geartrain::layers::{ELU, GELU, GELUTanh, Linear, ReLU, SELU, SiLU, Sigmoid, Softplus, Tanh};
 use geartrain::optim::{Adam, Optimizer, Sgd};
 use geartrain::{Cache, Layer, Mode, Network, Saved, with_threads};
 use ndarray::Array2;
@@ -53,7 +53,17 @@ fn activations(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("activation");
     let (x, dy) = (numbers(64, 128), numbers(64, 128));
     let (mut y, mut dx) = (x.clone(), x.clone());
-    let layers: [(&str, &dyn Layer<f32>); 3] = [("ReLU", &ReLU), ("Sigmoid", &Sigmoid), ("Tanh", &Tanh)];
+    let layers: [(&str, &dyn Layer<f32>); 9] = [
+        ("ReLU", &ReLU),
+        ("Sigmoid", &Sigmoid),
+        ("Tanh", &Tanh),
+        ("ELU", &ELU::default()),
+        ("SELU", &SELU),
+        ("GELU", &GELU),
+        ("GELUTanh", &GELUTanh),
+        ("SiLU", &SiLU),
+        ("Softplus", &Softplus),
+    ];
     let mut cache = Cache::new();
     group.throughput(Throughput::Elements(x.len() as u64));
     for (name, layer) in layers {

@@ -39,11 +39,12 @@ pub(super) fn is_on() -> bool {
 mod tests {
     use super::*;
     use crate::kernels::slopes;
+    use crate::layers::{Identity, LeakyReLU};
 
     fn through(dy: &[f32], on: bool) -> Vec<f32> {
-        let ones = vec![1.0; dy.len()];
+        let x = vec![-1.0; dy.len()];
         let mut dx = vec![f32::NAN; dy.len()];
-        flushing(on, || slopes(&ones, &ones, dy, &mut dx, |_, y| 0.5 * y));
+        flushing(on, || slopes(&LeakyReLU::new(0.5), &x, &x, dy, &mut dx));
         dx
     }
 
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn double_precision_is_not_flushed() {
         let mut dx = [f64::NAN];
-        flushing(true, || slopes(&[1.0], &[1.0], &[1e-310], &mut dx, |_, y| y));
+        flushing(true, || slopes(&Identity, &[1.0], &[1.0], &[1e-310], &mut dx));
         assert_eq!(dx, [1e-310]);
     }
 

@@ -1,23 +1,26 @@
-//! Passes over slices: any function of single numbers, compiled for every instruction set.
+//! Passes over slices: functions of single numbers, compiled for every instruction set.
 
 use super::dispatch::{Isa, Work};
 use crate::Scalar;
+use crate::layers::Elementwise;
 
-/// `y = f(x)` for every number.
+/// `y = φ(x)` for every number.
+///
+/// The activation itself is lent, because a closure that calls it may not be inlined, however its functions are marked.
 #[derive(Debug)]
-pub(super) struct Map<'a, F, T> {
+pub(super) struct Values<'a, F, A: ?Sized> {
+    pub activation: &'a A,
     pub x: &'a [F],
     pub y: &'a mut [F],
-    pub f: T,
 }
 
-impl<F: Scalar, T: Fn(F) -> F> Work for Map<'_, F, T> {
+impl<F: Scalar, A: Elementwise + ?Sized> Work for Values<'_, F, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
         for (y, &x) in self.y.iter_mut().zip(self.x) {
-            *y = (self.f)(x);
+            *y = self.activation.value(x);
         }
     }
 }
@@ -42,25 +45,25 @@ impl<F: Scalar, T: Fn(F, F) -> F> Work for Zip<'_, F, T> {
     }
 }
 
-/// `dx = slope(x, y) · dy` for every number; magnitudes below `least` become 0.
+/// `dx = φ'(x) · dy` for every number; magnitudes below `least` become 0.
 #[derive(Debug)]
-pub(super) struct Slopes<'a, F, T> {
+pub(super) struct Slopes<'a, F, A: ?Sized> {
+    pub activation: &'a A,
     pub x: &'a [F],
     pub y: &'a [F],
     pub dy: &'a [F],
     pub dx: &'a mut [F],
-    pub slope: T,
     pub least: F,
 }
 
-impl<F: Scalar, T: Fn(F, F) -> F> Work for Slopes<'_, F, T> {
+impl<F: Scalar, A: Elementwise + ?Sized> Work for Slopes<'_, F, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
         let saved = self.x.iter().zip(self.y);
         for ((dx, (&x, &y)), &dy) in self.dx.iter_mut().zip(saved).zip(self.dy) {
-            let product = (self.slope)(x, y) * dy;
+            let product = self.activation.slope(x, y) * dy;
             // NaN is not below anything, and stays.
             *dx = if product.abs() < self.least { F::zero() } else { product };
         }

@@ -7,6 +7,7 @@ mod dispatch;
 mod dot;
 mod exp;
 mod flush;
+mod functions;
 mod gemm;
 mod hot;
 mod map;
@@ -22,8 +23,10 @@ mod vector;
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use crate::Scalar;
+use crate::layers::Elementwise;
 use dispatch::dispatch;
 pub(crate) use flush::flushing;
+pub(crate) use functions::{erfcx, exp, exp_m1, ln_1p};
 use gemm::Product;
 pub use hot::Hot;
 pub use peak::peak;
@@ -82,9 +85,9 @@ fn product<F: Scalar>(
     }
 }
 
-/// `y = f(x)` for every number.
-pub(crate) fn map<F: Scalar>(x: &[F], y: &mut [F], f: impl Fn(F) -> F + Copy + Sync) {
-    pass_in_parts(x, y, NUMBERS_PER_THREAD, move |_, x, y| dispatch(map::Map { x, y, f }));
+/// `y = φ(x)` for every number.
+pub(crate) fn values<F: Scalar, A: Elementwise + ?Sized>(activation: &A, x: &[F], y: &mut [F]) {
+    pass_in_parts(x, y, NUMBERS_PER_THREAD, move |_, x, y| dispatch(map::Values { activation, x, y }));
 }
 
 /// `out = f(a, b)` for every number.
@@ -112,18 +115,18 @@ pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
     F::tanh_of(x, y);
 }
 
-/// `dx = slope(x, y) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
-pub(crate) fn slopes<F: Scalar>(
+/// `dx = φ'(x) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).
+pub(crate) fn slopes<F: Scalar, A: Elementwise + ?Sized>(
+    activation: &A,
     x: &[F],
     y: &[F],
     dy: &[F],
     dx: &mut [F],
-    slope: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     let least = F::least_gradient();
     pass_in_parts(dy, dx, NUMBERS_PER_THREAD, move |range, dy, dx| {
         let (x, y) = (&x[range.clone()], &y[range]);
-        dispatch(map::Slopes { x, y, dy, dx, slope, least });
+        dispatch(map::Slopes { activation, x, y, dy, dx, least });
     });
 }
 

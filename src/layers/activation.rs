@@ -2,6 +2,7 @@
 
 use super::Elementwise;
 use crate::error::LayerProblem;
+use crate::kernels::{erfcx, exp, exp_m1, ln_1p};
 use crate::{LayerSpec, Scalar, kernels};
 
 /// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
@@ -127,12 +128,17 @@ impl Default for ELU {
 }
 
 impl Elementwise for ELU {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        if x > F::zero() { x } else { F::of(self.alpha) * x.exp_m1() }
+        let x = x.as_f64();
+        F::of(ReLU.value(x) + self.alpha * exp_m1(at_most_0(x)))
     }
 
+    #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
-        if x > F::zero() { F::one() } else { F::of(self.alpha) * x.exp() }
+        let x = x.as_f64();
+        let above = if x > 0.0 { 1.0 } else { 0.0 };
+        F::of(above + (1.0 - above) * self.alpha * exp(at_most_0(x)))
     }
 
     fn check(&self) -> Result<(), LayerProblem> {
@@ -158,12 +164,14 @@ impl SELU {
 }
 
 impl Elementwise for SELU {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        F::of(SELU::SCALE) * ELU::new(SELU::ALPHA).value(x)
+        F::of(SELU::SCALE * ELU::new(SELU::ALPHA).value(x.as_f64()))
     }
 
+    #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, y: F) -> F {
-        F::of(SELU::SCALE) * ELU::new(SELU::ALPHA).slope(x, y)
+        F::of(SELU::SCALE * ELU::new(SELU::ALPHA).slope(x.as_f64(), y.as_f64()))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -177,21 +185,29 @@ impl Elementwise for SELU {
 pub struct GELU;
 
 impl GELU {
-    /// Φ(x). By the complementary error function, because 1 + erf cancels for very negative x.
-    fn distribution(x: f64) -> f64 {
-        0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+    /// Φ(x) and e^{−x²/2}.
+    #[inline(always)]
+    fn distribution(x: f64) -> (f64, f64) {
+        let bell = exp(-0.5 * x * x);
+        // by the complementary error function of |x|, because 1 + erf cancels for very negative x
+        let tail = 0.5 * bell * erfcx(x.abs() * std::f64::consts::FRAC_1_SQRT_2);
+        (if x < 0.0 { tail } else { 1.0 - tail }, bell)
     }
 }
 
 impl Elementwise for GELU {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        F::of(x.as_f64() * GELU::distribution(x.as_f64()))
+        let x = x.as_f64();
+        F::of(x * GELU::distribution(x).0)
     }
 
+    #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         let x = x.as_f64();
-        let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
-        F::of(GELU::distribution(x) + x * density)
+        let (distribution, bell) = GELU::distribution(x);
+        // φ(x) = e^{−x²/2} / √(2π), and √(2/π) / 2 = 1 / √(2π)
+        F::of(distribution + x * bell * (0.5 * ROOT_2_BY_PI))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -206,28 +222,25 @@ pub struct GELUTanh;
 
 impl GELUTanh {
     const CUBE: f64 = 0.044715;
-
-    /// √(2/π)
-    fn scale() -> f64 {
-        (2.0 * std::f64::consts::FRAC_1_PI).sqrt()
-    }
-
-    /// tanh u
-    fn tanh<F: Scalar>(x: F) -> F {
-        (F::of(GELUTanh::scale()) * (x + F::of(GELUTanh::CUBE) * x * x * x)).tanh()
-    }
 }
 
 impl Elementwise for GELUTanh {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        F::of(0.5) * x * (F::one() + GELUTanh::tanh(x))
+        let x = x.as_f64();
+        let u = ROOT_2_BY_PI * (x + GELUTanh::CUBE * x * x * x);
+        // (1 + tanh u) / 2 = σ(2u), in which nothing cancels
+        F::of(x * logistic(2.0 * u))
     }
 
+    #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
-        let tanh = GELUTanh::tanh(x);
-        // u' = √(2/π) (1 + 3 · 0.044715 x²)
-        let inner = F::of(GELUTanh::scale()) * (F::one() + F::of(3.0 * GELUTanh::CUBE) * x * x);
-        F::of(0.5) * (F::one() + tanh + x * (F::one() - tanh * tanh) * inner)
+        let x = x.as_f64();
+        let u = ROOT_2_BY_PI * (x + GELUTanh::CUBE * x * x * x);
+        let du = ROOT_2_BY_PI * (1.0 + 3.0 * GELUTanh::CUBE * x * x);
+        let (sigmoid, rest) = (logistic(2.0 * u), logistic(-2.0 * u));
+        // (x σ(2u))' = σ + x σ' · 2u', and σ'(2u) = σ(2u) σ(−2u)
+        F::of(sigmoid + x * sigmoid * rest * 2.0 * du)
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -236,18 +249,22 @@ impl Elementwise for GELUTanh {
 }
 
 /// The sigmoid linear unit, or swish (Hendrycks and Gimpel 2016; Ramachandran et al. 2017): `y = x σ(x)` with the
-/// [`Sigmoid`] σ, as `torch.nn.SiLU`. The slope is `σ(x) + y (1 − σ(x))`.
+/// [`Sigmoid`] σ, as `torch.nn.SiLU`. The slope is `σ(x) + x σ(x) σ(−x)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SiLU;
 
 impl Elementwise for SiLU {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        x * Sigmoid.value(x)
+        let x = x.as_f64();
+        F::of(x * logistic(x))
     }
 
-    fn slope<F: Scalar>(&self, x: F, y: F) -> F {
-        let sigmoid = Sigmoid.value(x);
-        sigmoid + y * (F::one() - sigmoid)
+    #[inline(always)]
+    fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
+        let x = x.as_f64();
+        let sigmoid = logistic(x);
+        F::of(sigmoid + x * sigmoid * logistic(-x))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -263,12 +280,15 @@ impl Elementwise for SiLU {
 pub struct Softplus;
 
 impl Elementwise for Softplus {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        ReLU.value(x) + (-x.abs()).exp().ln_1p()
+        let x = x.as_f64();
+        F::of(ReLU.value(x) + ln_1p(exp(-x.abs())))
     }
 
+    #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
-        Sigmoid.value(x)
+        F::of(logistic(x.as_f64()))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -292,6 +312,22 @@ impl Elementwise for Identity {
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::Identity)
     }
+}
+
+/// √(2/π)
+const ROOT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
+
+/// The logistic sigmoid, in which nothing overflows.
+#[inline(always)]
+fn logistic(x: f64) -> f64 {
+    let e = exp(-x.abs());
+    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
+}
+
+/// The smaller of `x` and 0; NaN for NaN.
+#[inline(always)]
+fn at_most_0(x: f64) -> f64 {
+    if x > 0.0 { 0.0 } else { x }
 }
 
 fn finite(argument: &'static str, value: f64) -> Result<(), LayerProblem> {

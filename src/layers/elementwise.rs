@@ -52,7 +52,7 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     /// `y = φ(x)` for many numbers. Default: [`value`](Elementwise::value) of each, with the widest vector instructions
     /// that the processor has. Only a function that is slow by itself has a reason to do otherwise.
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
-        kernels::map(x, y, |x| self.value(x));
+        kernels::values(self, x, y);
     }
 }
 
@@ -87,12 +87,11 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         dx: Option<ArrayViewMut2<F>>,
     ) {
         let Some(mut dx) = dx else { return };
-        let slope = |x, y| self.slope(x, y);
         // the Jacobian is diagonal:  dx = φ'(x) dy
         match (x.to_slice(), y.to_slice(), dy.to_slice(), dx.as_slice_mut()) {
-            (Some(x), Some(y), Some(dy), Some(dx)) => kernels::slopes(x, y, dy, dx, slope),
+            (Some(x), Some(y), Some(dy), Some(dx)) => kernels::slopes(self, x, y, dy, dx),
             _ => Zip::from(dx).and(x).and(y).and(dy).for_each(|dx, x, y, dy| {
-                kernels::slopes(from_ref(x), from_ref(y), from_ref(dy), from_mut(dx), slope);
+                kernels::slopes(self, from_ref(x), from_ref(y), from_ref(dy), from_mut(dx));
             }),
         }
     }
