@@ -82,8 +82,9 @@ pub(super) fn share<W: Fn(usize) + Sync>(parts: usize, work: W) {
     let job = Job { run: Job::<W>::run, work };
     // SAFETY: the job stays where it is until `lead` returns.
     unsafe { team.lead(&pool.board, (&raw const job).cast(), parts, helpers) };
+    let panic = pool.board.panic.lock().unwrap_or_else(|poison| poison.into_inner()).take();
     drop(team);
-    if let Some(panic) = pool.board.panic.lock().unwrap_or_else(|poison| poison.into_inner()).take() {
+    if let Some(panic) = panic {
         resume_unwind(panic);
     }
 }
