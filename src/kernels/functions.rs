@@ -58,6 +58,20 @@ pub(crate) fn exp_m1(x: f64) -> f64 {
     scale * p + (scale - 1.0)
 }
 
+/// The logistic sigmoid `1 / (1 + e⁻ˣ)`.
+#[inline(always)]
+pub(crate) fn logistic(x: f64) -> f64 {
+    let e = exp(-x.abs());
+    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
+}
+
+/// The hyperbolic tangent: with `m = e^{−2|x|} − 1`, `tanh |x| = −m / (2 + m)`, in which nothing cancels.
+#[inline(always)]
+pub(crate) fn tanh(x: f64) -> f64 {
+    let m = exp_m1(-2.0 * x.abs());
+    (-m / (2.0 + m)).copysign(x)
+}
+
 /// `ln(1 + x)` for x from 0 to 1: `2 artanh s = 2 (s + s³/3 + s⁵/5 + …)` with `s = x / (2 + x)`, at most 1/3.
 #[inline(always)]
 pub(crate) fn ln_1p(x: f64) -> f64 {
@@ -109,6 +123,8 @@ mod tests {
             ("exp", worst(760.0, |x| exp(-x), |x| (-x).exp()), 4e-16),
             ("exp_m1", worst(760.0, |x| exp_m1(-x), |x| (-x).exp_m1()), 4e-16),
             ("ln_1p", worst(1.0, ln_1p, f64::ln_1p), 1e-15),
+            ("logistic", worst(760.0, |x| logistic(-x), |x| (-x).exp() / (1.0 + (-x).exp())), 1e-15),
+            ("tanh", worst(760.0, |x| tanh(-x), |x| (-x).tanh()), 1e-15),
             ("erfcx", worst(5.0, erfcx, exact), 1e-14),
         ] {
             println!("{name}: {error:e}");
@@ -124,6 +140,9 @@ mod tests {
         assert_eq!([exp(0.0), exp(-0.0), exp(f64::NEG_INFINITY)], [1.0, 1.0, 0.0]);
         assert_eq!([exp_m1(0.0), exp_m1(f64::NEG_INFINITY), ln_1p(0.0)], [0.0, -1.0, 0.0]);
         assert_eq!((erfcx(0.0), erfcx(f64::INFINITY)), (1.0, 0.0));
-        assert!([exp, exp_m1, ln_1p, erfcx].iter().all(|f| f(f64::NAN).is_nan()));
+        assert_eq!([logistic(f64::NEG_INFINITY), logistic(f64::INFINITY)], [0.0, 1.0]);
+        assert_eq!([tanh(f64::NEG_INFINITY), tanh(f64::INFINITY)], [-1.0, 1.0]);
+        assert_eq!(tanh(-0.0).to_bits(), (-0.0_f64).to_bits());
+        assert!([exp, exp_m1, logistic, tanh, ln_1p, erfcx].iter().all(|f| f(f64::NAN).is_nan()));
     }
 }

@@ -8,8 +8,9 @@ use super::dispatch::{Isa, dispatch};
 use super::gemm::{Planned, Product};
 use super::share::{Apart, in_parts, pass_in_parts};
 use super::vector::Vector;
-use super::{exp, flush, pack, pool, reduce};
+use super::{exp, flush, pack, pool, reduce, values};
 use crate::Scalar;
+use crate::layers::{Sigmoid, Tanh};
 
 /// What `f32` and `f64` can do fast. Being private it also keeps [`Scalar`](crate::Scalar) to these two.
 pub trait Hot: NdFloat {
@@ -22,10 +23,10 @@ pub trait Hot: NdFloat {
     fn product(product: Product<Self>);
 
     #[doc(hidden)]
-    fn sigmoid_of(x: &[Self], y: &mut [Self]);
+    fn sigmoids(x: &[Self], y: &mut [Self]);
 
     #[doc(hidden)]
-    fn tanh_of(x: &[Self], y: &mut [Self]);
+    fn tanhs(x: &[Self], y: &mut [Self]);
 
     #[doc(hidden)]
     fn largest_of(values: &[Self]) -> Self;
@@ -85,11 +86,11 @@ impl Hot for f32 {
         run(product);
     }
 
-    fn sigmoid_of(x: &[f32], y: &mut [f32]) {
+    fn sigmoids(x: &[f32], y: &mut [f32]) {
         pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |_, x, y| dispatch(exp::Sigmoid { x, y }));
     }
 
-    fn tanh_of(x: &[f32], y: &mut [f32]) {
+    fn tanhs(x: &[f32], y: &mut [f32]) {
         pass_in_parts(x, y, SIGMOIDS_PER_THREAD, |_, x, y| dispatch(exp::Tanh { x, y }));
     }
 
@@ -110,12 +111,12 @@ impl Hot for f64 {
         run(product);
     }
 
-    fn sigmoid_of(x: &[f64], y: &mut [f64]) {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = 1.0 / (1.0 + (-x).exp()));
+    fn sigmoids(x: &[f64], y: &mut [f64]) {
+        values(&Sigmoid, x, y);
     }
 
-    fn tanh_of(x: &[f64], y: &mut [f64]) {
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = x.tanh());
+    fn tanhs(x: &[f64], y: &mut [f64]) {
+        values(&Tanh, x, y);
     }
 
     fn largest_of(values: &[f64]) -> f64 {

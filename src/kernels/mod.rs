@@ -26,7 +26,7 @@ use crate::Scalar;
 use crate::layers::Elementwise;
 use dispatch::dispatch;
 pub(crate) use flush::flushing;
-pub(crate) use functions::{erfcx, exp, exp_m1, ln_1p};
+pub(crate) use functions::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 use gemm::Product;
 pub use hot::Hot;
 pub use peak::peak;
@@ -106,13 +106,13 @@ pub(crate) fn zip<F: Scalar>(
 }
 
 /// `y = 1 / (1 + e⁻ˣ)` for every number.
-pub(crate) fn sigmoid<F: Scalar>(x: &[F], y: &mut [F]) {
-    F::sigmoid_of(x, y);
+pub(crate) fn sigmoids<F: Scalar>(x: &[F], y: &mut [F]) {
+    F::sigmoids(x, y);
 }
 
 /// `y = tanh x` for every number.
-pub(crate) fn tanh<F: Scalar>(x: &[F], y: &mut [F]) {
-    F::tanh_of(x, y);
+pub(crate) fn tanhs<F: Scalar>(x: &[F], y: &mut [F]) {
+    F::tanhs(x, y);
 }
 
 /// `dx = φ'(x) · dy` for every number; what is smaller than training needs becomes 0 (see [`flush`]).

@@ -2,7 +2,7 @@
 
 use super::Elementwise;
 use crate::error::LayerProblem;
-use crate::kernels::{erfcx, exp, exp_m1, ln_1p};
+use crate::kernels::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 use crate::{LayerSpec, Scalar, kernels};
 
 /// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
@@ -11,8 +11,9 @@ use crate::{LayerSpec, Scalar, kernels};
 pub struct Sigmoid;
 
 impl Elementwise for Sigmoid {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        F::one() / (F::one() + (-x).exp())
+        F::of(logistic(x.as_f64()))
     }
 
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
@@ -24,7 +25,7 @@ impl Elementwise for Sigmoid {
     }
 
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
-        kernels::sigmoid(x, y);
+        kernels::sigmoids(x, y);
     }
 }
 
@@ -33,8 +34,9 @@ impl Elementwise for Sigmoid {
 pub struct Tanh;
 
 impl Elementwise for Tanh {
+    #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
-        x.tanh()
+        F::of(tanh(x.as_f64()))
     }
 
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
@@ -46,7 +48,7 @@ impl Elementwise for Tanh {
     }
 
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
-        kernels::tanh(x, y);
+        kernels::tanhs(x, y);
     }
 }
 
@@ -316,13 +318,6 @@ impl Elementwise for Identity {
 
 /// √(2/π)
 const ROOT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
-
-/// The logistic sigmoid, in which nothing overflows.
-#[inline(always)]
-fn logistic(x: f64) -> f64 {
-    let e = exp(-x.abs());
-    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
-}
 
 /// The smaller of `x` and 0; NaN for NaN.
 #[inline(always)]
