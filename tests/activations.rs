@@ -17,6 +17,7 @@ fn worst(x: ArrayView2<f32>, got: ArrayView2<f32>, exact: impl Fn(f64) -> f64) -
     let error = |(&x, &got): (&f32, &f32)| {
         let exact = exact(f64::from(x));
         let rounded = exact as f32;
+        // the nearest there is: at most half a unit away
         if got == rounded {
             return (0.5, x);
         }

@@ -5,6 +5,7 @@
 //! Cephes library (`expf.c`). At most 2.5 units in the last place from the exact value for every finite x.
 
 use super::dispatch::{Isa, Work};
+use super::functions::at_least;
 
 /// `a · b + c`, in one instruction where there is one.
 #[inline(always)]
@@ -30,12 +31,6 @@ fn exp_parts<I: Isa, const B: u32>(x: f32) -> (f32, f32) {
     let low = multiply_add::<I>(pair(0.008_333_452, 0.041_665_796), square, pair(0.166_666_65, 0.5));
     let rest = multiply_add::<I>(pair(0.000_198_756_91, 0.001_398_2), square * square, low);
     (f32::from_bits(shifted.to_bits() << 23), multiply_add::<I>(rest, square, r))
-}
-
-/// The larger of `x` and `least`; NaN for NaN.
-#[inline(always)]
-fn at_least(x: f32, least: f32) -> f32 {
-    if x < least { least } else { x }
 }
 
 /// `1 / (1 + e⁻ˣ)`.

@@ -38,7 +38,7 @@ fn exp_parts(x: f64) -> (f64, f64) {
 
 /// The larger of `x` and `least`; NaN for NaN.
 #[inline(always)]
-fn at_least(x: f64, least: f64) -> f64 {
+pub(super) fn at_least<F: PartialOrd>(x: F, least: F) -> F {
     if x < least { least } else { x }
 }
 

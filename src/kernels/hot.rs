@@ -50,7 +50,7 @@ fn run<F: Scalar>(product: Product<F>) {
     }
     // Memory of this thread for every part: a worker that comes late has nothing to allocate.
     let largest = (0..parts).map(|part| product.part(part, parts).scratch(&plan)).max();
-    let room = largest.unwrap_or(0).next_multiple_of(pack::line::<F>());
+    let room = largest.unwrap_or(0).next_multiple_of(pack::LINE / size_of::<F>());
     pack::with_scratch(parts * room, |scratch: *mut F| {
         let whole = Apart((product, plan, scratch));
         pool::share(parts, move |part| {

@@ -29,6 +29,7 @@ pub(crate) use flush::flushing;
 pub(crate) use functions::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 use gemm::Product;
 pub use hot::Hot;
+pub(crate) use pack::LINE;
 pub use peak::peak;
 pub use pool::with_threads;
 use share::pass_in_parts;

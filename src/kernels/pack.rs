@@ -16,10 +16,8 @@ thread_local! {
     static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Numbers in a cache line.
-pub(super) const fn line<F>() -> usize {
-    size_of::<Line>() / size_of::<F>()
-}
+/// Bytes of it: what a processor moves together.
+pub(crate) const LINE: usize = size_of::<Line>();
 
 /// Lends this thread's scratch memory, aligned to 64 bytes, with room for `len` numbers of any value; for none
 /// nothing is lent.
@@ -27,7 +25,7 @@ pub(super) fn with_scratch<F: Scalar, T>(len: usize, work: impl FnOnce(*mut F) -
     if len == 0 {
         return work(std::ptr::null_mut());
     }
-    let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+    let lines = (len * size_of::<F>()).div_ceil(LINE);
     SCRATCH.with_borrow_mut(|scratch| {
         if scratch.len() < lines {
             scratch.resize(lines, Line([0; 64]));

@@ -13,8 +13,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, TryLockError};
 use std::thread::{self, Thread};
 
-use super::tile::fetch;
-
 /// How often a worker looks for work before it lets others pass, and before it sleeps.
 const SPINS: u32 = 2_000;
 const YIELDS: u32 = 200;
@@ -243,8 +241,6 @@ impl Board {
         let mut looks = 0;
         loop {
             if self.offers() {
-                // Already on its way while the part is being taken; a wrong place does no harm.
-                fetch_lines(self.job.load(Ordering::Relaxed));
                 if let Some(part) = self.take(false) {
                     // SAFETY: the job was stored before the part was offered, and stays until the part is done.
                     unsafe { self.run(self.job.load(Ordering::Relaxed), part) };
@@ -272,13 +268,6 @@ impl Board {
 
 fn has_part(ticket: u64) -> bool {
     ticket & 0xffff < ticket >> 16 & 0xffff
-}
-
-/// Asks for the first lines of the job, without waiting for them.
-fn fetch_lines(job: *const Job) {
-    for line in 0..4 {
-        fetch(job.wrapping_byte_add(64 * line));
-    }
 }
 
 #[cfg(test)]

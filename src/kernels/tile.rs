@@ -107,7 +107,7 @@ const LONG: usize = 64;
 
 /// Asks for the cache line of `at`, without waiting for it.
 #[inline(always)]
-pub(super) fn fetch<F>(at: *const F) {
+fn fetch<F>(at: *const F) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: part of every x86-64, and no address is wrong.
     unsafe {

@@ -224,21 +224,26 @@ pub struct GELUTanh;
 
 impl GELUTanh {
     const CUBE: f64 = 0.044715;
+
+    /// What the tanh is taken of.
+    #[inline(always)]
+    fn u(x: f64) -> f64 {
+        ROOT_2_BY_PI * (x + GELUTanh::CUBE * x * x * x)
+    }
 }
 
 impl Elementwise for GELUTanh {
     #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
         let x = x.as_f64();
-        let u = ROOT_2_BY_PI * (x + GELUTanh::CUBE * x * x * x);
         // (1 + tanh u) / 2 = σ(2u), in which nothing cancels
-        F::of(x * logistic(2.0 * u))
+        F::of(x * logistic(2.0 * GELUTanh::u(x)))
     }
 
     #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         let x = x.as_f64();
-        let u = ROOT_2_BY_PI * (x + GELUTanh::CUBE * x * x * x);
+        let u = GELUTanh::u(x);
         let du = ROOT_2_BY_PI * (1.0 + 3.0 * GELUTanh::CUBE * x * x);
         let (sigmoid, rest) = (logistic(2.0 * u), logistic(-2.0 * u));
         // (x σ(2u))' = σ + x σ' · 2u', and σ'(2u) = σ(2u) σ(−2u)
