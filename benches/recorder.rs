@@ -7,9 +7,9 @@
 use std::time::Instant;
 
 use geartrain::data::toy;
-use geartrain::lab::Recorder;
 use geartrain::prelude::*;
 use geartrain::train::{Callback, CallbackResult, StepEnd};
+use geartrain_lab::Recorder;
 
 const EVERY: u64 = 100;
 

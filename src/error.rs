@@ -271,16 +271,22 @@ pub(crate) fn layer_argument(
     Error::layer(layer, LayerProblem::Argument { argument, expected, got: got.to_string() })
 }
 
-/// An [`Error::Shape`] if `got` is not `expected`.
-pub(crate) fn same_shape(what: &str, expected: &[usize], got: &[usize]) -> Result<(), Error> {
+/// Checks the shape of `what`.
+///
+/// # Errors
+/// [`Error::Shape`] if `got` is not `expected`.
+pub fn same_shape(what: &str, expected: &[usize], got: &[usize]) -> Result<(), Error> {
     if expected == got {
         return Ok(());
     }
     Err(Error::Shape { what: what.to_string(), expected: expected.into(), got: got.into() })
 }
 
-/// An [`Error::Argument`] unless `holds`.
-pub(crate) fn require(
+/// Checks an argument.
+///
+/// # Errors
+/// [`Error::Argument`] unless `holds`.
+pub fn require(
     holds: bool,
     argument: &'static str,
     expected: &'static str,

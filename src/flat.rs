@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use ndarray::{Array1, s};
 
 use crate::Scalar;
-use crate::kernels::LINE;
+use geartrain_kernels::LINE;
 
 /// A vector of numbers, of which the first begins a cache line: no register is read from two lines where one will do, and
 /// threads that write different rows of a matrix in it seldom meet in one. Otherwise it is a slice, as which it is used.

@@ -1,9 +1,8 @@
 //! Initialisation: what a parameter is before training.
 
 use ndarray::Array2;
-use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::{Normal, Uniform};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Normal, Uniform};
 
 use crate::error::require;
 use crate::params::ParamSpec;
@@ -140,12 +139,12 @@ impl Init {
             Scheme::Constant => Array2::ones(shape),
             Scheme::Normal(scale) => {
                 let normal = Normal::new(0.0, scale.standard_deviation(spec.fans)).expect("checked: finite");
-                Array2::random_using(shape, normal, rng)
+                Array2::from_shape_simple_fn(shape, || normal.sample(rng))
             }
             Scheme::Uniform(scale) => {
                 let bound = 3_f64.sqrt() * scale.standard_deviation(spec.fans);
                 let uniform = Uniform::new(-bound, bound).expect("fans are finite and positive");
-                Array2::random_using(shape, uniform, rng)
+                Array2::from_shape_simple_fn(shape, || uniform.sample(rng))
             }
             Scheme::Orthogonal => orthogonal(shape, rng),
         };
@@ -162,7 +161,7 @@ fn orthogonal((rows, columns): (usize, usize), rng: &mut ChaCha8Rng) -> Array2<f
         return orthogonal((columns, rows), rng).reversed_axes();
     }
     let normal = Normal::new(0.0, 1.0).expect("1 is a standard deviation");
-    let mut q = Array2::random_using((rows, columns), normal, rng);
+    let mut q = Array2::from_shape_simple_fn((rows, columns), || normal.sample(rng));
     for i in 0..rows {
         let (done, mut rest) = q.view_mut().split_at(ndarray::Axis(0), i);
         let mut vector = rest.row_mut(0);

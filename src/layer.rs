@@ -149,7 +149,7 @@ pub struct Child<'a, F> {
     pub inputs: usize,
 }
 
-/// What kind of function a layer is: what the [gradient laboratory](crate::lab) needs to know to look inside a container
+/// What kind of function a layer is: what the gradient laboratory (crate `geartrain-lab`) needs to look inside a container
 /// and to predict how a layer changes signals and gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]

@@ -20,23 +20,20 @@
 //! | [`train`] | the training loop: callbacks, early stopping, checkpoints, the learning rate finder |
 //! | [`io`], [`LayerSpec`] | model files that other programs open; the architecture as data |
 //! | [`gradcheck`] | gradient checks for everything, and the whole contract of a layer |
-//! | [`lab`] | the gradient laboratory: measured gradients beside what theory predicts, and a diagnosis |
 //!
-//! The hot loops are in a private module, `kernels`, the only one with `unsafe` code. [`with_threads`] sets how many threads
-//! they use; results do not depend on it.
+//! The hot loops are in the crate `geartrain-kernels`, the only one with `unsafe` code. [`with_threads`] sets how many
+//! threads they use; results do not depend on it. The gradient laboratory is the crate `geartrain-lab`.
 
 mod architecture;
 mod cache;
 mod confusion;
 pub mod data;
-mod error;
+pub mod error;
 mod flat;
 pub mod gradcheck;
 pub mod graph;
 mod init;
 pub mod io;
-mod kernels;
-pub mod lab;
 mod layer;
 pub mod layers;
 pub mod loss;
@@ -45,7 +42,6 @@ mod network;
 pub mod optim;
 pub mod params;
 mod random;
-mod scalar;
 mod summary;
 pub mod train;
 
@@ -54,16 +50,15 @@ pub use cache::{Buffer, Cache};
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
 pub use flat::Flat;
+pub use geartrain_kernels::{Scalar, peak, with_threads};
 pub use init::Init;
 pub use io::{FileError, Loader, Predictor};
-pub use kernels::{peak, with_threads};
 pub use layer::{Child, Kind, Layer, Mode, Saved};
 pub use layers::Sequential;
 pub use loss::Loss;
 pub use network::{Jacobian, Network, Pass, Sweep, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};
-pub use scalar::Scalar;
 pub use summary::{Row, Summary};
 pub use train::Training;
 

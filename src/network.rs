@@ -11,10 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::cache::{Buffer, Cache};
 use crate::error::{LayerProblem, same_shape};
 use crate::flat::Flat;
-use crate::kernels::flushing;
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Layer, Loss, Mode, Saved, Scalar};
+use geartrain_kernels::flushing;
 
 pub use jacobian::{Jacobian, Sweep};
 
@@ -53,11 +53,14 @@ impl<F: Scalar> Network<F> {
     /// [`Error::Layer`] with the path of the layer that does not fit and both sizes, [`Error::TooLarge`],
     /// [`Error::DuplicateParameter`], and [`Error::Argument`] for an initialisation that cannot be.
     pub fn new(layer: impl Layer<F> + 'static, inputs: usize) -> Result<Self, Error> {
-        Network::from_shared(Arc::new(layer), inputs)
+        Network::from_layer(Arc::new(layer), inputs)
     }
 
-    /// [`new`](Network::new) for a layer that others may hold, too.
-    pub(crate) fn from_shared(layer: Arc<dyn Layer<F>>, inputs: usize) -> Result<Self, Error> {
+    /// [`new`](Network::new) for a layer that other networks may share.
+    ///
+    /// # Errors
+    /// As [`new`](Network::new).
+    pub fn from_layer(layer: Arc<dyn Layer<F>>, inputs: usize) -> Result<Self, Error> {
         let zeros = |layout: &Layout| Ok::<_, Error>(vec![F::zero(); layout.len()]);
         Ok(Network::from_params(layer, inputs, zeros)?.with_seed(0))
     }
@@ -276,8 +279,11 @@ impl<F: Scalar> Network<F> {
         error
     }
 
-    /// Fails with the path of the layer that cannot be trained on so few `rows`.
-    pub(crate) fn check_batch(&self, rows: usize) -> Result<(), Error> {
+    /// Checks that a batch of `rows` rows is large enough to train on.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] with the path of the layer that needs more rows.
+    pub fn check_batch(&self, rows: usize) -> Result<(), Error> {
         if rows >= self.smallest_batch {
             return Ok(());
         }
@@ -285,7 +291,11 @@ impl<F: Scalar> Network<F> {
         Err(layer.unwrap_or_else(|| small_batch(self.layer(), rows)))
     }
 
-    pub(crate) fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
+    /// Checks the number of columns of `x`.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] or [`Error::Shape`] if it is not [`inputs`](Network::inputs).
+    pub fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
             self.layer.output_features(x.ncols())?;
             // Layers that read any width cannot object, but the parameters behind them were laid out for one.

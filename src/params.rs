@@ -60,8 +60,8 @@ impl ParamSpec {
     }
 }
 
-/// Numbers in all of `specs`, `usize::MAX` when they cannot be counted.
-pub(crate) fn count(specs: &[ParamSpec]) -> usize {
+/// The number of parameters in all of `specs`, saturating at `usize::MAX`.
+pub fn count(specs: &[ParamSpec]) -> usize {
     specs.iter().fold(0, |sum, spec| sum.saturating_add(spec.len()))
 }
 

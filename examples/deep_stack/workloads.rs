@@ -5,10 +5,9 @@ use geartrain::loss::{CrossEntropy, MeanSquaredError};
 use geartrain::optim::{Adam, Optimizer, Sgd};
 use geartrain::{Error, Loss, Network, Scalar, Workspace};
 use ndarray::Array2;
-use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::StandardNormal;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// The activation after every hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +120,8 @@ impl Workload {
         let network = Network::<F>::new(self.layers(), self.widths[0])?;
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut normal = |columns| {
-            Array2::<f64>::random_using((self.batch, columns), StandardNormal, &mut rng).mapv(F::of)
+            Array2::<f64>::from_shape_simple_fn((self.batch, columns), || StandardNormal.sample(&mut rng))
+                .mapv(F::of)
         };
         let x = normal(self.widths[0]);
         let outputs = self.widths[self.depth()];

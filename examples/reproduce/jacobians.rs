@@ -1,8 +1,8 @@
 //! Singular values, and gradients of different inputs.
 
-use geartrain::lab::{self, Moments, formulas, normal_batch};
 use geartrain::layers::{BatchNorm, Identity};
 use geartrain::prelude::*;
+use geartrain_lab::{self as lab, Moments, formulas, normal_batch};
 
 use crate::{Check, Row, Rows, mean};
 

@@ -1,8 +1,8 @@
 //! Forward and backward through wide random networks.
 
-use geartrain::lab::{self, MeanField, Measurement, Moments, formulas, normal_batch};
 use geartrain::layers::{BatchNorm, Elementwise, LayerNorm, SELU};
 use geartrain::prelude::*;
+use geartrain_lab::{self as lab, MeanField, Measurement, Moments, formulas, normal_batch};
 
 use crate::{Check, Row, Rows, mean};
 

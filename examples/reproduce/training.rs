@@ -1,9 +1,9 @@
 //! What the theory means for training. Final losses are qualitative: 1 is what predicting the mean scores.
 
 use geartrain::data::{Dataset, Standardize};
-use geartrain::lab::normal_batch;
 use geartrain::layers::{BatchNorm, LayerNorm};
 use geartrain::prelude::*;
+use geartrain_lab::normal_batch;
 
 use crate::{Check, Row, Rows, mean};
 

@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use geartrain::data::{Csv, Dataset, Standardize, toy};
-use geartrain::lab::{Anatomy, Experiment, Recorder, Recording, Report};
 use geartrain::prelude::*;
+use geartrain_lab::{Anatomy, Experiment, Recorder, Recording, Report};
 use ndarray::s;
 
 use design::Weights;

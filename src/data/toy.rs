@@ -9,10 +9,9 @@
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use ndarray::Array2;
-use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::{StandardNormal, StandardUniform};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use super::dataset::Dataset;
 use super::error::DataError;
@@ -111,11 +110,11 @@ fn start(n: usize, noise: f64, features: usize, seed: u64) -> Result<ChaCha8Rng,
 }
 
 fn uniform(rows: usize, columns: usize, rng: &mut ChaCha8Rng) -> Array2<f64> {
-    Array2::random_using((rows, columns), StandardUniform, rng)
+    Array2::from_shape_simple_fn((rows, columns), || StandardUniform.sample(rng))
 }
 
 fn normal(rows: usize, columns: usize, std: f64, rng: &mut ChaCha8Rng) -> Array2<f64> {
-    let standard: Array2<f64> = Array2::random_using((rows, columns), StandardNormal, rng);
+    let standard: Array2<f64> = Array2::from_shape_simple_fn((rows, columns), || StandardNormal.sample(rng));
     standard * std
 }
 

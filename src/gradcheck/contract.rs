@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, s};
-use ndarray_rand::RandomExt;
-use ndarray_rand::rand_distr::{Distribution, StandardNormal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
 
 use super::{Case, Check, Gradcheck, Report, central_differences, columns, matrix, with_input};
 use crate::cache::Cache;
@@ -65,7 +64,7 @@ struct Subject {
 impl Subject {
     fn new(settings: &Gradcheck, layer: Arc<dyn Layer<f64>>, inputs: usize) -> Result<Self, Error> {
         let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-        let network = Network::from_shared(layer.clone(), inputs)?.with_seed(settings.seed);
+        let network = Network::from_layer(layer.clone(), inputs)?.with_seed(settings.seed);
         let outputs = network.outputs();
         let mut normals = |count: usize, scale: f64| -> Vec<f64> {
             (0..count).map(|_| scale * Distribution::<f64>::sample(&StandardNormal, &mut rng)).collect()
@@ -75,7 +74,8 @@ impl Subject {
         let params: Vec<f64> =
             network.params().iter().zip(noise).map(|(param, noise)| param + noise).collect();
         let dparams = normals(params.len(), 1.0);
-        let mut batch = |columns| Array2::random_using((ROWS, columns), StandardNormal, &mut rng);
+        let mut batch =
+            |columns| Array2::from_shape_simple_fn((ROWS, columns), || StandardNormal.sample(&mut rng));
         let (x, dx, dy) = (batch(inputs), batch(inputs), batch(outputs));
         let layout = with_input(layer.params(), x.dim())?;
         Ok(Subject { layer, layout, params, outputs, x, dy, dparams, dx })

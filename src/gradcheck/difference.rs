@@ -1,8 +1,8 @@
 //! Central differences, entry by entry, and how a kink gives itself away.
 
-use ndarray_rand::rand_distr::{Distribution, Normal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, Normal};
 
 use super::{Check, Entry, Gradcheck};
 use crate::params::{self, Layout};

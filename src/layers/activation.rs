@@ -2,8 +2,9 @@
 
 use super::Elementwise;
 use crate::error::LayerProblem;
-use crate::kernels::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
-use crate::{LayerSpec, Scalar, kernels};
+use crate::{LayerSpec, Scalar};
+use geartrain_kernels as kernels;
+use geartrain_kernels::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 
 /// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
 /// deep stacks of it.

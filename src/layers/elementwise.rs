@@ -6,8 +6,8 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::kernels;
 use crate::{Error, Kind, Layer, LayerSpec, Mode, Saved, Scalar};
+use geartrain_kernels as kernels;
 
 /// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
 ///
@@ -52,7 +52,22 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     /// `y = φ(x)` for many numbers. Default: [`value`](Elementwise::value) of each, with the widest vector instructions
     /// that the processor has. Only a function that is slow by itself has a reason to do otherwise.
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
-        kernels::values(self, x, y);
+        kernels::values(&Pointwise(self), x, y);
+    }
+}
+
+/// An activation as the kernels take it.
+struct Pointwise<'a, A: ?Sized>(&'a A);
+
+impl<F: Scalar, A: Elementwise + ?Sized> kernels::Function<F> for Pointwise<'_, A> {
+    #[inline(always)]
+    fn value(&self, x: F) -> F {
+        self.0.value(x)
+    }
+
+    #[inline(always)]
+    fn slope(&self, x: F, y: F) -> F {
+        self.0.slope(x, y)
     }
 }
 
@@ -89,9 +104,9 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         let Some(mut dx) = dx else { return };
         // the Jacobian is diagonal:  dx = φ'(x) dy
         match (x.to_slice(), y.to_slice(), dy.to_slice(), dx.as_slice_mut()) {
-            (Some(x), Some(y), Some(dy), Some(dx)) => kernels::slopes(self, x, y, dy, dx),
+            (Some(x), Some(y), Some(dy), Some(dx)) => kernels::slopes(&Pointwise(self), x, y, dy, dx),
             _ => Zip::from(dx).and(x).and(y).and(dy).for_each(|dx, x, y, dy| {
-                kernels::slopes(self, from_ref(x), from_ref(y), from_ref(dy), from_mut(dx));
+                kernels::slopes(&Pointwise(self), from_ref(x), from_ref(y), from_ref(dy), from_mut(dx));
             }),
         }
     }

@@ -3,8 +3,8 @@
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
-use crate::kernels::sum_rows;
 use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use geartrain_kernels::sum_rows;
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and Hinton 2016), as
 /// `torch.nn.LayerNorm`.

@@ -4,8 +4,8 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, ShapeBuilder
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use geartrain_kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 
 /// `y = x Wᵀ + b`, the affine map of `torch.nn.Linear`.
 ///

@@ -4,9 +4,9 @@ use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::kernels::zip;
 use crate::layer::Child;
 use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar, Sequential};
+use geartrain_kernels::zip;
 
 /// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s` that is 1 unless [`scale`](Residual::scale) says so.
 ///

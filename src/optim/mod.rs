@@ -14,9 +14,9 @@ pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 
 use crate::error::{require, same_shape};
-use crate::kernels::{max_magnitude, update};
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
+use geartrain_kernels::{max_magnitude, update};
 
 /// An update rule. It sees one flat vector, not layers.
 pub trait Optimizer<F: Scalar>: Debug + Send {

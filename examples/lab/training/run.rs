@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use geartrain::io::FileProblem;
-use geartrain::lab;
 use geartrain::prelude::*;
 use geartrain::train::{Callback, CallbackResult, Ending, Epoch, EpochEnd, Flow, StepEnd};
 use geartrain::{Kind, with_threads};
+use geartrain_lab as lab;
 use ndarray::Array2;
 use serde_json::{Value, json};
 

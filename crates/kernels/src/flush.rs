@@ -1,0 +1,91 @@
+//! Gradients too small for the processor.
+//!
+//! Below 1.2e-38 an `f32` is *subnormal*, and many processors then take a hundred times as long for a product. Gradients
+//! that vanish in a deep network get there in 40 layers of sigmoids, although nothing that small ever moves a weight. In
+//! training they are therefore set to 0 on the way down, as soon as they are smaller than [`LEAST`]; what is left is large
+//! enough that its products with weights, activations and learning rates are normal numbers, too.
+//!
+//! The processor could do so by itself (FTZ and DAZ in the control register of x86, FZ on ARM), but Rust assumes that
+//! nobody sets these bits: changing them under Rust code is undefined behaviour.
+
+use std::cell::Cell;
+
+/// 2⁻¹⁰⁰, about 7.9e-31: 2²⁶ times the smallest normal `f32`.
+pub(crate) const LEAST: f32 = f32::from_bits((127 - 100) << 23);
+
+thread_local! {
+    static ON: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `pass`. If `on`, gradients of activations below 2⁻¹⁰⁰ in magnitude become 0 meanwhile. `f64` is
+/// never flushed.
+pub fn flushing<T>(on: bool, pass: impl FnOnce() -> T) -> T {
+    /// Puts the setting back, also when `pass` panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ON.set(self.0);
+        }
+    }
+    let _before = Before(ON.replace(on));
+    pass()
+}
+
+/// Whether gradients are flushed now.
+pub(super) fn is_on() -> bool {
+    ON.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Function, slopes};
+
+    /// `φ(x) = c x`.
+    struct Scale(f64);
+
+    impl<F: crate::Scalar> Function<F> for Scale {
+        fn value(&self, x: F) -> F {
+            F::of(self.0) * x
+        }
+
+        fn slope(&self, _x: F, _y: F) -> F {
+            F::of(self.0)
+        }
+    }
+
+    fn through(dy: &[f32], on: bool) -> Vec<f32> {
+        let x = vec![-1.0; dy.len()];
+        let mut dx = vec![f32::NAN; dy.len()];
+        flushing(on, || slopes(&Scale(0.5), &x, &x, dy, &mut dx));
+        dx
+    }
+
+    #[test]
+    fn only_what_is_below_the_threshold_becomes_zero() {
+        assert_eq!(LEAST, 2.0_f32.powi(-100));
+        let below = f32::from_bits(LEAST.to_bits() - 1);
+        let dy = [2.0 * LEAST, -2.0 * LEAST, 2.0 * below, -2.0 * below, 1e-44, 0.0, 3.0, f32::INFINITY];
+        assert_eq!(through(&dy, true), [LEAST, -LEAST, 0.0, 0.0, 0.0, 0.0, 1.5, f32::INFINITY]);
+        assert_eq!(through(&dy, false), dy.map(|dy| 0.5 * dy));
+        assert!(through(&[f32::NAN], true)[0].is_nan());
+        assert_eq!(
+            2.0_f32.powi(-126) * std::hint::black_box(0.5),
+            2.0_f32.powi(-127),
+            "the processor's own mode"
+        );
+    }
+
+    #[test]
+    fn double_precision_is_not_flushed() {
+        let mut dx = [f64::NAN];
+        flushing(true, || slopes(&Scale(1.0), &[1.0], &[1.0], &[1e-310], &mut dx));
+        assert_eq!(dx, [1e-310]);
+    }
+
+    #[test]
+    fn a_panic_puts_the_setting_back() {
+        let panicked = std::panic::catch_unwind(|| flushing(true, || panic!("on purpose")));
+        assert!(panicked.is_err() && !is_on());
+    }
+}

@@ -1,0 +1,397 @@
+//! Matrix products: which tile comes when, and what is packed before.
+//!
+//! The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with less
+//! packing, because most products of small networks fit into the caches: a panel of `b`, as wide as a tile, stays in
+//! the first-level cache while all rows of `a` pass by.
+
+use std::marker::PhantomData;
+
+use super::dispatch::{Isa, Work, dispatch};
+use super::dot::dots;
+use super::pack::{LINE, pack_columns, pack_rows, with_scratch};
+use super::pool;
+use super::share::Apart;
+use super::tile::{Matrix, tile};
+use super::vector::{Lanes, Vector};
+use crate::Scalar;
+
+/// Terms summed before a sum is written, so that a panel of `b` fits into the first-level cache.
+const TERMS: usize = 256;
+
+/// Bytes in a row of the widest panel: two vectors of AVX-512.
+const PANEL_BYTES: usize = 128;
+
+/// Bytes of `a` that are packed at a time, for the second-level cache.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Columns that go to one thread together: a panel of the widest registers.
+const SPLIT: usize = 32;
+
+/// Fewer multiplications and additions than this cost less than handing them over.
+const OPERATIONS_PER_PART: usize = 200_000;
+
+/// An `a` of no more bytes is read where it lies.
+const NEAR_BYTES: usize = 512 << 10;
+
+/// The most bytes of panels of `b` that are kept for one block of `a` after the other.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// `c = base + a · b`; `a` is `m × k`, `b` is `k × n`. Without a base 0; it may be `c` itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Product<F> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub a: Matrix<*const F>,
+    pub b: Matrix<*const F>,
+    pub base: Option<Matrix<*const F>>,
+    pub c: Matrix<*mut F>,
+}
+
+/// Computes `product`, shared by the threads that may share it.
+pub(super) fn run<F: Scalar>(product: Product<F>) {
+    if product.m == 0 || product.n == 0 {
+        return;
+    }
+    let product = product.oriented();
+    let plan = product.plan();
+    let parts = product.parts(&plan);
+    if parts == 1 {
+        return with_scratch(product.scratch(&plan), |scratch| {
+            dispatch(Planned { product: &product, plan: &plan, scratch });
+        });
+    }
+    // The calling thread owns the memory of every part, so a worker that starts late allocates nothing.
+    let largest = (0..parts).map(|part| product.part(part, parts).scratch(&plan)).max();
+    let room = largest.unwrap_or(0).next_multiple_of(LINE / size_of::<F>());
+    with_scratch(parts * room, |scratch: *mut F| {
+        let whole = Apart((product, plan, scratch));
+        pool::share(parts, move |part| {
+            let (product, plan, scratch) = whole.get();
+            let (product, scratch) = (&product.part(part, parts), scratch.wrapping_add(part * room));
+            dispatch(Planned { product, plan: &plan, scratch });
+        });
+    });
+}
+
+/// Where a product packs its operands.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Whether rows of `a` and the only column of `b` are contiguous, so that vectors can run along the terms.
+    dots: bool,
+    /// Whether panels of `b` are copied: because their rows are not contiguous, or because it pays.
+    pack_b: bool,
+    /// Whether the copies are kept for the next block of `a`.
+    keep_b: bool,
+    pack_a: bool,
+    /// Rows of `a` packed at a time.
+    rows: usize,
+    /// Terms summed at a time.
+    terms: usize,
+}
+
+impl<F: Scalar> Product<F> {
+    /// The same product as `cᵀ = bᵀ · aᵀ` where tiles can be written better that way.
+    pub fn oriented(self) -> Self {
+        let Product { m, n, k, a, b, base, c } = self;
+        // Along an axis of length 1 any step will do.
+        let contiguous_rows = c.column == 1 || n == 1;
+        let contiguous_columns = c.row == 1 || m == 1;
+        let turn = match (contiguous_rows, contiguous_columns) {
+            (true, false) => false,
+            (false, true) => true,
+            // A single row or column, or a `c` that no tile can be written to as it is.
+            _ if m == 1 => b.column != 1 && b.row == 1 && a.column == 1,
+            _ if n == 1 => a.column != 1 && a.row == 1,
+            _ => b.column != 1 && a.row == 1,
+        };
+        if turn {
+            Product { m: n, n: m, k, a: b.t(), b: a.t(), base: base.map(Matrix::t), c: c.t() }
+        } else {
+            self
+        }
+    }
+
+    pub fn plan(&self) -> Plan {
+        let terms = even(self.k, TERMS).max(1);
+        let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
+        let dots = self.n == 1 && self.a.column == 1 && self.b.row == 1;
+        let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
+        let pack_b = !dots && (self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row)));
+        let keep_b = pack_b && rows < self.m && terms * self.n * size_of::<F>() <= KEPT_BYTES;
+        let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
+        let pack_a = !dots && (strided || self.m * self.k * size_of::<F>() > NEAR_BYTES);
+        Plan { dots, pack_b, keep_b, pack_a, rows, terms }
+    }
+
+    /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
+    /// that another process keeps waiting leaves some of its work to the others; but one where each part packs all of `a`.
+    pub fn parts(&self, plan: &Plan) -> usize {
+        let operations = 2 * self.m * self.n * self.k;
+        let large_enough = operations / OPERATIONS_PER_PART;
+        if large_enough < 2 {
+            return 1;
+        }
+        match pool::threads() {
+            1 => 1,
+            threads => {
+                let units = if self.splits_columns() { self.n.div_ceil(SPLIT) } else { self.m.div_ceil(8) };
+                let wanted = if plan.pack_a && self.splits_columns() { threads } else { 2 * threads };
+                wanted.min(large_enough).min(units)
+            }
+        }
+    }
+
+    /// Whether threads take columns, each packing its own part of `b`, or rows, each packing all of it.
+    fn splits_columns(&self) -> bool {
+        self.n >= 2 * SPLIT && self.n >= self.m
+    }
+
+    /// One of `parts` parts of the result. Every entry is computed as in the whole product.
+    pub fn part(self, part: usize, parts: usize) -> Self {
+        let split = |size: usize, unit: usize| {
+            let units = size.div_ceil(unit);
+            let border = |part: usize| size.min(units * part / parts * unit);
+            (border(part), border(part + 1))
+        };
+        if self.splits_columns() {
+            let (from, to) = split(self.n, SPLIT);
+            let base = self.base.map(|base| base.from(0, from));
+            Product { n: to - from, b: self.b.from(0, from), base, c: self.c.from(0, from), ..self }
+        } else {
+            let (from, to) = split(self.m, 8);
+            let base = self.base.map(|base| base.from(from, 0));
+            Product { m: to - from, a: self.a.from(from, 0), base, c: self.c.from(from, 0), ..self }
+        }
+    }
+
+    /// Numbers of scratch memory that the product packs into.
+    pub fn scratch(&self, plan: &Plan) -> usize {
+        let panel = PANEL_BYTES / size_of::<F>();
+        let columns = match plan {
+            Plan { keep_b: true, .. } => self.n + panel,
+            Plan { pack_b: true, .. } => panel,
+            _ => 0,
+        };
+        plan.terms * (columns + if plan.pack_a { plan.rows } else { 0 })
+    }
+}
+
+/// The smallest size of equal parts of `n` that are no larger than `most`.
+fn even(n: usize, most: usize) -> usize {
+    if n <= most { n } else { n.div_ceil(n.div_ceil(most)) }
+}
+
+/// A product with scratch memory for its plan.
+#[derive(Debug)]
+pub struct Planned<'a, F> {
+    pub product: &'a Product<F>,
+    pub plan: &'a Plan,
+    pub scratch: *mut F,
+}
+
+impl<F: Scalar> Work for Planned<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: whoever made the product took its pointers from matrices of these shapes.
+        unsafe {
+            if self.plan.dots {
+                let &Product { m, k, a, b, base, c, .. } = self.product;
+                dots::<F, I>(m, k, a, b, base, c);
+            } else {
+                self.blocks::<I>();
+            }
+        }
+    }
+}
+
+impl<F: Scalar> Planned<'_, F> {
+    /// Block after block, so that what is packed stays in the caches.
+    #[inline(always)]
+    unsafe fn blocks<I: Isa>(self) {
+        let Planned { product: &Product { m, n, k, a, b, base, c }, plan, scratch } = self;
+        let packed_a = scratch;
+        let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
+        // Without any term the base is written all the same.
+        let mut first_term = 0;
+        while first_term < k.max(1) {
+            let mut first_row = 0;
+            while first_row < m {
+                let c = c.from(first_row, 0);
+                let mut block = Block {
+                    m: plan.rows.min(m - first_row),
+                    k: plan.terms.min(k - first_term),
+                    a: a.from(first_row, first_term),
+                    b: b.from(first_term, 0),
+                    base: if first_term > 0 {
+                        Some(c.cast_const())
+                    } else {
+                        base.map(|base| base.from(first_row, 0))
+                    },
+                    c,
+                    packed_a: None,
+                    packed_b: plan.pack_b.then_some(packed_b),
+                    keep_b: plan.keep_b,
+                    pack_b: first_row == 0 || !plan.keep_b,
+                };
+                // SAFETY: the block lies inside the matrices, the scratch memory was measured for it.
+                unsafe {
+                    if plan.pack_a {
+                        block.pack_a::<I>(packed_a);
+                    }
+                    block.columns::<I>(n);
+                }
+                first_row += plan.rows;
+            }
+            first_term += plan.terms;
+        }
+    }
+}
+
+/// Some rows of a product, and some of its terms.
+struct Block<F> {
+    m: usize,
+    k: usize,
+    a: Matrix<*const F>,
+    b: Matrix<*const F>,
+    base: Option<Matrix<*const F>>,
+    c: Matrix<*mut F>,
+    packed_a: Option<*const F>,
+    packed_b: Option<*mut F>,
+    /// Whether every panel of `b` has a place of its own.
+    keep_b: bool,
+    /// Whether panels have to be packed.
+    pack_b: bool,
+}
+
+impl<F: Scalar> Block<F> {
+    /// The rows of each tile: (first row, rows). Few sizes keep the crate quick to compile.
+    #[inline(always)]
+    fn tiles<I: Isa>(&self) -> impl Iterator<Item = (usize, usize)> + use<F, I> {
+        let (m, mut first) = (self.m, 0);
+        std::iter::from_fn(move || {
+            let rows = match m - first {
+                0 => return None,
+                // Two tiles of 4 keep more sums going than one of 6 and one of 2.
+                8 if I::ROWS == 6 => 4,
+                left if left >= I::ROWS => I::ROWS,
+                left if left >= 4 => 4,
+                left if left >= 2 => 2,
+                _ => 1,
+            };
+            first += rows;
+            Some((first - rows, rows))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn pack_a<I: Isa>(&mut self, packed: *mut F) {
+        for (first, rows) in self.tiles::<I>() {
+            // SAFETY: tiles divide the block's rows.
+            unsafe { pack_columns(rows, self.k, self.a.from(first, 0), packed.add(first * self.k)) };
+        }
+        self.packed_a = Some(packed);
+    }
+
+    /// Panels from left to right: of two vectors, then one, then narrow ones, then single columns. A panel that would
+    /// stand out at the right is moved to the left, over some columns of the one before.
+    #[inline(always)]
+    unsafe fn columns<I: Isa>(&self, n: usize) {
+        let wide = F::Vector::<I>::LANES;
+        let narrow = F::Narrow::<I>::LANES;
+        let mut first = 0;
+        while first < n {
+            let left = n - first;
+            let shift = |width: usize| width.saturating_sub(left);
+            // SAFETY: every panel ends at or before column n.
+            first += unsafe {
+                if self.m == 1 && self.b.column == 1 && left >= 8 * wide {
+                    self.row::<I, 8>(first)
+                } else if self.m == 1 && self.b.column == 1 && left >= 4 * wide {
+                    self.row::<I, 4>(first)
+                } else if left > wide && n >= 2 * wide {
+                    I::call(Panel::<F, F::Vector<I>, 2>::new(self, first, shift(2 * wide)))
+                } else if left > narrow && n >= wide {
+                    I::call(Panel::<F, F::Vector<I>, 1>::new(self, first, shift(wide)))
+                } else if left > 1 && n >= narrow {
+                    I::call(Panel::<F, F::Narrow<I>, 1>::new(self, first, shift(narrow)))
+                } else {
+                    I::call(Panel::<F, Lanes<F, I, 1>, 1>::new(self, first, 0))
+                }
+            };
+        }
+    }
+
+    /// Many vectors of a single row: with fewer sums every addition would wait for the one before.
+    #[inline(always)]
+    unsafe fn row<I: Isa, const N: usize>(&self, first: usize) -> usize {
+        let (b, c) = (self.b.from(0, first), self.c.from(0, first));
+        let base = self.base.map(|base| base.from(0, first));
+        // SAFETY: there are so many columns.
+        unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, base, c, 0) };
+        N * F::Vector::<I>::LANES
+    }
+}
+
+/// The columns from `first` on that `N` vectors hold; the first `shared` belong to the panel before, too.
+struct Panel<'a, F, V, const N: usize> {
+    block: &'a Block<F>,
+    first: usize,
+    shared: usize,
+    vector: PhantomData<V>,
+}
+
+impl<'a, F: Scalar, V: Vector<F>, const N: usize> Panel<'a, F, V, N> {
+    /// The panel of the columns from `first` on that begins `shared` columns before.
+    #[inline(always)]
+    fn new(block: &'a Block<F>, first: usize, shared: usize) -> Self {
+        Panel { block, first: first - shared, shared, vector: PhantomData }
+    }
+}
+
+impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
+    type Output = usize;
+
+    /// Returns how many columns were written anew.
+    #[inline(always)]
+    fn run<I: Isa>(self) -> usize {
+        let Panel { block, first, shared, .. } = self;
+        // Shared columns come out as they did before, so they may be written again; but nothing is added to them twice.
+        let adds = block.base.is_some_and(|base| base.start == block.c.start.cast_const());
+        let skip = if adds { shared } else { 0 };
+        let mut b = block.b.from(0, first);
+        // SAFETY: the panel lies inside `b` and `c`; tiles divide the rows.
+        unsafe {
+            if let Some(packed) = block.packed_b
+                && V::LANES > 1
+            {
+                let packed = packed.add(if block.keep_b { (first + shared) * block.k } else { 0 });
+                if block.pack_b {
+                    pack_rows::<F, V, N>(block.k, b, packed);
+                }
+                b = Matrix { start: packed.cast_const(), row: (N * V::LANES) as isize, column: 1 };
+            }
+            for (i, rows) in block.tiles::<I>() {
+                let a = match block.packed_a {
+                    Some(packed) => Matrix { start: packed.add(i * block.k), row: 1, column: rows as isize },
+                    None => block.a.from(i, 0),
+                };
+                let (base, c) = (block.base.map(|base| base.from(i, first)), block.c.from(i, first));
+                match rows {
+                    1 => tile::<F, V, 1, N>(block.k, a, b, base, c, skip),
+                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(block.k, a, b, base, c, skip),
+                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(block.k, a, b, base, c, skip),
+                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(block.k, a, b, base, c, skip),
+                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(block.k, a, b, base, c, skip),
+                    _ => unreachable!("no tile has more rows"),
+                }
+            }
+        }
+        N * V::LANES - shared
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Passes over slices: functions of single numbers, compiled for every instruction set.
+
+use super::dispatch::{Isa, Work};
+use crate::Scalar;
+
+/// A function `φ` of single numbers. Mark both methods `#[inline]`: the loops over them become vector
+/// instructions only when they are inlined.
+pub trait Function<F>: Sync {
+    /// `φ(x)`.
+    fn value(&self, x: F) -> F;
+
+    /// `φ'(x)`, from `x` and `y = φ(x)`.
+    fn slope(&self, x: F, y: F) -> F;
+}
+
+/// `y = φ(x)` for every number.
+///
+/// Takes the function by reference: a closure that calls it may not be inlined.
+#[derive(Debug)]
+pub(super) struct Values<'a, F, A: ?Sized> {
+    pub function: &'a A,
+    pub x: &'a [F],
+    pub y: &'a mut [F],
+}
+
+impl<F: Scalar, A: Function<F> + ?Sized> Work for Values<'_, F, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (y, &x) in self.y.iter_mut().zip(self.x) {
+            *y = self.function.value(x);
+        }
+    }
+}
+
+/// `out = f(a, b)` for every number.
+#[derive(Debug)]
+pub(super) struct Zip<'a, F, T> {
+    pub a: &'a [F],
+    pub b: &'a [F],
+    pub out: &'a mut [F],
+    pub f: T,
+}
+
+impl<F: Scalar, T: Fn(F, F) -> F> Work for Zip<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for ((out, &a), &b) in self.out.iter_mut().zip(self.a).zip(self.b) {
+            *out = (self.f)(a, b);
+        }
+    }
+}
+
+/// `dx = φ'(x) · dy` for every number; magnitudes below `least` become 0.
+#[derive(Debug)]
+pub(super) struct Slopes<'a, F, A: ?Sized> {
+    pub function: &'a A,
+    pub x: &'a [F],
+    pub y: &'a [F],
+    pub dy: &'a [F],
+    pub dx: &'a mut [F],
+    pub least: F,
+}
+
+impl<F: Scalar, A: Function<F> + ?Sized> Work for Slopes<'_, F, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let saved = self.x.iter().zip(self.y);
+        for ((dx, (&x, &y)), &dy) in self.dx.iter_mut().zip(saved).zip(self.dy) {
+            let product = self.function.slope(x, y) * dy;
+            // NaN is not below anything, and stays.
+            *dx = if product.abs() < self.least { F::zero() } else { product };
+        }
+    }
+}

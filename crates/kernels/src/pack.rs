@@ -1,0 +1,86 @@
+//! Copies of parts of matrices, in the order in which tiles read them.
+
+use std::cell::RefCell;
+
+use super::tile::Matrix;
+use super::vector::Vector;
+use crate::Scalar;
+
+/// A cache line: memory made of these is aligned for every vector register.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+thread_local! {
+    /// What one product after the other packs into. Grows to the largest need and stays.
+    static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes of it: what a processor moves together.
+pub const LINE: usize = size_of::<Line>();
+
+/// Lends this thread's scratch memory, aligned to 64 bytes, with room for `len` numbers of any value; for none
+/// nothing is lent.
+pub(super) fn with_scratch<F: Scalar, T>(len: usize, work: impl FnOnce(*mut F) -> T) -> T {
+    if len == 0 {
+        return work(std::ptr::null_mut());
+    }
+    let lines = (len * size_of::<F>()).div_ceil(LINE);
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < lines {
+            scratch.resize(lines, Line([0; 64]));
+        }
+        work(scratch.as_mut_ptr().cast())
+    })
+}
+
+/// Copies `k` rows of `N` vectors from `b`, one row after the other.
+///
+/// # Safety
+/// `b` must be readable for so many entries and `packed` writable for as many.
+#[inline(always)]
+pub(super) unsafe fn pack_rows<F: Scalar, V: Vector<F>, const N: usize>(
+    k: usize,
+    b: Matrix<*const F>,
+    packed: *mut F,
+) {
+    let width = N * V::LANES;
+    if b.column == 1 {
+        for p in 0..k {
+            for j in 0..N {
+                // SAFETY: p < k, and the rows of `b` are contiguous.
+                unsafe { V::load(b.at(p, j * V::LANES)).store(packed.add(p * width + j * V::LANES)) };
+            }
+        }
+        return;
+    }
+    let mut done = 0;
+    // Where columns are contiguous, squares are read along columns, turned in registers, and written along rows.
+    while b.row == 1 && done + V::LANES <= k {
+        for j in (0..width).step_by(V::LANES) {
+            // SAFETY: the square lies inside.
+            unsafe { V::turn(b.at(done, j), b.column, packed.add(done * width + j), width) };
+        }
+        done += V::LANES;
+    }
+    for p in done..k {
+        for j in 0..width {
+            // SAFETY: p < k and j < width.
+            unsafe { *packed.add(p * width + j) = *b.at(p, j) };
+        }
+    }
+}
+
+/// Copies the `m × k` entries of `a` one column after the other.
+///
+/// # Safety
+/// `a` must be readable for `m × k` entries and `packed` writable for as many.
+#[inline(always)]
+pub(super) unsafe fn pack_columns<F: Scalar>(m: usize, k: usize, a: Matrix<*const F>, packed: *mut F) {
+    for p in 0..k {
+        for i in 0..m {
+            // SAFETY: i < m and p < k.
+            unsafe { *packed.add(p * m + i) = *a.at(i, p) };
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Networks that differ from a given one in one respect, to see what that would do.
+
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, ShapeBuilder};
+
+use super::trace::Trace;
+use geartrain::layers::{Linear, Residual};
+use geartrain::{Error, Init, Kind, Layer, Network, Scalar, Sequential};
+
+/// A layer with its parameters.
+#[derive(Debug, Clone)]
+pub(super) struct Part<F> {
+    pub layer: Arc<dyn Layer<F>>,
+    /// Features per row that it reads.
+    pub inputs: usize,
+    pub params: Vec<F>,
+}
+
+/// The layers of a network, to be changed and put together again. Layers are shared with the original.
+#[derive(Debug, Clone)]
+pub(super) struct Parts<F> {
+    pub list: Vec<Part<F>>,
+}
+
+impl<F: Scalar> Parts<F> {
+    /// `None` for a network whose outermost layer is not a `Sequential`.
+    pub fn of(network: &Network<F>) -> Option<Self> {
+        let parts = Parts::inside(network.layer(), network.inputs(), network.params());
+        (network.layer().kind() == Kind::Sequence && !parts.list.is_empty()).then_some(parts)
+    }
+
+    fn inside(sequence: &dyn Layer<F>, mut inputs: usize, params: &[F]) -> Self {
+        let mut start = 0;
+        let part = |layer: &Arc<dyn Layer<F>>| {
+            let end = start + geartrain::params::count(&layer.params());
+            let part = Part { layer: layer.clone(), inputs, params: params[start..end].to_vec() };
+            (start, inputs) = (end, layer.output_features(inputs).unwrap_or(inputs));
+            part
+        };
+        Parts { list: sequence.shared().iter().map(part).collect() }
+    }
+
+    /// These layers one after the other, with their parameters.
+    pub fn build(self) -> Result<Network<F>, Error> {
+        let inputs = self.list.first().map_or(0, |part| part.inputs);
+        let (layer, params) = self.sequence();
+        let mut network = Network::new(layer, inputs)?;
+        network.params_mut().copy_from_slice(&params);
+        Ok(network)
+    }
+
+    fn sequence(self) -> (Sequential<F>, Vec<F>) {
+        let start = (Sequential::new(), Vec::new());
+        self.list.into_iter().fold(start, |(layers, mut params), part| {
+            params.extend(part.params);
+            (layers.then_shared(part.layer), params)
+        })
+    }
+
+    /// The same with every list of layers, the outermost and the bodies of skip connections, put through `change`.
+    pub fn changed(self, change: &dyn Fn(Vec<Part<F>>) -> Vec<Part<F>>) -> Self {
+        let list = self.list.into_iter().map(|part| match part.layer.kind() {
+            Kind::Skip { scale } => part.with_body(scale, |body| body.changed(change)),
+            _ => part,
+        });
+        Parts { list: change(list.collect()) }
+    }
+}
+
+impl<F: Scalar> Part<F> {
+    /// A new layer, its parameters drawn with `seed`.
+    pub fn new(layer: impl Layer<F> + 'static, inputs: usize, seed: u64) -> Self {
+        let layer: Arc<dyn Layer<F>> = Arc::new(layer);
+        let params = match Network::from_layer(layer.clone(), inputs) {
+            Ok(network) => network.with_seed(seed).params().to_vec(),
+            Err(_) => Vec::new(), // refused again, with its message, when the network is put together
+        };
+        Part { layer, inputs, params }
+    }
+
+    /// `x + scale · body(x)`.
+    pub fn skip(body: Vec<Part<F>>, scale: f64) -> Self {
+        let inputs = body.first().map_or(0, |part| part.inputs);
+        let (body, params) = Parts { list: body }.sequence();
+        Part { layer: Arc::new(Residual::new(body).scale(scale)), inputs, params }
+    }
+
+    /// The same skip connection with a changed body and another scale, for a part that is a skip connection.
+    pub fn with_body(&self, scale: f64, change: impl FnOnce(Parts<F>) -> Parts<F>) -> Self {
+        let Some(child) = self.layer.children(self.inputs).pop() else { return self.clone() };
+        if child.layer.kind() != Kind::Sequence {
+            return self.clone();
+        }
+        Part::skip(change(Parts::inside(child.layer, self.inputs, &self.params)).list, scale)
+    }
+
+    /// Outputs of a linear layer, `None` for any other.
+    pub fn linear(&self) -> Option<usize> {
+        (self.layer.kind() == Kind::Linear).then(|| self.layer.output_features(self.inputs).ok()).flatten()
+    }
+
+    /// A linear layer of the same sizes with new weights and a bias that is 0 or normal with variance `bias_variance`.
+    pub fn drawn(&self, weight: Init, bias_variance: f64, seed: u64) -> Self {
+        let Some(outputs) = self.linear() else { return self.clone() };
+        let bias = Init::normal(bias_variance.sqrt());
+        Part::new(Linear::new(self.inputs, outputs).init(weight).bias_init(bias), self.inputs, seed)
+    }
+
+    /// A linear layer whose bias takes a constant `level` off every input: `W (h − level)`.
+    pub fn centred(mut self, level: f64) -> Self {
+        let Some(outputs) = self.linear() else { return self };
+        let (weight, bias) = self.params.split_at_mut(outputs * self.inputs);
+        let weight =
+            ArrayView2::from_shape((outputs, self.inputs).f(), &*weight).expect("a linear layer's weight");
+        for (bias, row) in bias.iter_mut().zip(weight.rows()) {
+            *bias = F::of(-level) * row.iter().copied().sum::<F>();
+        }
+        self
+    }
+}
+
+/// The first activation of a network, and its value and slope at 0.
+pub(super) fn activation_at_zero<'n, F: Scalar>(
+    trace: &Trace<'n, F>,
+) -> Option<(&'n dyn Layer<F>, f64, f64)> {
+    let step = trace.steps.iter().find(|step| step.kind == Kind::Elementwise)?;
+    let (value, slope) = super::moments::evaluate(step.layer, Array2::zeros((1, 1)).view());
+    Some((step.layer, value[[0, 0]].as_f64(), slope[[0, 0]].as_f64()))
+}

@@ -1,0 +1,432 @@
+//! One page per experiment: charts, tables, the diagnosis, and every number.
+
+use std::fmt::Write;
+
+use super::anatomy::Anatomy;
+use super::chart::{Chart, Series, escape, style};
+use super::experiment::Experiment;
+use super::heat_map::heat_map;
+use super::json::Json;
+use super::predict::Prediction;
+use super::recorder::Recording;
+use super::{LayerMeasurement, Measurement, anatomy_report};
+
+/// Networks side by side. Every method returns text, for the caller to write to a file.
+///
+/// ```
+/// use geartrain::prelude::*;
+/// use geartrain_lab as lab;
+/// let layer = |net: Sequential<f64>, _| net.then(Linear::new(16, 16)).then(Tanh);
+/// let network = Network::new((0..5).fold(Sequential::new(), layer), 16)?;
+/// let x = lab::normal_batch(8, 16, 1);
+/// let tanh = lab::Experiment::at_initialisation("tanh", &network, x.view(), 3)?;
+/// let report = lab::Report { title: "Five layers of tanh".into(), experiments: vec![tanh], anatomies: vec![], recordings: vec![] };
+/// assert!(report.html().starts_with("<!doctype html>"));
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The page's heading.
+    pub title: String,
+    /// The networks, in the order of the legend.
+    pub experiments: Vec<Experiment>,
+    /// What lengths do not show of these networks, as far as it was looked at.
+    pub anatomies: Vec<Anatomy>,
+    /// What was recorded while networks were trained, if any were.
+    pub recordings: Vec<Recording>,
+}
+
+impl Report {
+    /// `|δ|` at each layer relative to the last on a logarithmic axis: measured points with standard errors, the predicted
+    /// line, and one standard deviation between networks of this width as a band. An SVG document.
+    pub fn gradients_svg(&self) -> String {
+        self.gradients().svg(true)
+    }
+
+    /// The plane of σw and σb with the edge of chaos of each activation and the networks as dots; `None` if no network
+    /// has a place in it. An SVG document.
+    pub fn phase_svg(&self) -> Option<String> {
+        self.phases().map(|chart| chart.svg(true))
+    }
+
+    /// Charts of the anatomies, each with a name for a file: singular values of Jacobians and their spread, the correlation
+    /// of gradients, and path lengths, as far as there are any. SVG documents.
+    pub fn anatomy_svgs(&self) -> Vec<(&'static str, String)> {
+        let charts = anatomy_report::charts(&self.anatomies).into_iter();
+        charts.map(|(name, chart)| (name, chart.svg(true))).collect()
+    }
+
+    fn gradients(&self) -> Chart {
+        let note = |experiment: &Experiment| {
+            let decades = experiment.measured.decades();
+            format!("{:.3} per layer, {:+.2} decades", experiment.measured.ratio(), decades.mean)
+                .replace('-', "−")
+        };
+        let measured = |m: &Measurement, row: usize| {
+            let top = m.stations().last().map_or(1.0, |&top| m.layers[top].gradient);
+            m.layers[row].gradient / top
+        };
+        let predicted =
+            |p: &Prediction, row: usize, top: usize| Some(p.layers[row].gradient? / p.layers[top].gradient?);
+        self.by_layer(
+            "Gradient by layer: measured (points) and predicted (lines)",
+            "|δ| relative to the last layer",
+            note,
+            measured,
+            predicted,
+        )
+    }
+
+    fn signals(&self) -> Chart {
+        let note = |_: &Experiment| String::new();
+        let square = |l: &LayerMeasurement| l.output.mean.powi(2) + l.output.variance;
+        let predicted = |p: &Prediction, row: usize, _: usize| p.layers[row].q;
+        self.by_layer(
+            "Signal by layer: mean square of the layer's output",
+            "q",
+            note,
+            |m, row| square(&m.layers[row]),
+            predicted,
+        )
+    }
+
+    fn weight_gradients(&self) -> Chart {
+        let measured = |m: &Measurement, row: usize| {
+            // the weight of a skip connection is that of the last layer in its body that has one
+            let weights = |row: usize| m.layers[row].weights.map(|w| w.gradient);
+            let below = (0..=row).rev().find_map(weights);
+            below.unwrap_or(f64::NAN)
+        };
+        self.by_layer(
+            "Gradient of the weights by layer: blind in ReLU networks",
+            "|dW|",
+            |_| String::new(),
+            measured,
+            |_, _, _| None,
+        )
+    }
+
+    fn by_layer(
+        &self,
+        title: &str,
+        y_label: &str,
+        note: impl Fn(&Experiment) -> String,
+        measured: impl Fn(&Measurement, usize) -> f64,
+        predicted: impl Fn(&Prediction, usize, usize) -> Option<f64>,
+    ) -> Chart {
+        let series = |(colour, experiment): (usize, &Experiment)| {
+            let stations = experiment.stations();
+            let top = stations.last().copied().unwrap_or(0);
+            let point = |(i, &row): (usize, &usize)| {
+                let log = experiment.log(row, &measured);
+                (i as f64 + 1.0, log.mean, log.error)
+            };
+            let line = |(i, &row): (usize, &usize)| {
+                let mean = experiment.predicted_log(row, |p, row| predicted(p, row, top))?;
+                let band = experiment.predicted[0].layers[row].deviation.powi(2)
+                    - experiment.predicted[0].layers[top].deviation.powi(2);
+                let band = if y_label == "q" { 0.0 } else { band.max(0.0).sqrt() / 10_f64.ln() };
+                Some((i as f64 + 1.0, mean, band))
+            };
+            Series {
+                name: experiment.name.clone(),
+                colour,
+                note: note(experiment),
+                points: stations.iter().enumerate().map(point).collect(),
+                line: stations.iter().enumerate().filter_map(line).collect(),
+                dashed: experiment.predicted.iter().any(|predicted| !predicted.limits.is_empty()),
+            }
+        };
+        Chart {
+            title: title.into(),
+            x_label: "layer or block, from the input".into(),
+            y_label: y_label.into(),
+            logarithmic: true,
+            series: self.experiments.iter().enumerate().map(series).collect(),
+        }
+    }
+
+    fn phases(&self) -> Option<Chart> {
+        let experiments = || self.experiments.iter().enumerate();
+        let phases = || experiments().filter_map(|(i, e)| Some((i, e, e.phase.as_ref()?)));
+        let reach_w = 1.5 * phases().map(|(.., p)| p.sigma_w).fold(2.0, f64::max);
+        let reach_b = 1.5 * phases().map(|(.., p)| p.sigma_b).fold(0.7, f64::max);
+        let mut series: Vec<Series> = Vec::new();
+        for (colour, experiment, phase) in phases() {
+            let dot = (phase.sigma_w, phase.sigma_b, 0.0);
+            // dots that would hide each other are one dot with both names
+            let near = |from: f64, to: f64, reach: f64| (from - to).abs() < 0.015 * reach;
+            let hidden =
+                |s: &&mut Series| near(s.points[0].0, dot.0, reach_w) && near(s.points[0].1, dot.1, reach_b);
+            match series.iter_mut().find(hidden) {
+                Some(other) => other.name += &format!(", {}", experiment.name),
+                None => series.push(Series {
+                    name: experiment.name.clone(),
+                    colour,
+                    note: format!("σw = {:.3}, σb = {:.3}", phase.sigma_w, phase.sigma_b),
+                    points: vec![dot],
+                    ..Series::default()
+                }),
+            }
+        }
+        let mut seen = Vec::new();
+        for (.., phase) in phases().filter(|(.., p)| p.edge.iter().any(|e| e.0 < reach_w)) {
+            if seen.contains(&&phase.activation) {
+                continue;
+            }
+            seen.push(&phase.activation);
+            let inside = phase.edge.iter().filter(|e| e.0 <= reach_w && e.1 <= reach_b);
+            let mut line: Vec<_> = inside.map(|e| (e.0, e.1, 0.0)).collect();
+            if line.iter().all(|p| p.1 == 0.0) {
+                // scale-free activations: χ₁ does not depend on q, nor on σb
+                line = vec![(line[0].0, 0.0, 0.0), (line[0].0, reach_b, 0.0)];
+            }
+            series.push(Series {
+                colour: self.experiments.len() + seen.len() - 1,
+                name: format!("χ₁ = 1 for {}", phase.activation),
+                note: "left: vanishing, right: exploding".into(),
+                line,
+                ..Series::default()
+            });
+        }
+        (!series.is_empty()).then(|| Chart {
+            title: "Phase diagram: where gradients keep their size".into(),
+            x_label: "σw".into(),
+            y_label: "σb".into(),
+            logarithmic: false,
+            series,
+        })
+    }
+
+    /// The page: self-contained HTML for light and dark screens.
+    pub fn html(&self) -> String {
+        let mut page = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+             <title>{title}</title><style>{PAGE}{style}</style><h1>{title}</h1>",
+            title = escape(&self.title),
+            style = style()
+        );
+        page += &self.gradients().svg(false);
+        page += "<p>Points: geometric mean over seeds, bars: its standard error. Lines: theory; bands: one standard \
+                 deviation between networks of this width. Dashed: the theory does not cover all of the network, as its \
+                 text below says.</p>";
+        page += &self.summary_table();
+        for experiment in &self.experiments {
+            let _ = write!(
+                page,
+                "<h2>{}</h2><pre>{}</pre>",
+                escape(&experiment.name),
+                escape(&experiment.diagnosis.to_string())
+            );
+        }
+        // one scale for all, so that they can be compared
+        let ranges = self.recordings.iter().filter_map(Recording::range);
+        let all = ranges.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
+        for recording in &self.recordings {
+            page += &heat_map(recording, all, false);
+        }
+        if let Some(chart) = self.phases() {
+            page += &chart.svg(false);
+        }
+        page += &self.signals().svg(false);
+        page += &self.weight_gradients().svg(false);
+        if !self.anatomies.is_empty() {
+            page += ANATOMY;
+            for (_, chart) in anatomy_report::charts(&self.anatomies) {
+                page += &chart.svg(false);
+            }
+            page += &anatomy_report::table(&self.anatomies);
+        }
+        for experiment in &self.experiments {
+            page += &layer_table(experiment);
+        }
+        page + "</html>\n"
+    }
+
+    fn summary_table(&self) -> String {
+        let mut table = String::from(
+            "<table><tr><th>network<th>ratio per layer<th>decades, measured<th>decades, predicted<th>dead units\
+             <th>saturated slopes",
+        );
+        for experiment in &self.experiments {
+            let decades = experiment.measured.decades();
+            let units = |f: fn(&super::Units) -> f64| {
+                let layers = experiment.measured.seeds.iter().flat_map(|m| &m.layers);
+                layers.filter_map(|l| Some(f(l.units.as_ref()?))).fold(0.0, f64::max) * 100.0
+            };
+            let _ = write!(
+                table,
+                "<tr><td>{}<td>{:.4}<td>{:.3} ± {:.3}<td>{}<td>{:.0} %<td>{:.0} %",
+                escape(&experiment.name),
+                experiment.measured.ratio(),
+                decades.mean,
+                decades.error,
+                experiment.predicted_decades().map_or("not covered".into(), |d| format!("{d:.3}")),
+                units(|u| u.dead),
+                units(|u| u.saturated - u.off),
+            );
+        }
+        table + "</table>"
+    }
+
+    /// Every measured and predicted number, one row per network, seed and layer. Empty fields: no such number.
+    pub fn csv(&self) -> String {
+        let mut csv = format!("network,seed,{}\n", COLUMNS.join(","));
+        for experiment in &self.experiments {
+            for (seed, (measured, predicted)) in
+                experiment.measured.seeds.iter().zip(&experiment.predicted).enumerate()
+            {
+                for (row, layer) in measured.layers.iter().enumerate() {
+                    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+                    let mut cells = vec![
+                        quoted(&experiment.name),
+                        seed.to_string(),
+                        quoted(&layer.path),
+                        quoted(&layer.layer),
+                    ];
+                    let numbers = numbers(layer, predicted, row);
+                    cells.extend(numbers.iter().map(|n| n.map_or(String::new(), |n| format!("{n:?}"))));
+                    csv += &cells.join(",");
+                    csv.push('\n');
+                }
+            }
+        }
+        csv
+    }
+
+    /// Every number of the anatomies, one row per network, seed, quantity and index. Empty fields: no such number.
+    pub fn anatomy_csv(&self) -> String {
+        anatomy_report::csv(&self.anatomies)
+    }
+
+    /// All numbers of both as JSON, with the summary and the diagnosis of each network.
+    pub fn json(&self) -> String {
+        let layer = |(row, layer): (usize, &LayerMeasurement), predicted: &Prediction| {
+            let names = COLUMNS.iter().copied();
+            let texts = [Json::from(layer.path.as_str()), Json::from(layer.layer.as_str())];
+            let values = texts.into_iter().chain(numbers(layer, predicted, row).map(Json::from));
+            Json::Object(names.zip(values).collect())
+        };
+        let seed = |(measured, predicted): (&Measurement, &Prediction)| {
+            let layers = measured.layers.iter().enumerate().map(|row| layer(row, predicted));
+            Json::Object(vec![
+                ("decades", measured.decades().into()),
+                ("ratio", measured.ratio().into()),
+                ("input_gradient", measured.input_gradient.into()),
+                ("layers", layers.collect()),
+            ])
+        };
+        let network = |experiment: &Experiment| {
+            let Experiment { name, measured, predicted, diagnosis, phase } = experiment;
+            let decades = measured.decades();
+            let remedy = |r: &super::Remedy| {
+                Json::Object(vec![
+                    ("change", r.change.as_str().into()),
+                    ("ratio", r.ratio.into()),
+                    ("decades", r.decades.into()),
+                    ("dead", r.dead.into()),
+                ])
+            };
+            let phase = phase.as_ref();
+            Json::Object(vec![
+                ("name", name.as_str().into()),
+                ("ratio", measured.ratio().into()),
+                ("decades", decades.mean.into()),
+                ("decades_standard_error", decades.error.into()),
+                ("predicted_decades", experiment.predicted_decades().into()),
+                ("sigma_w", phase.map(|p| p.sigma_w).into()),
+                ("sigma_b", phase.map(|p| p.sigma_b).into()),
+                ("diagnosis", diagnosis.to_string().as_str().into()),
+                ("remedies", diagnosis.remedies.iter().map(remedy).collect()),
+                ("seeds", measured.seeds.iter().zip(predicted).map(seed).collect()),
+            ])
+        };
+        let networks: Json = self.experiments.iter().map(network).collect();
+        let anatomies = anatomy_report::json(&self.anatomies);
+        let title = self.title.as_str().into();
+        Json::Object(vec![("title", title), ("networks", networks), ("anatomies", anatomies)]).to_string()
+    }
+}
+
+const PAGE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;\
+    background:#fff}svg{width:100%;margin:1rem 0}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
+    td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}\
+    pre{white-space:pre-wrap;background:#8881;padding:.8rem;border-radius:.3rem}details{overflow-x:auto}\
+    @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}";
+
+const ANATOMY: &str = "<h2>Beyond lengths</h2><p>Whether all directions and all inputs are treated alike, and which paths \
+    carry the gradient. Singular values are those of the first network, at the first input; other points are means over \
+    networks. Lines: theory of very wide networks, where it covers this one; in narrow ones, its error grows with every \
+    layer.</p>";
+
+/// The columns of a layer in CSV and JSON.
+const COLUMNS: [&str; 19] = [
+    "path",
+    "layer",
+    "nesting",
+    "outputs",
+    "output_norm",
+    "output_mean",
+    "output_variance",
+    "gradient",
+    "input_gradient",
+    "gain",
+    "alignment",
+    "weight_norm",
+    "weight_gradient",
+    "relative_weight_gradient",
+    "dead",
+    "saturated",
+    "predicted_q",
+    "predicted_gradient",
+    "predicted_deviation",
+];
+
+/// The values of all columns but the first two.
+fn numbers(layer: &LayerMeasurement, predicted: &Prediction, row: usize) -> [Option<f64>; 17] {
+    let (weights, units, predicted) = (layer.weights, layer.units, &predicted.layers[row]);
+    [
+        Some(layer.nesting as f64),
+        Some(layer.outputs as f64),
+        Some(layer.output.norm),
+        Some(layer.output.mean),
+        Some(layer.output.variance),
+        Some(layer.gradient),
+        Some(layer.input_gradient),
+        Some(layer.gain),
+        Some(layer.alignment()),
+        weights.map(|w| w.norm),
+        weights.map(|w| w.gradient),
+        weights.map(|w| w.relative()),
+        units.map(|u| u.dead),
+        units.map(|u| u.saturated),
+        predicted.q,
+        predicted.gradient,
+        Some(predicted.deviation),
+    ]
+}
+
+/// The layers of the first seed, folded away.
+fn layer_table(experiment: &Experiment) -> String {
+    let mut table = format!(
+        "<details><summary>{}: layer by layer, first seed</summary><table><tr>",
+        escape(&experiment.name)
+    );
+    for column in COLUMNS {
+        let _ = write!(table, "<th>{}", column.replace('_', " "));
+    }
+    for (row, layer) in experiment.measured.seeds[0].layers.iter().enumerate() {
+        let _ = write!(table, "<tr><td>{}<td>{}", escape(&layer.path), escape(&layer.layer));
+        for number in numbers(layer, &experiment.predicted[0], row) {
+            let _ = match number {
+                Some(number) if number == number.trunc() && number.abs() < 1e6 => {
+                    write!(table, "<td>{number}")
+                }
+                Some(number) if (0.001..1e5).contains(&number.abs()) => write!(table, "<td>{number:.4}"),
+                Some(number) => write!(table, "<td>{number:.2e}"),
+                None => write!(table, "<td>"),
+            };
+        }
+    }
+    table + "</table></details>"
+}

@@ -1,0 +1,276 @@
+//! One pass through a network that keeps everything: what the other instruments read.
+
+use std::ops::Range;
+
+use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2, Zip};
+
+use super::measure::norm;
+use geartrain::Cache;
+use geartrain::params::count;
+use geartrain::{Child, Error, Kind, Layer, Mode, Network, Saved, Scalar};
+
+/// A forward pass with all that it computed, layer by layer, ready to go back through.
+///
+/// The containers are opened by their [`Kind`], so that a row is a single layer, or the sum at the end of a skip
+/// connection; what is not known is one row as a whole. Forward and backward of each layer are its own. All matrices lie
+/// row by row.
+#[derive(Debug)]
+pub(super) struct Trace<'a, F> {
+    pub network: &'a Network<F>,
+    pub steps: Vec<Step<'a, F>>,
+    pub output: ArcArray2<F>,
+    memory: Memory<F>,
+}
+
+/// A layer that was passed, or the end of a skip connection.
+#[derive(Debug)]
+pub(super) struct Step<'a, F> {
+    /// Where it is, as in parameter names.
+    pub path: String,
+    pub layer: &'a dyn Layer<F>,
+    pub kind: Kind,
+    /// How many skip connections it is inside of.
+    pub nesting: usize,
+    /// Where its parameters lie in the network's.
+    pub params: Range<usize>,
+    pub x: ArcArray2<F>,
+    pub y: ArcArray2<F>,
+    /// For a skip connection: the step at which its body begins.
+    pub body: Option<usize>,
+    cache: Cache<F>,
+}
+
+/// A gradient on its way down, as it passes one step.
+#[derive(Debug)]
+pub(super) struct Passing<'p, F> {
+    /// The gradient at the step's output.
+    pub dy: &'p Gradient<F>,
+    /// The gradient at its input, as this step leaves it.
+    pub dx: &'p Gradient<F>,
+    /// The gradient in its parameters; nothing for a skip connection, whose parameters belong to the steps of its body.
+    pub params: &'p [F],
+    /// For a skip connection: the length of the gradient that came down its branch.
+    pub branch: Option<f64>,
+}
+
+/// A gradient and its length.
+#[derive(Debug)]
+pub(super) struct Gradient<F> {
+    pub matrix: Array2<F>,
+    pub length: f64,
+}
+
+/// Memory to be used again: new memory for every matrix would take a good part of the time of a measurement.
+#[derive(Debug, Clone)]
+pub(super) struct Memory<F>(Vec<Vec<F>>);
+
+impl<F: Scalar> Memory<F> {
+    pub fn new() -> Self {
+        Memory(Vec::new())
+    }
+
+    /// `len` numbers, to be written.
+    fn lend(&mut self, len: usize) -> Vec<F> {
+        // for nothing, no memory: it would be cut off, and filled with zeros the next time
+        let mut values = if len > 0 { self.0.pop().unwrap_or_default() } else { Vec::new() };
+        values.resize(len, F::zero());
+        values
+    }
+
+    /// A matrix to be written.
+    pub fn lend_matrix(&mut self, dim: (usize, usize)) -> Array2<F> {
+        Array2::from_shape_vec(dim, self.lend(dim.0 * dim.1)).expect("as many numbers as it has")
+    }
+
+    pub fn take_back(&mut self, matrix: Array2<F>) {
+        self.keep(matrix.into_raw_vec_and_offset().0);
+    }
+
+    fn keep(&mut self, values: Vec<F>) {
+        self.0.extend((!values.is_empty()).then_some(values));
+    }
+}
+
+impl<F: Scalar> Gradient<F> {
+    fn of(matrix: Array2<F>) -> Self {
+        Gradient { length: norm(matrix.as_slice().expect("row by row")), matrix }
+    }
+}
+
+impl<'a, F: Scalar> Trace<'a, F> {
+    pub fn new(network: &'a Network<F>, x: ArrayView2<F>) -> Result<Self, Error> {
+        Trace::in_memory(network, x, Memory::new())
+    }
+
+    /// The same in memory that was used before.
+    pub fn in_memory(network: &'a Network<F>, x: ArrayView2<F>, memory: Memory<F>) -> Result<Self, Error> {
+        network.check_input(x)?;
+        network.check_batch(x.nrows())?;
+        let output = x.as_standard_layout().into_owned().into_shared();
+        let mut trace = Trace { network, steps: Vec::new(), output: output.clone(), memory };
+        let root = Child { name: String::new(), layer: network.layer(), inputs: network.inputs() };
+        trace.output = trace.forward("", root, 0, 0, output, Mode::Train { key: 0 });
+        Ok(trace)
+    }
+
+    /// Takes back a gradient that nobody looks at any more.
+    pub fn take_back(&mut self, gradient: Gradient<F>) {
+        self.memory.take_back(gradient.matrix);
+    }
+
+    /// The memory of all its matrices.
+    pub fn into_memory(self) -> Memory<F> {
+        let Trace { steps, mut memory, output, .. } = self;
+        drop(output);
+        // a step's output is the next one's input: after these are gone, nobody shares it
+        let outputs: Vec<_> = steps.into_iter().map(|step| step.y).collect();
+        outputs.into_iter().for_each(|y| memory.take_back(y.into_owned()));
+        memory
+    }
+
+    fn forward(
+        &mut self,
+        path: &str,
+        child: Child<'a, F>,
+        nesting: usize,
+        mut start: usize,
+        x: ArcArray2<F>,
+        mode: Mode,
+    ) -> ArcArray2<F> {
+        let Child { name, layer, inputs } = child;
+        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+        let kind = layer.kind();
+        let here = self.steps.len();
+        let params = start..start + count(&layer.params());
+        let mut cache = Cache::new();
+        let y = match kind {
+            Kind::Sequence => {
+                return layer.children(inputs).into_iter().enumerate().fold(x, |x, (i, child)| {
+                    let size = count(&child.layer.params());
+                    let y = self.forward(&path, child, nesting, start, x, mode.child(i));
+                    start += size;
+                    y
+                });
+            }
+            Kind::Skip { scale } => {
+                let child = layer.children(inputs).pop().expect("a skip connection has a body");
+                let branch = self.forward(&path, child, nesting + 1, start, x.clone(), mode.child(0));
+                let scale = F::of(scale);
+                let mut y = self.memory.lend_matrix(x.dim());
+                Zip::from(&mut y).and(&x).and(&branch).for_each(|y, &x, &branch| *y = x + scale * branch);
+                y
+            }
+            _ => {
+                let outputs = layer.output_features(inputs).expect("checked when the network was made");
+                let mut y = self.memory.lend_matrix((x.nrows(), outputs));
+                let params = &self.network.params()[params.clone()];
+                layer.forward(params, x.view(), y.view_mut(), &mut cache, mode);
+                y
+            }
+        };
+        let (y, skip) = (y.into_shared(), matches!(kind, Kind::Skip { .. }));
+        self.steps.push(Step {
+            path,
+            layer,
+            kind,
+            nesting,
+            params,
+            x,
+            y: y.clone(),
+            body: skip.then_some(here),
+            cache,
+        });
+        y
+    }
+
+    /// The gradient at the network's input when that at its output is `dy`. `visit` is shown every step, with its index,
+    /// when the gradient has passed it.
+    pub fn backward(&mut self, dy: ArrayView2<F>, visit: Visitor<'_, 'a, F>) -> Gradient<F> {
+        self.backward_between(0, self.steps.len(), dy.as_standard_layout().into_owned(), visit)
+    }
+
+    /// The gradient at the input of step `begin` when that at the output of step `end − 1` is `dy`.
+    pub fn backward_between(
+        &mut self,
+        begin: usize,
+        end: usize,
+        dy: Array2<F>,
+        visit: Visitor<'_, 'a, F>,
+    ) -> Gradient<F> {
+        self.back(begin, end, Gradient::of(dy), visit)
+    }
+
+    /// Back through steps `begin..end`.
+    fn back(
+        &mut self,
+        begin: usize,
+        mut end: usize,
+        mut dy: Gradient<F>,
+        visit: Visitor<'_, 'a, F>,
+    ) -> Gradient<F> {
+        while end > begin {
+            let i = end - 1;
+            let (dx, params, branch);
+            if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
+                let mut scaled = self.memory.lend_matrix(dy.matrix.dim());
+                scaled.zip_mut_with(&dy.matrix, |scaled, &dy| *scaled = F::of(scale) * dy);
+                let below = self.back(body, i, Gradient::of(scaled), visit);
+                (params, branch) = (Vec::new(), Some(below.length));
+                dx = below.matrix + &dy.matrix;
+                end = body;
+            } else {
+                let Step { layer, params: range, x, y, cache, .. } = &mut self.steps[i];
+                let mut below = self.memory.lend_matrix(x.dim());
+                let mut gradients = self.memory.lend(range.len());
+                let saved = Saved { x: x.view(), y: y.view(), cache };
+                let weights = &self.network.params()[range.clone()];
+                layer.backward(weights, saved, dy.matrix.view(), &mut gradients, Some(below.view_mut()));
+                (dx, params, branch) = (below, gradients, None);
+                end = i;
+            }
+            let dx = Gradient::of(dx);
+            visit(i, &mut self.steps[i], Passing { dy: &dy, dx: &dx, params: &params, branch });
+            self.memory.keep(params);
+            self.memory.take_back(std::mem::replace(&mut dy, dx).matrix);
+        }
+        dy
+    }
+}
+
+/// Whoever wants to see the gradient at each step on its way down.
+pub(super) type Visitor<'v, 'a, F> = &'v mut dyn FnMut(usize, &mut Step<'a, F>, Passing<'_, F>);
+
+impl<F: Scalar> Step<'_, F> {
+    /// This step's tensor called `name` in a flat vector of the network.
+    pub fn tensor<'f>(&self, name: &str, flat: &'f [F]) -> Option<&'f [F]> {
+        let mut start = self.params.start;
+        for spec in self.layer.params() {
+            if spec.name == name {
+                return Some(&flat[start..start + spec.len()]);
+            }
+            start += spec.len();
+        }
+        None
+    }
+
+    /// The gradient at this layer's input when that at its output is `dy`.
+    pub fn pull_back(&mut self, params: &[F], dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
+        let saved = Saved { x: self.x.view(), y: self.y.view(), cache: &mut self.cache };
+        let mut unused = vec![F::zero(); self.params.len()];
+        self.layer.backward(&params[self.params.clone()], saved, dy, &mut unused, Some(dx));
+    }
+
+    /// Where its weight lies among its parameters: the first tensor that optimizers change. `None` for a skip connection,
+    /// whose parameters belong to the steps of its body.
+    pub fn weight(&self) -> Option<Range<usize>> {
+        let mut start = 0;
+        let specs = if matches!(self.kind, Kind::Skip { .. }) { Vec::new() } else { self.layer.params() };
+        for spec in specs {
+            if spec.trainable {
+                return Some(start..start + spec.len());
+            }
+            start += spec.len();
+        }
+        None
+    }
+}

@@ -1,0 +1,9 @@
+//! The laboratory against exact identities, independent numbers and measurements.
+
+mod activations;
+mod diagnose;
+mod grid;
+mod jacobian;
+mod measure;
+mod report;
+mod theory;
