@@ -50,7 +50,7 @@ fn compare<F: Scalar>(name: &str, rows: usize, batch_size: usize) {
         .epochs(400)
         .batch_size(batch_size)
         .threads(1)
-        .quiet()
+        .progress(false)
         .callback(&mut timed)
         .fit(&mut network, &data)
         .expect("training does not fail");

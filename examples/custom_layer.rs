@@ -92,7 +92,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let layers = Sequential::new().then(Linear::new(1, 32)).then(PReLU { features: 32 });
     let mut network = Network::new(layers.then(Linear::new(32, 1)), 1)?.with_seed(7);
     let sgd = Sgd::new(0.01).momentum(0.9);
-    Training::new(MeanSquaredError, sgd).epochs(200).quiet().fit(&mut network, &train)?;
+    Training::new(MeanSquaredError, sgd).epochs(200).progress(false).fit(&mut network, &train)?;
     let r2 = metrics::r2(network.predict(test.x())?.view(), test.y())?;
     output::print(&format!("\n{}\ntest R² on a noisy sine: {r2:.3}\n", network.summary()))?;
     Ok(())

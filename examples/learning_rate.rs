@@ -67,7 +67,8 @@ fn run(options: &Options) -> Result<(), Failure> {
     ))?;
     for factor in [0.01, 0.1, 1.0, 10.0, 100.0] {
         let (rate, mut network) = (suggestion * factor, network.clone());
-        let mut training = Training::new(MeanSquaredError, sgd(rate)).epochs(30).batch_size(16).quiet();
+        let mut training =
+            Training::new(MeanSquaredError, sgd(rate)).epochs(30).batch_size(16).progress(false);
         let result = match training.fit(&mut network, &train) {
             Ok(_) => format!("{:.4}", network.loss(&MeanSquaredError, test.x(), test.y())?),
             Err(Error::Diverged { epoch, .. }) => format!("diverged in epoch {epoch}"),

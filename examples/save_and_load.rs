@@ -29,7 +29,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut network = Network::new(layers(), 7)?.with_seed(7);
     Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9))
         .epochs(50)
-        .quiet()
+        .progress(false)
         .fit(&mut network, &scaled)?;
 
     // 3. A predictor has the scales and the names with it, and so has its file.

@@ -43,7 +43,7 @@ impl ConfusionMatrix {
         )?;
         same_shape("target (one column of class indices)", &[output.nrows(), 1], target.shape())?;
         let classes = output.ncols().max(2);
-        check_classes(target, classes)?;
+        check_classes(&target, classes)?;
         let mut counts = Array2::zeros((classes, classes));
         for (row, (output, truth)) in output.rows().into_iter().zip(target).enumerate() {
             let nan = output.iter().any(|value| value.is_nan());

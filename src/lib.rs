@@ -42,6 +42,7 @@ mod network;
 pub mod optim;
 pub mod params;
 mod random;
+mod settings;
 mod summary;
 pub mod train;
 
@@ -59,6 +60,7 @@ pub use loss::Loss;
 pub use network::{Jacobian, Network, Pass, Sweep, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};
+pub use settings::Settings;
 pub use summary::{Row, Summary};
 pub use train::Training;
 

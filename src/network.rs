@@ -188,8 +188,8 @@ impl<F: Scalar> Network<F> {
     /// As [`predict`](Network::predict), and whatever the loss refuses.
     pub fn loss(&self, loss: &dyn Loss<F>, x: ArrayView2<F>, target: ArrayView2<F>) -> Result<f64, Error> {
         let output = self.predict(x)?;
-        loss.check(output.view(), target)?;
-        Ok(loss.value(output.view(), target))
+        loss.check(&output, &target)?;
+        Ok(loss.value(&output, &target))
     }
 
     /// One forward and one backward pass of training, with everything that came out of them. Random layers use key 0;
@@ -225,8 +225,8 @@ impl<F: Scalar> Network<F> {
     ) -> Result<f64, Error> {
         self.run_forward(x, workspace)?;
         let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
-        loss.check(output.view(), target)?;
-        let value = loss.gradient(output.view(), target, doutput.resize(x.nrows(), self.outputs));
+        loss.check(&output.view(), &target)?;
+        let value = loss.gradient(&output.view(), &target, &mut doutput.resize(x.nrows(), self.outputs));
         flushing(*flush, || self.run_backward(x, output.view(), doutput.view(), cache, grads, dx));
         Ok(value)
     }

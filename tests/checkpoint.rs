@@ -1,6 +1,7 @@
 //! A training that was interrupted goes on as if it had not been, or says why it cannot.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +13,9 @@ use geartrain::optim::schedule::{Cosine, ReduceOnPlateau};
 use geartrain::optim::{Adam, AdamW, Clip, RMSprop};
 use geartrain::prelude::*;
 use geartrain::train::{
-    Callback, CallbackResult, EarlyStopping, Ending, EpochEnd, Flow, History, StepEnd,
-    load_checkpoint_weights,
+    Callback, CallbackResult, EarlyStopping, EpochEnd, History, StepEnd, StopReason, load_checkpoint_weights,
 };
-use ndarray::ArrayView2;
+use ndarray::ArrayRef2;
 use tempfile::TempDir;
 
 type Any = Box<dyn Optimizer<f32>>;
@@ -58,11 +58,11 @@ impl Case {
             .seed(9)
             .validation(&self.test)
             .metric("mse", mse)
-            .quiet()
+            .progress(false)
     }
 }
 
-fn mse(output: ArrayView2<f32>, target: ArrayView2<f32>) -> Result<f64, Error> {
+fn mse(output: &ArrayRef2<f32>, target: &ArrayRef2<f32>) -> Result<f64, Error> {
     Ok(MeanSquaredError.value(output, target))
 }
 
@@ -72,7 +72,7 @@ fn optimizers() -> Vec<fn() -> Any> {
         || Box::new(Sgd::new(0.01).momentum(0.9).dampening(0.1).weight_decay(1e-3)),
         || Box::new(Adam::new(0.01).weight_decay(1e-3)),
         || Box::new(AdamW::new(0.01)),
-        || Box::new(RMSprop::new(0.003).momentum(0.5).centered()),
+        || Box::new(RMSprop::new(0.003).momentum(0.5).centered(true)),
     ]
 }
 
@@ -98,11 +98,19 @@ impl Callback<f32> for Stop {
         if self.slower && step.step.is_multiple_of(3) {
             *step.learning_rate *= 0.9;
         }
-        Ok(if self.after_step == Some(step.step) { Flow::Stop } else { Flow::Continue })
+        Ok(if self.after_step == Some(step.step) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
     }
 
     fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f32>) -> CallbackResult {
-        Ok(if self.after_epoch == Some(epoch.epoch) { Flow::Stop } else { Flow::Continue })
+        Ok(if self.after_epoch == Some(epoch.epoch) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
     }
 }
 
@@ -113,7 +121,7 @@ fn configure(variant: usize, training: Train<'_>) -> Train<'_> {
         1 => training.schedule(Cosine::new(8)).clip(Clip::GlobalNorm(1.0)),
         2 => training.early_stopping(EarlyStopping::new(3).min_delta(0.01)),
         3 => training.schedule(ReduceOnPlateau::default().factor(0.5).patience(0)),
-        _ => training.early_stopping(EarlyStopping::new(2).monitor("train_mse").maximize()),
+        _ => training.early_stopping(EarlyStopping::new(2).monitor("train_mse").maximize(true)),
     }
 }
 
@@ -129,7 +137,7 @@ fn fault_86_a_training_that_was_interrupted_goes_on_bit_for_bit() {
                 let training = configure(variant, case.training(optimizer())).checkpoint(path, 3);
                 let training = if resume { training.resume(path) } else { training };
                 let history = training.callback(&mut stop).fit(&mut network, &case.train).unwrap();
-                (bits(&network), history_bits(&history), history.best, history.ended)
+                (bits(&network), history_bits(&history), history.best, history.stop_reason)
             };
             let straight = case.folder.path().join("straight");
             let expected = whole(Stop::default(), false, &straight);
@@ -169,14 +177,14 @@ fn a_finished_training_stays_finished_when_early_stopping_ended_it() {
     let case = Case::new();
     let train = |resume: bool| {
         let mut network = network();
-        let early = EarlyStopping::new(2).monitor("train_mse").maximize();
+        let early = EarlyStopping::new(2).monitor("train_mse").maximize(true);
         let training = case.training(optimizers()[2]()).early_stopping(early).checkpoint(case.path(), 1);
         let mut training = if resume { training.resume(case.path()) } else { training };
         let history = training.fit(&mut network, &case.train).unwrap();
-        (bits(&network), history_bits(&history), history.best, history.ended)
+        (bits(&network), history_bits(&history), history.best, history.stop_reason)
     };
     let expected = train(false);
-    assert_eq!((expected.2, expected.3), (Some(0), Ending::EarlyStopping));
+    assert_eq!((expected.2, expected.3), (Some(0), StopReason::EarlyStopping));
     assert_eq!(train(true), expected);
 }
 
@@ -195,7 +203,7 @@ fn fault_84_the_stop_flag_leaves_a_checkpoint_written_once() {
                 // The old file stays on the disk under another name, so that its inode is not used again.
                 fs::hard_link(&self.1, self.1.with_extension("old"))?;
             }
-            Ok(Flow::Continue)
+            Ok(ControlFlow::Continue(()))
         }
     }
     let (case, flag) = (Case::new(), Arc::new(AtomicBool::new(false)));
@@ -208,7 +216,7 @@ fn fault_84_the_stop_flag_leaves_a_checkpoint_written_once() {
         .callback(&mut interrupt)
         .fit(&mut network, &case.train)
         .unwrap();
-    assert_eq!((history.ended, history.epochs.len()), (Ending::StopFlag, 1));
+    assert_eq!((history.stop_reason, history.epochs.len()), (StopReason::StopFlag, 1));
     assert_ne!(fs::metadata(case.path()).unwrap().ino(), interrupt.2);
     let mut saved = self::network();
     load_checkpoint_weights(case.path(), &mut saved).unwrap();
@@ -223,7 +231,7 @@ fn a_training_that_diverges_leaves_the_last_good_checkpoint() {
             if step.step == 9 {
                 *step.learning_rate = 1e38;
             }
-            Ok(Flow::Continue)
+            Ok(ControlFlow::Continue(()))
         }
     }
     let case = Case::new();

@@ -85,6 +85,6 @@ fn a_classifier_learns_three_clouds() {
         ConfusionMatrix::new(network.predict(data.x()).unwrap().view(), data.y()).unwrap().accuracy()
     };
     assert!(accuracy(&network) < 0.7);
-    Training::new(CrossEntropy::new(), Adam::new(0.02)).epochs(60).quiet().fit(&mut network, &data).unwrap();
+    Training::new(CrossEntropy, Adam::new(0.02)).epochs(60).progress(false).fit(&mut network, &data).unwrap();
     assert!(accuracy(&network) > 0.97, "{}", accuracy(&network));
 }

@@ -107,7 +107,7 @@ fn a_network_with_its_loss_is_right() {
     let target = Array2::from_shape_fn((7, 2), |(i, j)| ((i + 2 * j) as f64).cos());
     assert_right("regression", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
     let class = Array2::from_shape_fn((7, 1), |(i, _)| (i % 2) as f64);
-    let loss = CrossEntropy::new().label_smoothing(0.1);
+    let loss = CrossEntropy.label_smoothing(0.1);
     assert_right("classification", gradcheck::network(&network, &loss, x.view(), class.view()));
 }
 
@@ -161,7 +161,7 @@ fn every_loss_is_right() {
     let target = array![[0.0, 1.0], [2.5, 0.25], [-1.3, 3.0]];
     let probabilities = array![[0.0, 1.0], [0.2, 0.5], [1.0, 0.9]];
     let classes = array![[1.0], [0.0], [1.0]];
-    let plain = CrossEntropy::new();
+    let plain = CrossEntropy;
     let cases: [(&str, &dyn Loss<f64>, &Array2<f64>); 8] = [
         ("MeanSquaredError", &MeanSquaredError, &target),
         ("MeanAbsoluteError", &MeanAbsoluteError, &target),
@@ -169,7 +169,7 @@ fn every_loss_is_right() {
         ("Huber, 0.7", &Huber::new(0.7), &target),
         ("BinaryCrossEntropyWithLogits", &BinaryCrossEntropyWithLogits, &probabilities),
         ("CrossEntropy", &plain, &classes),
-        ("CrossEntropy, smoothed", &CrossEntropy::new().label_smoothing(0.1), &classes),
+        ("CrossEntropy, smoothed", &CrossEntropy.label_smoothing(0.1), &classes),
         ("Weighted", &Weighted::new(&plain, &[0.5, 0.0, 2.0]), &classes),
     ];
     for (name, loss, target) in cases {

@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +14,7 @@ use geartrain::data::{Dataset, toy};
 use geartrain::layers::{BatchNorm, Dropout};
 use geartrain::optim::Adam;
 use geartrain::prelude::*;
-use geartrain::train::{Callback, CallbackResult, EarlyStopping, EpochEnd, Flow};
+use geartrain::train::{Callback, CallbackResult, EarlyStopping, EpochEnd};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -48,7 +49,7 @@ fn train(folder: &Path, callback: &mut dyn Callback<f32>) -> Vec<u8> {
         .early_stopping(EarlyStopping::new(1000))
         .checkpoint(&path, 1)
         .callback(callback)
-        .quiet();
+        .progress(false);
     let mut training = if path.exists() { training.resume(&path) } else { training };
     training.fit(&mut network, &train).unwrap();
     network.params().iter().flat_map(|weight| weight.to_le_bytes()).collect()
@@ -91,7 +92,7 @@ impl Callback<f32> for Collect<'_> {
         if epoch.epoch > 1 {
             self.checkpoints.push(fs::read(checkpoint(self.folder))?);
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 

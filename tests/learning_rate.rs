@@ -75,7 +75,11 @@ fn the_suggestion_trains_well() {
     let suggestion = curve.suggestion().unwrap();
     let loss = |rate: f64| {
         let mut network = network.clone();
-        Training::new(MeanSquaredError, Sgd::new(rate)).epochs(10).quiet().fit(&mut network, &data).unwrap();
+        Training::new(MeanSquaredError, Sgd::new(rate))
+            .epochs(10)
+            .progress(false)
+            .fit(&mut network, &data)
+            .unwrap();
         network.loss(&MeanSquaredError, data.x(), data.y()).unwrap()
     };
     assert!(loss(suggestion) < 0.5 * loss(suggestion / 100.0), "suggested {suggestion}");

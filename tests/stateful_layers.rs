@@ -84,8 +84,11 @@ fn the_same_seed_trains_to_the_same_bits_and_another_to_others() {
     let data = toy::sine::<f64>(50, 0.1, 1).unwrap();
     let run = |seed| {
         let mut network = noisy_network();
-        let mut training =
-            Training::new(MeanSquaredError, Adam::new(0.01)).epochs(3).batch_size(7).seed(seed).quiet();
+        let mut training = Training::new(MeanSquaredError, Adam::new(0.01))
+            .epochs(3)
+            .batch_size(7)
+            .seed(seed)
+            .progress(false);
         let losses = training.fit(&mut network, &data).unwrap().train_losses();
         (network.params().to_vec(), losses)
     };
@@ -102,7 +105,8 @@ fn every_step_and_every_seed_has_masks_of_its_own() {
         Network::new(Sequential::new().then(Dropout::new(0.5)).then(Linear::new(8, 1)), 8).unwrap();
     let mut losses = Vec::new();
     for seed in [0, 1, u64::MAX] {
-        let mut training = Training::new(MeanSquaredError, Sgd::new(0.0)).epochs(5).seed(seed).quiet();
+        let mut training =
+            Training::new(MeanSquaredError, Sgd::new(0.0)).epochs(5).seed(seed).progress(false);
         losses.extend(training.fit(&mut network, &data).unwrap().train_losses());
     }
     losses.sort_by(f64::total_cmp);
@@ -114,7 +118,11 @@ fn fit_learns_through_batch_norm_and_dropout_and_fills_the_running_statistics() 
     let (data, test) = toy::sine::<f64>(400, 0.05, 1).unwrap().split(0.25, 1).unwrap();
     let mut network = noisy_network();
     let before = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
-    Training::new(MeanSquaredError, Adam::new(0.01)).epochs(60).quiet().fit(&mut network, &data).unwrap();
+    Training::new(MeanSquaredError, Adam::new(0.01))
+        .epochs(60)
+        .progress(false)
+        .fit(&mut network, &data)
+        .unwrap();
     let after = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
     assert!(after < 0.4 * before, "{before} to {after}");
     let means = network.param("1.body.0.running_mean").unwrap();
@@ -201,7 +209,8 @@ fn fit_weighs_rows_wherever_the_shuffle_puts_them() {
     let data = Dataset::new(x.clone(), y).unwrap();
     let weights: Vec<f64> = (0..20).map(|i| f64::from(u8::from(i % 2 == 0))).collect();
     let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
-    let mut training = Training::new(MeanSquaredError, Sgd::new(0.1)).batch_size(6).epochs(60).quiet();
+    let mut training =
+        Training::new(MeanSquaredError, Sgd::new(0.1)).batch_size(6).epochs(60).progress(false);
     training = training.sample_weights(&weights);
     let history = training.fit(&mut network, &data).unwrap();
     assert!((network.predict(x.view()).unwrap()[[0, 0]] - 1.0).abs() < 1e-3);
@@ -215,7 +224,7 @@ fn fit_follows_its_schedule_and_its_limit_as_steps_by_hand_do() {
         .unwrap();
     let mut fitted = start.clone();
     let mut training =
-        Training::new(MeanSquaredError, Sgd::new(0.5).momentum(0.9)).epochs(4).batch_size(12).quiet();
+        Training::new(MeanSquaredError, Sgd::new(0.5).momentum(0.9)).epochs(4).batch_size(12).progress(false);
     training = training.schedule(Step::new(2, 0.1)).clip(Clip::GlobalNorm(0.1));
     training.fit(&mut fitted, &data).unwrap();
 
@@ -240,7 +249,8 @@ fn a_plateau_of_the_validation_loss_lowers_the_rate() {
     let (data, test) = toy::sine::<f64>(40, 0.1, 1).unwrap().split(0.25, 1).unwrap();
     let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
     let schedule = ReduceOnPlateau::default().patience(2).factor(0.5);
-    let training = Training::new(MeanSquaredError, Sgd::new(0.3)).epochs(60).validation(&test).quiet();
+    let training =
+        Training::new(MeanSquaredError, Sgd::new(0.3)).epochs(60).validation(&test).progress(false);
     let history = training.schedule(schedule).fit(&mut network, &data);
     let history = history.unwrap();
     let rates: Vec<f64> = history.epochs.iter().map(|epoch| epoch.learning_rate).collect();

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use geartrain::data::{Dataset, toy};
 use geartrain::prelude::*;
-use geartrain::train::Ending;
+use geartrain::train::StopReason;
 use geartrain::{Loss, ParamsMut};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, array};
+use ndarray::{Array2, ArrayRef2, array};
 
 fn mlp<F: Scalar>(inputs: usize, hidden: usize) -> Sequential<F> {
     Sequential::new()
@@ -29,12 +29,13 @@ fn a_network_learns_a_noisy_sine() {
     let (train, test) = toy::sine::<f32>(500, 0.1, 3).unwrap().split(0.2, 3).unwrap();
     let mut network = Network::new(mlp(1, 24), 1).unwrap().with_seed(3);
     let before = r2(&network, &test);
-    let mut training = Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9)).epochs(150).quiet();
+    let mut training =
+        Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9)).epochs(150).progress(false);
     let history = training.fit(&mut network, &train).unwrap();
     assert!(before < 0.5, "an untrained network must not fit: R² {before}");
     assert!(r2(&network, &test) > 0.97, "R² {}", r2(&network, &test));
     assert_eq!(history.epochs.len(), 150);
-    assert_eq!(history.ended, Ending::Finished);
+    assert_eq!(history.stop_reason, StopReason::Finished);
 }
 
 #[test]
@@ -44,11 +45,11 @@ fn a_network_learns_exclusive_or() {
     let layers =
         Sequential::new().then(Linear::new(2, 8)).then(Sigmoid).then(Linear::new(8, 1)).then(Sigmoid);
     let mut network = Network::<f64>::new(layers, 2).unwrap().with_seed(1);
-    let optimizer = Sgd::new(2.0).momentum(0.9).nesterov();
+    let optimizer = Sgd::new(2.0).momentum(0.9).nesterov(true);
     Training::new(MeanSquaredError, optimizer)
         .epochs(2000)
         .batch_size(4)
-        .quiet()
+        .progress(false)
         .fit(&mut network, &data)
         .unwrap();
     let y = network.predict(data.x()).unwrap();
@@ -67,7 +68,7 @@ fn a_linear_network_finds_the_least_squares_solution() {
     Training::new(MeanSquaredError, Sgd::new(0.3))
         .epochs(400)
         .batch_size(50)
-        .quiet()
+        .progress(false)
         .fit(&mut network, &data)
         .unwrap();
     approx::assert_abs_diff_eq!(
@@ -87,7 +88,7 @@ fn fault_57_the_same_seed_gives_the_same_bits() {
             .epochs(5)
             .seed(seed)
             .validation(&test)
-            .quiet();
+            .progress(false);
         let history = training.fit(&mut network, &train).unwrap();
         (history, network.params().iter().map(|w| w.to_bits()).collect::<Vec<_>>())
     };
@@ -100,7 +101,8 @@ fn fault_57_the_same_seed_gives_the_same_bits() {
 fn validation_losses_are_recorded_after_every_epoch() {
     let (train, test) = toy::sine::<f64>(100, 0.1, 1).unwrap().split(0.3, 1).unwrap();
     let mut network = Network::new(mlp(1, 8), 1).unwrap();
-    let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(7).validation(&test).quiet();
+    let mut training =
+        Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(7).validation(&test).progress(false);
     let history = training.fit(&mut network, &train).unwrap();
     let last = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
     assert_eq!(history.validation_losses().len(), 7);
@@ -112,8 +114,11 @@ fn fault_41_no_epochs_leave_the_network_alone() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
     let mut network = Network::new(mlp(1, 4), 1).unwrap();
     let before = network.params().to_vec();
-    let history =
-        Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(0).quiet().fit(&mut network, &data).unwrap();
+    let history = Training::new(MeanSquaredError, Sgd::new(0.1))
+        .epochs(0)
+        .progress(false)
+        .fit(&mut network, &data)
+        .unwrap();
     assert!(history.epochs.is_empty());
     assert_eq!(network.params(), before);
 }
@@ -124,7 +129,7 @@ fn fault_17_and_18_batch_sizes() {
     let train = |batch_size| {
         let mut network = Network::new(mlp(1, 4), 1).unwrap();
         let mut training =
-            Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(3).batch_size(batch_size).quiet();
+            Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(3).batch_size(batch_size).progress(false);
         training.fit(&mut network, &data).map(|_| network.params().to_vec())
     };
     assert!(train(0).unwrap_err().to_string().contains("batch size"), "{}", train(0).unwrap_err());
@@ -136,7 +141,7 @@ fn fault_31_divergence_keeps_the_last_finite_weights() {
     let data = toy::friedman1::<f32>(100, 1.0, 1).unwrap();
     for rate in [1e6, 1e30, 1e38] {
         let mut network = Network::new(mlp(10, 8), 10).unwrap();
-        let mut training = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9)).quiet();
+        let mut training = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9)).progress(false);
         let error = training.fit(&mut network, &data).unwrap_err();
         assert!(matches!(error, Error::Diverged { epoch: 1.., batch: 1.., .. }), "{error}");
         assert!(network.params().iter().all(|w| w.is_finite()), "rate {rate}");
@@ -173,11 +178,16 @@ struct StopAfter {
 }
 
 impl Loss<f64> for StopAfter {
-    fn value(&self, output: ArrayView2<f64>, target: ArrayView2<f64>) -> f64 {
+    fn value(&self, output: &ArrayRef2<f64>, target: &ArrayRef2<f64>) -> f64 {
         MeanSquaredError.value(output, target)
     }
 
-    fn gradient(&self, output: ArrayView2<f64>, target: ArrayView2<f64>, doutput: ArrayViewMut2<f64>) -> f64 {
+    fn gradient(
+        &self,
+        output: &ArrayRef2<f64>,
+        target: &ArrayRef2<f64>,
+        doutput: &mut ArrayRef2<f64>,
+    ) -> f64 {
         if self.seen.fetch_add(1, Ordering::Relaxed) + 1 == self.batches {
             self.flag.store(true, Ordering::Relaxed);
         }
@@ -193,9 +203,10 @@ fn fault_84_the_stop_flag_ends_training_within_one_batch() {
     let loss = StopAfter { batches: 25, seen: AtomicUsize::new(0), flag: flag.clone() };
     let seen = |loss: &StopAfter| loss.seen.load(Ordering::Relaxed);
     let mut network = Network::new(mlp(1, 4), 1).unwrap();
-    let mut training = Training::new(&loss, Sgd::new(0.1)).epochs(100).batch_size(10).stop_flag(flag).quiet();
+    let mut training =
+        Training::new(&loss, Sgd::new(0.1)).epochs(100).batch_size(10).stop_flag(flag).progress(false);
     let history = training.fit(&mut network, &data).unwrap();
-    assert_eq!(history.ended, Ending::StopFlag);
+    assert_eq!(history.stop_reason, StopReason::StopFlag);
     assert_eq!(history.epochs.len(), 2);
     drop(training);
     assert_eq!(seen(&loss), 25);
@@ -209,8 +220,8 @@ fn fault_1_to_3_data_that_are_not_finite_are_refused_unless_allowed() {
         let data = Dataset::new(x.clone(), y.clone()).unwrap();
         let mut network = Network::new(mlp(10, 4), 10).unwrap();
         let before = network.params().to_vec();
-        let training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(1).quiet();
-        let mut training = if allow { training.allow_non_finite() } else { training };
+        let training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(1).progress(false);
+        let mut training = training.allow_non_finite(allow);
         let error = training.fit(&mut network, &data).unwrap_err();
         assert!(network.params().iter().all(|w| w.is_finite()));
         assert!(allow || network.params() == before);
@@ -233,7 +244,7 @@ fn fault_4_weights_that_are_not_finite_are_refused() {
     let mut network = Network::new(mlp(1, 4), 1).unwrap();
     network.param_mut("2.weight").unwrap()[[1, 3]] = f64::NAN;
     let error = Training::new(MeanSquaredError, Sgd::new(0.1))
-        .quiet()
+        .progress(false)
         .fit(&mut network, &data)
         .unwrap_err()
         .to_string();
@@ -244,7 +255,7 @@ fn fault_4_weights_that_are_not_finite_are_refused() {
 fn fault_8_to_10_data_that_do_not_fit_the_network_are_refused() {
     let x = Array2::<f64>::zeros((6, 2));
     let fit = |network: &mut Network<f64>, data: &Dataset<f64>| {
-        Training::new(MeanSquaredError, Sgd::new(0.1)).quiet().fit(network, data).unwrap_err()
+        Training::new(MeanSquaredError, Sgd::new(0.1)).progress(false).fit(network, data).unwrap_err()
     };
     let two_outputs = Dataset::new(x.clone(), Array2::zeros((6, 2))).unwrap();
     let mut network = Network::new(mlp(2, 4), 2).unwrap();
@@ -260,7 +271,7 @@ fn fault_8_to_10_data_that_do_not_fit_the_network_are_refused() {
     let mut network = Network::new(mlp(2, 4), 2).unwrap();
     let error = Training::new(MeanSquaredError, Sgd::new(0.1))
         .validation(&two_outputs)
-        .quiet()
+        .progress(false)
         .fit(&mut network, &data)
         .unwrap_err();
     assert!(matches!(error, Error::Shape { .. }), "{error}");
@@ -283,8 +294,8 @@ fn fault_33_to_35_hyper_parameters_outside_their_domain_are_refused() {
         refused(Sgd::new(0.1).momentum(0.5).dampening(bad), "dampening");
     }
     refused(Sgd::new(0.1).momentum(1.0), "momentum");
-    refused(Sgd::new(0.1).nesterov(), "momentum");
-    refused(Sgd::new(0.1).momentum(0.9).dampening(0.1).nesterov(), "dampening");
+    refused(Sgd::new(0.1).nesterov(true), "momentum");
+    refused(Sgd::new(0.1).momentum(0.9).dampening(0.1).nesterov(true), "dampening");
     assert_eq!(step(Sgd::new(0.0)), Ok(()));
 }
 
@@ -302,5 +313,5 @@ fn fault_104_the_loss_of_many_rows_is_not_lost_in_rounding() {
     let rows = 20_000_000;
     let (one, zero) = (array![[1.0_f32]], array![[0.0_f32]]);
     let (output, target) = (one.broadcast((rows, 1)).unwrap(), zero.broadcast((rows, 1)).unwrap());
-    assert_eq!(MeanSquaredError.value(output, target), 1.0);
+    assert_eq!(MeanSquaredError.value(&output, &target), 1.0);
 }

@@ -1,14 +1,15 @@
 //! Callbacks, metrics, early stopping and sample weights: what watches and steers training.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use geartrain::data::{Dataset, toy};
 use geartrain::prelude::*;
-use geartrain::train::{Callback, CallbackResult, EarlyStopping, Ending, EpochEnd, Flow, StepEnd};
-use ndarray::{Array2, ArrayView2, Axis, array, concatenate};
+use geartrain::train::{Callback, CallbackResult, EarlyStopping, EpochEnd, StepEnd, StopReason};
+use ndarray::{Array2, ArrayRef2, ArrayView2, Axis, array, concatenate};
 
 fn network() -> Network<f64> {
     let layers = Sequential::new().then(Linear::new(1, 6)).then(Tanh).then(Linear::new(6, 1));
@@ -16,19 +17,19 @@ fn network() -> Network<f64> {
 }
 
 fn training<'a>() -> Training<'a, f64, MeanSquaredError, Sgd<f64>> {
-    Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9)).epochs(8).batch_size(10).quiet()
+    Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9)).epochs(8).batch_size(10).progress(false)
 }
 
 fn data() -> Dataset<f64> {
     toy::sine(40, 0.1, 2).unwrap()
 }
 
-fn mse(output: ArrayView2<f64>, target: ArrayView2<f64>) -> Result<f64, Error> {
+fn mse(output: &ArrayRef2<f64>, target: &ArrayRef2<f64>) -> Result<f64, Error> {
     Ok(MeanSquaredError.value(output, target))
 }
 
 /// The same values whatever the network does: one for each call, the last one for ever.
-fn script(values: Vec<f64>) -> impl Fn(ArrayView2<f64>, ArrayView2<f64>) -> Result<f64, Error> + Send {
+fn script(values: Vec<f64>) -> impl Fn(&ArrayRef2<f64>, &ArrayRef2<f64>) -> Result<f64, Error> + Send {
     let calls = Cell::new(0);
     move |_, _| Ok(values[calls.replace(calls.get() + 1).min(values.len() - 1)])
 }
@@ -61,7 +62,7 @@ impl Callback<f64> for Recorder {
         assert_eq!(step.grads.len(), step.network.params().len());
         self.steps.push((step.epoch, step.step, *step.learning_rate));
         match &self.deed {
-            Deed::StopAtStep(at) if *at == step.step => return Ok(Flow::Stop),
+            Deed::StopAtStep(at) if *at == step.step => return Ok(ControlFlow::Break(())),
             Deed::FailAtStep(at) if *at == step.step => return Err("the dog ate it".into()),
             Deed::PanicAtStep(at) if *at == step.step => {
                 self.deed = Deed::Nothing;
@@ -71,7 +72,7 @@ impl Callback<f64> for Recorder {
             Deed::SetFlag(at, flag) if *at == step.step => flag.store(true, Ordering::Relaxed),
             _ => {}
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f64>) -> CallbackResult {
@@ -79,7 +80,7 @@ impl Callback<f64> for Recorder {
         assert_eq!(epoch.step, 4 * epoch.epoch as u64);
         self.weights.push(epoch.network.params().to_vec());
         let stop = matches!(self.deed, Deed::StopAtEpoch(at) if at == epoch.epoch);
-        Ok(if stop { Flow::Stop } else { Flow::Continue })
+        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
 
@@ -88,7 +89,7 @@ fn callbacks_see_every_step_and_epoch() {
     let (mut network, data) = (network(), data());
     let (mut first, mut second) = (recorder(Deed::Nothing), recorder(Deed::Nothing));
     let history = training().callback(&mut first).callback(&mut second).fit(&mut network, &data).unwrap();
-    assert_eq!(history.ended, Ending::Finished);
+    assert_eq!(history.stop_reason, StopReason::Finished);
     let steps: Vec<_> = (1..=32).map(|step| ((step as usize - 1) / 4 + 1, step, 0.05)).collect();
     assert_eq!(first.steps, steps);
     assert_eq!(second.steps, steps);
@@ -120,12 +121,12 @@ fn a_step_event_holds_the_batch_its_loss_and_its_gradient() {
     struct Repeat(Network<f64>, Sgd<f64>);
     impl Callback<f64> for Repeat {
         fn on_step_end(&mut self, step: &mut StepEnd<'_, f64>) -> CallbackResult {
-            let pass = self.0.loss_and_gradients(&MeanSquaredError, step.x, step.y)?;
+            let pass = self.0.loss_and_gradients(&MeanSquaredError, step.x.view(), step.y.view())?;
             assert_eq!(pass.loss, step.loss);
             assert_eq!(pass.grads, step.grads);
             self.1.step(self.0.params_mut(), &pass.grads)?;
             assert_eq!(self.0.params(), step.network.params());
-            Ok(Flow::Continue)
+            Ok(ControlFlow::Continue(()))
         }
     }
     let (mut network, data) = (network(), data());
@@ -141,7 +142,7 @@ fn a_callback_can_stop_after_a_step_or_an_epoch() {
             (network(), recorder(deed), self::recorder(Deed::Nothing));
         let history =
             training().callback(&mut recorder).callback(&mut after).fit(&mut network, &data).unwrap();
-        assert_eq!(history.ended, Ending::Callback);
+        assert_eq!(history.stop_reason, StopReason::Callback);
         assert_eq!((recorder.steps.len(), history.epochs.len()), (steps, epochs));
         assert_eq!(after.steps.len(), steps, "the callback after the one that stops is called, too");
     }
@@ -155,7 +156,7 @@ fn an_error_of_a_callback_is_passed_up_with_its_place_and_the_history_stays() {
     let error = training.fit(&mut network, &data).unwrap_err();
     assert_eq!(error.to_string(), "callback in epoch 3, after 11 steps: the dog ate it");
     assert_eq!(training.history().epochs.len(), 2);
-    assert_eq!(training.history().ended, Ending::Failed);
+    assert_eq!(training.history().stop_reason, StopReason::Failed);
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn fault_88_a_panic_in_a_callback_is_passed_up_and_leaves_everything_usable() {
     assert_eq!(training.history().best, Some(0));
     // The deed is done: the same training goes on with the same network and optimizer.
     let history = training.fit(&mut network, &data).unwrap();
-    assert_eq!((history.ended, history.epochs.len()), (Ending::EarlyStopping, 6));
+    assert_eq!((history.stop_reason, history.epochs.len()), (StopReason::EarlyStopping, 6));
     assert!(network.params().iter().all(|w| w.is_finite()));
     drop(training);
     assert_eq!(panicking.weights.len(), 2 + 6);
@@ -202,7 +203,7 @@ fn a_learning_rate_set_by_a_callback_is_used_from_the_next_step_on() {
 fn metrics_are_measured_on_all_rows_with_the_weights_of_the_epochs_end() {
     let (train, test) = data().split(0.5, 1).unwrap();
     let mut network = network();
-    let zero = |output: ArrayView2<f64>, _: ArrayView2<f64>| Ok(output.nrows() as f64);
+    let zero = |output: &ArrayRef2<f64>, _: &ArrayRef2<f64>| Ok(output.nrows() as f64);
     let mut training = training().validation(&test).metric("mse", mse).metric("rows", zero);
     let history = training.fit(&mut network, &train).unwrap();
     let names = [
@@ -229,7 +230,7 @@ fn metrics_are_measured_on_all_rows_with_the_weights_of_the_epochs_end() {
 }
 
 /// Trains with a scripted value, and says how it ended, which epoch was the best, and checks that its weights are back.
-fn stop_early(settings: EarlyStopping, values: &[f64], deed: Deed) -> (Ending, usize, Option<usize>) {
+fn stop_early(settings: EarlyStopping, values: &[f64], deed: Deed) -> (StopReason, usize, Option<usize>) {
     let (mut network, data) = (network(), data());
     let mut recorder = recorder(deed);
     let mut training = training().epochs(values.len()).metric("script", script(values.to_vec()));
@@ -247,7 +248,7 @@ fn stop_early(settings: EarlyStopping, values: &[f64], deed: Deed) -> (Ending, u
         Some(best) => assert_eq!(recorder.weights[best], network.params()),
         None => assert_eq!(recorder.weights.last().unwrap(), network.params()),
     }
-    (history.ended, history.epochs.len(), history.best)
+    (history.stop_reason, history.epochs.len(), history.best)
 }
 
 #[test]
@@ -255,18 +256,18 @@ fn early_stopping_waits_for_its_patience() {
     let nothing = || Deed::Nothing;
     let values = [5.0, 4.0, 4.5, 4.0, 3.0, 3.5, 3.2, 3.1, 1.0];
     let stop = |patience| stop_early(EarlyStopping::new(patience), &values, nothing());
-    assert_eq!(stop(1), (Ending::EarlyStopping, 3, Some(1)));
-    assert_eq!(stop(2), (Ending::EarlyStopping, 4, Some(1)));
-    assert_eq!(stop(3), (Ending::EarlyStopping, 8, Some(4)));
-    assert_eq!(stop(4), (Ending::Finished, 9, Some(8)));
+    assert_eq!(stop(1), (StopReason::EarlyStopping, 3, Some(1)));
+    assert_eq!(stop(2), (StopReason::EarlyStopping, 4, Some(1)));
+    assert_eq!(stop(3), (StopReason::EarlyStopping, 8, Some(4)));
+    assert_eq!(stop(4), (StopReason::Finished, 9, Some(8)));
     // An improvement must be larger than min_delta.
     let with_delta = |min_delta| stop_early(EarlyStopping::new(3).min_delta(min_delta), &values, nothing());
-    assert_eq!(with_delta(0.5), (Ending::EarlyStopping, 8, Some(4)));
-    assert_eq!(with_delta(1.0), (Ending::EarlyStopping, 4, Some(0)));
+    assert_eq!(with_delta(0.5), (StopReason::EarlyStopping, 8, Some(4)));
+    assert_eq!(with_delta(1.0), (StopReason::EarlyStopping, 4, Some(0)));
     let up = [1.0, 2.0, 2.0, 1.0, 3.0];
     assert_eq!(
-        stop_early(EarlyStopping::new(2).maximize(), &up, nothing()),
-        (Ending::EarlyStopping, 4, Some(1))
+        stop_early(EarlyStopping::new(2).maximize(true), &up, nothing()),
+        (StopReason::EarlyStopping, 4, Some(1))
     );
 }
 
@@ -275,27 +276,27 @@ fn the_best_weights_are_back_on_every_way_out() {
     // 4 steps an epoch, and the best epoch is the second.
     let values = [2.0, 1.0, 3.0, 4.0, 5.0, 6.0];
     let stop = |deed| stop_early(EarlyStopping::new(10), &values, deed);
-    assert_eq!(stop(Deed::Nothing), (Ending::Finished, 6, Some(1)));
-    assert_eq!(stop(Deed::StopAtStep(15)), (Ending::Callback, 3, Some(1)));
-    assert_eq!(stop(Deed::StopAtEpoch(4)), (Ending::Callback, 4, Some(1)));
-    assert_eq!(stop(Deed::FailAtStep(15)), (Ending::Failed, 3, Some(1)));
-    assert_eq!(stop(Deed::PanicAtStep(15)), (Ending::Failed, 3, Some(1)));
-    assert_eq!(stop(Deed::SetRate(15, f64::NAN)), (Ending::Failed, 3, Some(1)));
-    assert_eq!(stop(Deed::SetRate(13, 1e200)), (Ending::Failed, 3, Some(1)), "diverged");
+    assert_eq!(stop(Deed::Nothing), (StopReason::Finished, 6, Some(1)));
+    assert_eq!(stop(Deed::StopAtStep(15)), (StopReason::Callback, 3, Some(1)));
+    assert_eq!(stop(Deed::StopAtEpoch(4)), (StopReason::Callback, 4, Some(1)));
+    assert_eq!(stop(Deed::FailAtStep(15)), (StopReason::Failed, 3, Some(1)));
+    assert_eq!(stop(Deed::PanicAtStep(15)), (StopReason::Failed, 3, Some(1)));
+    assert_eq!(stop(Deed::SetRate(15, f64::NAN)), (StopReason::Failed, 3, Some(1)));
+    assert_eq!(stop(Deed::SetRate(13, 1e200)), (StopReason::Failed, 3, Some(1)), "diverged");
     let flag = Arc::new(AtomicBool::new(false));
-    assert_eq!(stop(Deed::SetFlag(15, flag)), (Ending::StopFlag, 3, Some(1)));
+    assert_eq!(stop(Deed::SetFlag(15, flag)), (StopReason::StopFlag, 3, Some(1)));
     let patience = EarlyStopping::new(3);
-    assert_eq!(stop_early(patience, &values, Deed::Nothing), (Ending::EarlyStopping, 5, Some(1)));
+    assert_eq!(stop_early(patience, &values, Deed::Nothing), (StopReason::EarlyStopping, 5, Some(1)));
 }
 
 #[test]
 fn fault_45_nan_is_never_an_improvement() {
     let nan = f64::NAN;
     let stop = |values: &[f64]| stop_early(EarlyStopping::new(3), values, Deed::Nothing);
-    assert_eq!(stop(&[nan; 6]), (Ending::EarlyStopping, 3, None));
-    assert_eq!(stop(&[nan, 5.0, nan, 4.0, nan, nan]), (Ending::Finished, 6, Some(3)));
-    assert_eq!(stop(&[3.0, nan, nan, nan, 1.0]), (Ending::EarlyStopping, 4, Some(0)));
-    assert_eq!(stop(&[f64::INFINITY, 1.0, nan]), (Ending::Finished, 3, Some(1)));
+    assert_eq!(stop(&[nan; 6]), (StopReason::EarlyStopping, 3, None));
+    assert_eq!(stop(&[nan, 5.0, nan, 4.0, nan, nan]), (StopReason::Finished, 6, Some(3)));
+    assert_eq!(stop(&[3.0, nan, nan, nan, 1.0]), (StopReason::EarlyStopping, 4, Some(0)));
+    assert_eq!(stop(&[f64::INFINITY, 1.0, nan]), (StopReason::Finished, 3, Some(1)));
 }
 
 #[test]
@@ -330,7 +331,8 @@ fn fault_42_to_44_early_stopping_is_checked_before_the_first_step() {
 /// One step with all rows, by plain gradient descent.
 fn one_step(data: &Dataset<f64>, weights: Option<&[f64]>) -> (f64, Vec<f64>) {
     let mut network = network();
-    let mut training = Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(1).batch_size(100).quiet();
+    let mut training =
+        Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(1).batch_size(100).progress(false);
     if let Some(weights) = weights {
         training = training.sample_weights(weights);
     }
@@ -390,7 +392,7 @@ fn the_weighted_loss_is_keras_loss_over_the_mean_weight() {
     let history = Training::new(MeanSquaredError, Sgd::new(0.0))
         .sample_weights(&[1.2, 3.4])
         .epochs(1)
-        .quiet()
+        .progress(false)
         .fit(&mut network, &data)
         .unwrap();
     approx::assert_relative_eq!(

@@ -29,7 +29,7 @@ pub fn train(
     let scale = Standardize::fit(train.x())?;
     let scaled = |data: &Dataset<f32>| Dataset::new(scale.transform(data.x())?, data.y().to_owned());
     let (train, watched) = (scaled(&train)?, scaled(held_out.as_ref().unwrap_or(&test))?);
-    let history = options.training(CrossEntropy::new(), &watched, quiet)?.fit(&mut network, &train)?;
+    let history = options.training(CrossEntropy, &watched, quiet)?.fit(&mut network, &train)?;
     let model = Predictor::new(network).with_x_scale(scale)?;
     let confusion = ConfusionMatrix::new(model.predict(test.x())?.view(), test.y())?;
     Ok(Outcome { history, model, test, confusion })

@@ -182,7 +182,7 @@ impl ModelOptions {
         if let Some(patience) = self.early_stopping {
             training = training.early_stopping(EarlyStopping::new(patience));
         }
-        Ok(if quiet { training.quiet() } else { training })
+        Ok(if quiet { training.progress(false) } else { training })
     }
 
     fn rule(&self) -> Result<Box<dyn Optimizer<f32>>, String> {

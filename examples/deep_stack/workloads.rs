@@ -127,7 +127,7 @@ impl Workload {
         let outputs = self.widths[self.depth()];
         let (loss, target): (Box<dyn Loss<F>>, _) = if self.classify {
             let classes = Array2::from_shape_fn((self.batch, 1), |(i, _)| F::of((i % outputs) as f64));
-            (Box::new(CrossEntropy::new()), classes)
+            (Box::new(CrossEntropy), classes)
         } else {
             (Box::new(MeanSquaredError), normal(outputs))
         };

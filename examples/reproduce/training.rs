@@ -23,7 +23,8 @@ pub fn linear_mode() -> Rows {
             Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
         let data = Dataset::new(ndarray::array![[1.0]], ndarray::array![[2.0]])?;
         // the slope of (s − 2)² is 2 (s − 2)
-        let mut training = Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).quiet();
+        let mut training =
+            Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).progress(false);
         let mut taken = 0.0;
         while (network.predict(data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
             training.fit(&mut network, &data)?;
@@ -77,7 +78,7 @@ fn best(
             .epochs(steps.div_ceil(8))
             .batch_size(64)
             .threads(1)
-            .quiet()
+            .progress(false)
             .fit(&mut network, &data);
         match fitted {
             Ok(history) => best = best.min(history.train_losses().last().copied().unwrap_or(best)),

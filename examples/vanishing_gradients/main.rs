@@ -207,7 +207,7 @@ fn train(
         let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
             .epochs(steps.div_ceil(per_epoch))
             .batch_size(64)
-            .quiet()
+            .progress(false)
             .callback(&mut recorder)
             .fit(&mut network, data);
         match fitted {

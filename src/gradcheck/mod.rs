@@ -136,7 +136,7 @@ impl Gradcheck {
         output: ArrayView2<f64>,
         target: ArrayView2<f64>,
     ) -> Result<Report, Error> {
-        loss.check(output, target)?;
+        loss.check(&output, &target)?;
         let dim = output.dim();
         let check = central_differences(
             self,
@@ -144,10 +144,10 @@ impl Gradcheck {
                 layout: &with_input(Vec::new(), dim)?,
                 at: columns(&output).copied().collect(),
                 cotangent: &[1.0],
-                outputs: &mut |at| vec![loss.value(matrix(dim, at).view(), target)],
+                outputs: &mut |at| vec![loss.value(&matrix(dim, at), &target)],
                 gradient: &mut |at| {
                     let mut doutput = Array2::zeros(dim);
-                    loss.gradient(matrix(dim, at).view(), target, doutput.view_mut());
+                    loss.gradient(&matrix(dim, at), &target, &mut doutput);
                     columns(&doutput.view()).copied().collect()
                 },
             },

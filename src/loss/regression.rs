@@ -1,10 +1,11 @@
-//! Losses of a difference.
+//! Losses of the difference between output and target.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayRef2;
+use serde::Serialize;
 
 use super::{Loss, mean, mean_and_gradient};
 use crate::error::{require, same_shape};
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, Settings};
 
 /// The mean of `(output − target)²` over rows and outputs, as `torch.nn.MSELoss`.
 ///
@@ -12,57 +13,76 @@ use crate::{Error, Scalar};
 /// use geartrain::{Loss, loss::MeanSquaredError};
 /// use ndarray::array;
 /// let (output, target) = (array![[1.0, 2.0]], array![[0.0, 4.0]]);
-/// assert_eq!(MeanSquaredError.value(output.view(), target.view()), 2.5);
+/// assert_eq!(MeanSquaredError.value(&output, &target), 2.5);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MeanSquaredError;
 
-/// d² and its slope 2d, with d = output − target.
+/// d² and its derivative 2d, with d = output − target.
 fn squared<F: Scalar>(output: F, target: F) -> (f64, F) {
     let difference = output - target;
     (difference.as_f64().powi(2), difference + difference)
 }
 
 impl<F: Scalar> Loss<F> for MeanSquaredError {
-    fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
         mean(output, target, squared)
     }
 
-    fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, doutput: ArrayViewMut2<F>) -> f64 {
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
         mean_and_gradient(output, target, doutput, squared)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("MeanSquaredError", self)
     }
 }
 
-/// The mean of `|output − target|` over rows and outputs, as `torch.nn.L1Loss`. The slope at 0 is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The mean of `|output − target|` over rows and outputs, as `torch.nn.L1Loss`. The derivative at 0 is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MeanAbsoluteError;
 
-/// |d| and its slope, the sign of d.
+/// |d| and its derivative, the sign of d.
 fn absolute<F: Scalar>(output: F, target: F) -> (f64, F) {
     let difference = output - target;
-    let sign = if difference == F::zero() { F::zero() } else { difference.signum() };
-    (difference.as_f64().abs(), sign)
+    (difference.as_f64().abs(), sign(difference))
+}
+
+/// −1, 0 or 1.
+fn sign<F: Scalar>(difference: F) -> F {
+    if difference == F::zero() { F::zero() } else { difference.signum() }
 }
 
 impl<F: Scalar> Loss<F> for MeanAbsoluteError {
-    fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
         mean(output, target, absolute)
     }
 
-    fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, doutput: ArrayViewMut2<F>) -> f64 {
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
         mean_and_gradient(output, target, doutput, absolute)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("MeanAbsoluteError", self)
     }
 }
 
-/// Squared near 0 and absolute far out (Huber 1964), as `torch.nn.HuberLoss`: with d = output − target, the mean over rows
-/// and outputs of `d² / 2` where `|d| ≤ δ` and `δ (|d| − δ/2)` elsewhere. Its slope is d, cut off at ±δ.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Huber's loss (1964), as `torch.nn.HuberLoss`: with d = output − target, the mean over rows and outputs of `d² / 2`
+/// where `|d| ≤ δ` and `δ (|d| − δ/2)` elsewhere. The derivative is d, clamped to ±δ.
+///
+/// ```
+/// use geartrain::{Loss, loss::Huber};
+/// use ndarray::array;
+/// let (output, target) = (array![[1.0, 6.0]], array![[0.0, 0.0]]);
+/// assert_eq!(Huber::new(2.0).value(&output, &target), (0.5 + 2.0 * (6.0 - 1.0)) / 2.0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Huber {
     delta: f64,
 }
 
 impl Huber {
-    /// The distance δ from which on errors count linearly, a finite number above 0; [`Huber::default`] has 1.
+    /// The distance δ beyond which the loss is linear, a finite number above 0. [`Huber::default`] has 1.
     pub fn new(delta: f64) -> Self {
         Huber { delta }
     }
@@ -85,17 +105,126 @@ impl Default for Huber {
 }
 
 impl<F: Scalar> Loss<F> for Huber {
-    fn check(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> Result<(), Error> {
-        let holds = self.delta.is_finite() && self.delta > 0.0;
-        require(holds, "delta", "a finite number above 0", self.delta)?;
+    fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
+        check_above_0("delta", self.delta)?;
         same_shape("target", output.shape(), target.shape())
     }
 
-    fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
         mean(output, target, |o, t| self.term(o, t))
     }
 
-    fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, doutput: ArrayViewMut2<F>) -> f64 {
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
         mean_and_gradient(output, target, doutput, |o, t| self.term(o, t))
     }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Huber", self)
+    }
+}
+
+/// Smooth L1 loss (Girshick 2015), as `torch.nn.SmoothL1Loss`: with d = output − target, the mean over rows and outputs
+/// of `d² / (2β)` where `|d| < β` and `|d| − β/2` elsewhere. It is [`Huber`]'s loss with δ = β, divided by β: the slope
+/// beyond β is ±1 for every β.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SmoothL1 {
+    beta: f64,
+}
+
+impl SmoothL1 {
+    /// The distance β beyond which the loss is linear, a finite number above 0. [`SmoothL1::default`] has 1.
+    pub fn new(beta: f64) -> Self {
+        SmoothL1 { beta }
+    }
+
+    fn term<F: Scalar>(&self, output: F, target: F) -> (f64, F) {
+        let (difference, beta) = (output - target, self.beta);
+        let distance = difference.as_f64().abs();
+        if distance < beta {
+            (0.5 * distance * distance / beta, F::of(difference.as_f64() / beta))
+        } else {
+            (distance - 0.5 * beta, sign(difference))
+        }
+    }
+}
+
+impl Default for SmoothL1 {
+    fn default() -> Self {
+        SmoothL1::new(1.0)
+    }
+}
+
+impl<F: Scalar> Loss<F> for SmoothL1 {
+    fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
+        check_above_0("beta", self.beta)?;
+        same_shape("target", output.shape(), target.shape())
+    }
+
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
+        mean(output, target, |o, t| self.term(o, t))
+    }
+
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
+        mean_and_gradient(output, target, doutput, |o, t| self.term(o, t))
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("SmoothL1", self)
+    }
+}
+
+/// Pinball loss of the quantile q (Koenker and Bassett 1978): with d = target − output, the mean over rows and outputs
+/// of `q d` where d > 0 and `(q − 1) d` elsewhere. The output that minimises it is the q-quantile of the targets.
+///
+/// With q = 0.5 it is half the [`MeanAbsoluteError`]. The derivative with respect to the output is −q where the target
+/// is larger, 1 − q where it is smaller, and 0 where both are equal.
+///
+/// ```
+/// use geartrain::{Loss, loss::Quantile};
+/// use ndarray::array;
+/// // 9 times as bad to predict too little as to predict too much
+/// let (output, target) = (array![[0.0], [0.0]], array![[1.0], [-1.0]]);
+/// assert_eq!(Quantile::new(0.9).value(&output, &target), (0.9 + 0.1) / 2.0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantile {
+    quantile: f64,
+}
+
+impl Quantile {
+    /// The quantile, between 0 and 1.
+    pub fn new(quantile: f64) -> Self {
+        Quantile { quantile }
+    }
+
+    fn term<F: Scalar>(&self, output: F, target: F) -> (f64, F) {
+        let difference = (target - output).as_f64();
+        let slope = if difference > 0.0 { self.quantile } else { self.quantile - 1.0 };
+        let derivative = if difference == 0.0 { F::zero() } else { F::of(-slope) };
+        (slope * difference, derivative)
+    }
+}
+
+impl<F: Scalar> Loss<F> for Quantile {
+    fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
+        let holds = self.quantile > 0.0 && self.quantile < 1.0;
+        require(holds, "quantile", "between 0 and 1", self.quantile)?;
+        same_shape("target", output.shape(), target.shape())
+    }
+
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
+        mean(output, target, |o, t| self.term(o, t))
+    }
+
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
+        mean_and_gradient(output, target, doutput, |o, t| self.term(o, t))
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Quantile", self)
+    }
+}
+
+fn check_above_0(argument: &'static str, value: f64) -> Result<(), Error> {
+    require(value.is_finite() && value > 0.0, argument, "a finite number above 0", value)
 }

@@ -1,15 +1,17 @@
-//! Rows that count more than others.
+//! A loss with a weight for each row.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayRef2, Axis};
 
 use super::Loss;
 use crate::error::{require, same_shape};
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, Settings};
 
 /// Another loss with a weight for each row: `Σ_r w_r loss_r / rows`, as Keras's `sample_weight`.
 ///
-/// The sum is divided by the number of rows, not by that of the weights, so that a batch is a fair sample of all batches
-/// whatever weights fall into it. Weights of 1 change nothing; a weight of 2 is the row given twice, with the step for one.
+/// The sum is divided by the number of rows, not by the sum of the weights, so that a batch is a fair sample of all
+/// batches, whatever weights fall into it. Weights of 1 change nothing; a weight of 2 doubles the row's gradient.
+///
+/// With [class weights](super::CrossEntropyWithOptions::class_weights) *c*, it is `Σ_r w_r c_r loss_r / Σ_r c_r`.
 #[derive(Debug)]
 pub struct Weighted<'a, F> {
     loss: &'a dyn Loss<F>,
@@ -21,31 +23,47 @@ impl<'a, F: Scalar> Weighted<'a, F> {
     pub fn new(loss: &'a dyn Loss<F>, weights: &'a [f64]) -> Self {
         Weighted { loss, weights }
     }
+
+    /// What a row counts in the numerator, for each row; and the denominator.
+    fn factors(&self, target: &ArrayRef2<F>) -> (impl Iterator<Item = f64>, f64) {
+        let own = |t: ndarray::ArrayView1<F>| self.loss.row_weight(&t);
+        let total: f64 = target.rows().into_iter().map(own).sum();
+        let factors = target.rows().into_iter().zip(self.weights);
+        (factors.map(move |(t, weight)| weight * own(t)), if total == 0.0 { 1.0 } else { total })
+    }
 }
 
 impl<F: Scalar> Loss<F> for Weighted<'_, F> {
-    fn check(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> Result<(), Error> {
+    fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
         check_weights(self.weights, output.nrows())?;
         self.loss.check(output, target)
     }
 
-    fn value(&self, output: ArrayView2<F>, target: ArrayView2<F>) -> f64 {
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
         let rows = output.axis_chunks_iter(Axis(0), 1).zip(target.axis_chunks_iter(Axis(0), 1));
-        let sum: f64 = rows.zip(self.weights).map(|((o, t), weight)| weight * self.loss.value(o, t)).sum();
-        sum / output.nrows() as f64
+        let (factors, total) = self.factors(target);
+        let sum: f64 = rows.zip(factors).map(|((o, t), factor)| factor * self.loss.value(&o, &t)).sum();
+        sum / total
     }
 
-    fn gradient(&self, output: ArrayView2<F>, target: ArrayView2<F>, mut doutput: ArrayViewMut2<F>) -> f64 {
-        let n = output.nrows() as f64;
-        let mut sum = 0.0;
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
         let rows = output.axis_chunks_iter(Axis(0), 1).zip(target.axis_chunks_iter(Axis(0), 1));
-        for (((o, t), mut d), weight) in rows.zip(doutput.axis_chunks_iter_mut(Axis(0), 1)).zip(self.weights)
-        {
-            // L = Σ w_r l_r / n, so ∂L/∂o_r = w_r / n · ∂l_r/∂o_r
-            sum += weight * self.loss.gradient(o, t, d.view_mut());
-            d *= F::of(weight / n);
+        let (factors, total) = self.factors(target);
+        let mut sum = 0.0;
+        for (((o, t), mut d), factor) in rows.zip(doutput.axis_chunks_iter_mut(Axis(0), 1)).zip(factors) {
+            // L = Σ f_r l_r / n, so ∂L/∂o_r = f_r / n · ∂l_r/∂o_r
+            sum += factor * self.loss.gradient(&o, &t, &mut d);
+            d *= F::of(factor / total);
         }
-        sum / n
+        sum / total
+    }
+
+    fn built_in_activation(&self) -> Option<&'static str> {
+        self.loss.built_in_activation()
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Weighted", &(self.loss.settings(), self.weights))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{Error, Scalar};
 ///
 /// ```
 /// use geartrain::{optim::RMSprop, prelude::*};
-/// let rmsprop = RMSprop::<f32>::new(1e-2).momentum(0.9).centered();
+/// let rmsprop = RMSprop::<f32>::new(1e-2).momentum(0.9).centered(true);
 /// assert!(rmsprop.check().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -77,9 +77,9 @@ impl<F: Scalar> RMSprop<F> {
         self
     }
 
-    /// Divides by the standard deviation of the gradient instead of its root mean square.
-    pub fn centered(mut self) -> Self {
-        self.centered = true;
+    /// Whether to divide by the standard deviation of the gradient instead of its root mean square. Default: `false`.
+    pub fn centered(mut self, centered: bool) -> Self {
+        self.centered = centered;
         self
     }
 }

@@ -18,7 +18,7 @@ use crate::{Error, Scalar};
 ///
 /// ```
 /// use geartrain::prelude::*;
-/// let sgd = Sgd::<f32>::new(0.01).momentum(0.9).nesterov().weight_decay(1e-4);
+/// let sgd = Sgd::<f32>::new(0.01).momentum(0.9).nesterov(true).weight_decay(1e-4);
 /// assert!(sgd.check().is_ok());
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +63,9 @@ impl<F: Scalar> Sgd<F> {
         self
     }
 
-    /// Nesterov's momentum, which needs a momentum above 0 and no dampening.
-    pub fn nesterov(mut self) -> Self {
-        self.nesterov = true;
+    /// Whether to use Nesterov's momentum, which needs a momentum above 0 and no dampening. Default: `false`.
+    pub fn nesterov(mut self, nesterov: bool) -> Self {
+        self.nesterov = nesterov;
         self
     }
 }

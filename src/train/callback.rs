@@ -1,35 +1,23 @@
-//! Hooks into the training loop for whoever wants to watch, steer or stop it.
+//! Hooks into the training loop, to observe, steer or stop it.
 
-use ndarray::ArrayView2;
+use std::ops::ControlFlow;
+
+use ndarray::ArrayRef2;
 
 use super::history::History;
 use crate::{Network, Scalar};
 
-/// What a hook returns: whether to go on, or an error of any type, which ends training as
-/// [`Error::Callback`](crate::Error::Callback).
-pub type CallbackResult = Result<Flow, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Whether training goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Train on.
-    Continue,
-    /// End training here, as if this had been the last epoch. Nothing is lost: `fit` returns its history.
-    Stop,
-}
-
-impl Flow {
-    /// `Stop` if either is.
-    pub(super) fn and(self, other: Flow) -> Flow {
-        if self == Flow::Stop { self } else { other }
-    }
-}
+/// What a hook returns: `Continue(())` to train on, `Break(())` to end training as if this had been the last epoch, or
+/// any error, which ends training as [`Error::Callback`](crate::Error::Callback).
+pub type CallbackResult = Result<ControlFlow<()>, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Something that is called while [`Training::fit`](crate::Training::fit) runs. Both hooks do nothing by default.
 ///
 /// ```
+/// use std::ops::ControlFlow;
+///
 /// use geartrain::{data::toy, prelude::*};
-/// use geartrain::train::{Callback, CallbackResult, EpochEnd, Flow};
+/// use geartrain::train::{Callback, CallbackResult, EpochEnd};
 ///
 /// /// Stops as soon as the training loss is small enough.
 /// struct GoodEnough(f64);
@@ -37,7 +25,7 @@ impl Flow {
 /// impl Callback<f64> for GoodEnough {
 ///     fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f64>) -> CallbackResult {
 ///         let loss = epoch.history.epochs[epoch.epoch - 1].train_loss;
-///         Ok(if loss < self.0 { Flow::Stop } else { Flow::Continue })
+///         Ok(if loss < self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
 ///     }
 /// }
 ///
@@ -46,7 +34,7 @@ impl Flow {
 /// let mut good_enough = GoodEnough(0.5);
 /// let history = Training::new(MeanSquaredError, Sgd::new(0.1))
 ///     .callback(&mut good_enough)
-///     .quiet()
+///     .progress(false)
 ///     .fit(&mut network, &data)?;
 /// assert!(history.epochs.len() < 100);
 /// # Ok::<(), geartrain::Error>(())
@@ -55,19 +43,19 @@ pub trait Callback<F: Scalar>: Send {
     /// After every step.
     ///
     /// # Errors
-    /// Whatever it likes.
+    /// Any error; it stops training and is returned as [`Error::Callback`](crate::Error::Callback).
     fn on_step_end(&mut self, step: &mut StepEnd<'_, F>) -> CallbackResult {
         let _ = step;
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// After every epoch, when its entry in the history is complete.
     ///
     /// # Errors
-    /// Whatever it likes.
+    /// Any error; it stops training and is returned as [`Error::Callback`](crate::Error::Callback).
     fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, F>) -> CallbackResult {
         let _ = epoch;
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -77,9 +65,9 @@ pub struct StepEnd<'a, F> {
     /// The network after the step.
     pub network: &'a Network<F>,
     /// The batch: its inputs, `(rows, inputs)`.
-    pub x: ArrayView2<'a, F>,
+    pub x: &'a ArrayRef2<F>,
     /// Its targets, `(rows, outputs)`.
-    pub y: ArrayView2<'a, F>,
+    pub y: &'a ArrayRef2<F>,
     /// The loss of the batch before the step.
     pub loss: f64,
     /// The gradient that the optimizer was given, laid out as [`Network::params`].

@@ -24,7 +24,7 @@ use crate::error::require;
 ///     .epochs(1000)
 ///     .validation(&test)
 ///     .early_stopping(EarlyStopping::new(5))
-///     .quiet()
+///     .progress(false)
 ///     .fit(&mut network, &train)?;
 /// let best = history.validation_losses()[history.best.unwrap()];
 /// assert_eq!(network.loss(&MeanSquaredError, test.x(), test.y())?, best);
@@ -54,9 +54,9 @@ impl EarlyStopping {
         self
     }
 
-    /// The larger the better, as for R² and accuracy.
-    pub fn maximize(mut self) -> Self {
-        self.maximize = true;
+    /// Whether larger values are better, as for R² and accuracy. Default: `false`.
+    pub fn maximize(mut self, maximize: bool) -> Self {
+        self.maximize = maximize;
         self
     }
 

@@ -1,13 +1,14 @@
 //! The training loop.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use ndarray::{ArrayView2, s};
+use ndarray::{ArrayRef2, ArrayView2, s};
 
-use super::callback::{EpochEnd, Flow, StepEnd};
+use super::callback::{EpochEnd, StepEnd};
 use super::checkpoint::Settings;
 use super::early_stopping::Watch;
-use super::history::{Ending, Epoch, History};
+use super::history::{Epoch, History, StopReason};
 use super::progress::Progress;
 use super::run::{Position, Run};
 use super::sample_weights::SampleWeights;
@@ -47,7 +48,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         };
         let ended = ended.and_then(|ending| self.save(&mut run, &settings).map(|()| ending));
         self.optimizer.set_learning_rate(run.own_rate);
-        self.history.ended = ended?;
+        self.history.stop_reason = ended?;
         Ok(self.history.clone())
     }
 
@@ -58,19 +59,19 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         data: &Dataset<F>,
         mut batches: Batches<'_, F>,
         settings: &Settings,
-    ) -> Result<Ending, Error> {
+    ) -> Result<StopReason, Error> {
         let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, data.rows())).transpose()?;
         let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
-        let progress = Progress::new(self.epochs, self.quiet);
+        let progress = Progress::new(self.epochs, !self.progress);
         while run.position.epoch < self.epochs {
             if run.watch.as_ref().is_some_and(Watch::exhausted) {
-                return Ok(Ending::EarlyStopping);
+                return Ok(StopReason::EarlyStopping);
             }
             self.begin_epoch(run);
             batches.shuffle(run.position.epoch as u64);
             while run.position.batch < batches.count() {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-                    return Ok(Ending::StopFlag);
+                    return Ok(StopReason::StopFlag);
                 }
                 let weights = weights.as_mut().map(|all| all.batch(batches.rows(run.position.batch)));
                 let (x, y) = batches.get(run.position.batch);
@@ -80,20 +81,20 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                 run.position.batch += 1;
                 run.position.step += 1;
                 run.position.loss_sum += x.nrows() as f64 * loss;
-                if self.after_step(run, x, y, loss, &workspace.grads)? == Flow::Stop {
-                    return Ok(Ending::Callback);
+                if self.after_step(run, x, y, loss, &workspace.grads)?.is_break() {
+                    return Ok(StopReason::Callback);
                 }
             }
             self.end_epoch(run, data)?;
             progress.epoch(&self.history);
-            if self.after_epoch(run)? == Flow::Stop {
-                return Ok(Ending::Callback);
+            if self.after_epoch(run)?.is_break() {
+                return Ok(StopReason::Callback);
             }
             if self.checkpoint.as_ref().is_some_and(|(_, every)| run.position.epoch.is_multiple_of(*every)) {
                 self.save(run, settings)?;
             }
         }
-        Ok(Ending::Finished)
+        Ok(StopReason::Finished)
     }
 
     /// Sets the learning rate of an epoch, unless training resumes in the middle of it.
@@ -145,7 +146,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
 
     /// What is measured at the end of an epoch.
     fn measure(&self, network: &Network<F>, data: &Dataset<F>, train_loss: f64) -> Result<Epoch, Error> {
-        let metrics = |output: ArrayView2<F>, target: ArrayView2<F>| {
+        let metrics = |output: &ArrayRef2<F>, target: &ArrayRef2<F>| {
             self.metrics.iter().map(|(_, metric)| metric(output, target)).collect::<Result<Vec<_>, _>>()
         };
         let mut epoch = Epoch {
@@ -156,13 +157,13 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             validation_metrics: Vec::new(),
         };
         if !self.metrics.is_empty() {
-            epoch.train_metrics = metrics(network.predict(data.x())?.view(), data.y())?;
+            epoch.train_metrics = metrics(&network.predict(data.x())?, &data.y())?;
         }
         if let Some(validation) = self.validation {
             let output = network.predict(validation.x())?;
-            self.loss.check(output.view(), validation.y())?;
-            epoch.validation_loss = Some(self.loss.value(output.view(), validation.y()));
-            epoch.validation_metrics = metrics(output.view(), validation.y())?;
+            self.loss.check(&output, &validation.y())?;
+            epoch.validation_loss = Some(self.loss.value(&output, &validation.y()));
+            epoch.validation_metrics = metrics(&output, &validation.y())?;
         }
         Ok(epoch)
     }
@@ -175,30 +176,34 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         y: ArrayView2<F>,
         loss: f64,
         grads: &[F],
-    ) -> Result<Flow, Error> {
+    ) -> Result<ControlFlow<()>, Error> {
         let (network, epoch, step) = (&*run.network, run.position.epoch + 1, run.position.step);
-        let mut flow = Flow::Continue;
+        let mut flow = ControlFlow::Continue(());
         for callback in &mut self.callbacks {
             let learning_rate = &mut self.optimizer.learning_rate();
-            let mut event = StepEnd { network, x, y, loss, grads, epoch, step, learning_rate };
+            let mut event = StepEnd { network, x: &x, y: &y, loss, grads, epoch, step, learning_rate };
             let answer = callback.on_step_end(&mut event);
             self.optimizer.set_learning_rate(*event.learning_rate);
-            flow = flow.and(answer.map_err(|source| Error::Callback { epoch, step, source })?);
+            if answer.map_err(|source| Error::Callback { epoch, step, source })?.is_break() {
+                flow = ControlFlow::Break(());
+            }
         }
         Ok(flow)
     }
 
     /// The same after an epoch.
-    fn after_epoch(&mut self, run: &Run<'_, F>) -> Result<Flow, Error> {
+    fn after_epoch(&mut self, run: &Run<'_, F>) -> Result<ControlFlow<()>, Error> {
         let Position { epoch, step, .. } = run.position;
         let (network, history) = (&*run.network, &self.history);
-        let mut flow = Flow::Continue;
+        let mut flow = ControlFlow::Continue(());
         for callback in &mut self.callbacks {
             let learning_rate = &mut self.optimizer.learning_rate();
             let mut event = EpochEnd { network, history, epoch, step, learning_rate };
             let answer = callback.on_epoch_end(&mut event);
             self.optimizer.set_learning_rate(*event.learning_rate);
-            flow = flow.and(answer.map_err(|source| Error::Callback { epoch, step, source })?);
+            if answer.map_err(|source| Error::Callback { epoch, step, source })?.is_break() {
+                flow = ControlFlow::Break(());
+            }
         }
         Ok(flow)
     }
@@ -233,7 +238,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             let output = network.predict(data.x().slice(s![..1, ..]))?;
             // Every target is checked here, so that an error names its row in the data, not in a shuffled batch.
             let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
-            self.loss.check(outputs, data.y())?;
+            self.loss.check(&outputs, &data.y())?;
         }
         Ok(())
     }

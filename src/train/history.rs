@@ -49,18 +49,18 @@ pub struct History {
     /// the network has been given back. `None` without, and where no epoch was an improvement.
     pub best: Option<usize>,
     /// Why training ended.
-    pub ended: Ending,
+    pub stop_reason: StopReason,
     has_validation: bool,
 }
 
 /// Why training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum StopReason {
     /// All epochs are done.
     Finished,
     /// [Early stopping](super::EarlyStopping) lost its patience.
     EarlyStopping,
-    /// A [`Callback`](super::Callback) returned [`Flow::Stop`](super::Flow::Stop).
+    /// A [`Callback`](super::Callback) returned [`ControlFlow::Break`](std::ops::ControlFlow::Break).
     Callback,
     /// The [stop flag](super::Training::stop_flag) was set.
     StopFlag,
@@ -71,7 +71,7 @@ pub enum Ending {
 impl History {
     /// No epochs yet.
     pub(super) fn new(metrics: Vec<String>, has_validation: bool) -> Self {
-        History { metrics, epochs: Vec::new(), best: None, ended: Ending::Failed, has_validation }
+        History { metrics, epochs: Vec::new(), best: None, stop_reason: StopReason::Failed, has_validation }
     }
 
     /// The names of everything that an epoch holds: `learning_rate`, `train_loss`, `validation_loss`, and each metric with `train_` and

@@ -1,11 +1,12 @@
 //! Which learning rate to take: a short training whose rate grows from tiny to far too large.
 
-use super::callback::{Callback, CallbackResult, Flow, StepEnd};
+use super::callback::{Callback, CallbackResult, StepEnd};
 use super::training::Training;
 use crate::data::Dataset;
 use crate::error::require;
 use crate::network::Workspace;
 use crate::{Error, Loss, Network, Optimizer, Scalar};
+use std::ops::ControlFlow;
 
 /// Smith's learning rate range test (2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3): trains a
 /// copy of a network for a few steps, each with a learning rate a constant factor above that of the step before, and notes
@@ -107,7 +108,7 @@ impl LearningRateFinder {
             .batch_size(self.batch_size)
             .seed(self.seed)
             .callback(&mut sweep)
-            .quiet()
+            .progress(false)
             .fit(&mut network.clone(), data);
         match result {
             Ok(_) | Err(Error::Diverged { .. }) => Ok(LearningRateCurve { points: sweep.points }),
@@ -132,15 +133,15 @@ impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
         let (x, y) = (self.sample.x(), self.sample.y());
         let loss = step.network.gradients(self.loss, x, y, &mut self.workspace, None)?;
         if !loss.is_finite() {
-            return Ok(Flow::Stop);
+            return Ok(ControlFlow::Break(()));
         }
         self.points.push(RatePoint { rate: *step.learning_rate, loss });
         let best = self.points.iter().fold(f64::INFINITY, |best, point| best.min(point.loss));
         if loss > DIVERGED * best || self.points.len() == steps {
-            return Ok(Flow::Stop);
+            return Ok(ControlFlow::Break(()));
         }
         *step.learning_rate = from * (to / from).powf(self.points.len() as f64 / (steps - 1) as f64);
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -11,9 +11,9 @@ mod run;
 mod sample_weights;
 mod training;
 
-pub use callback::{Callback, CallbackResult, EpochEnd, Flow, StepEnd};
+pub use callback::{Callback, CallbackResult, EpochEnd, StepEnd};
 pub use checkpoint::load_checkpoint_weights;
 pub use early_stopping::EarlyStopping;
-pub use history::{Ending, Epoch, History};
+pub use history::{Epoch, History, StopReason};
 pub use lr_finder::{LearningRateCurve, LearningRateFinder, RatePoint};
 pub use training::Training;

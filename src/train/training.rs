@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ndarray::ArrayView2;
+use ndarray::ArrayRef2;
 
 use super::callback::Callback;
 use super::early_stopping::EarlyStopping;
@@ -27,7 +27,7 @@ use crate::{Error, Loss, Optimizer, Scalar};
 ///     .epochs(20)
 ///     .batch_size(16)
 ///     .validation(&test)
-///     .quiet()
+///     .progress(false)
 ///     .fit(&mut network, &train)?;
 /// let losses = history.validation_losses();
 /// assert!(losses[19] < losses[0]);
@@ -52,12 +52,12 @@ pub struct Training<'a, F, L, O> {
     pub(super) allow_non_finite: bool,
     pub(super) flush_subnormals: bool,
     pub(super) threads: Option<usize>,
-    pub(super) quiet: bool,
+    pub(super) progress: bool,
     pub(super) history: History,
 }
 
 /// A function of `(output, target)`.
-pub(super) type Metric<F> = Box<dyn Fn(ArrayView2<F>, ArrayView2<F>) -> Result<f64, Error> + Send>;
+pub(super) type Metric<F> = Box<dyn Fn(&ArrayRef2<F>, &ArrayRef2<F>) -> Result<f64, Error> + Send>;
 
 impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// 100 epochs of batches of 32, shuffled with seed 0.
@@ -81,7 +81,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             allow_non_finite: false,
             flush_subnormals: true,
             threads: None,
-            quiet: false,
+            progress: true,
             history: History::new(Vec::new(), false),
         }
     }
@@ -140,7 +140,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     pub fn metric(
         mut self,
         name: impl Into<String>,
-        metric: impl Fn(ArrayView2<F>, ArrayView2<F>) -> Result<f64, Error> + Send + 'static,
+        metric: impl Fn(&ArrayRef2<F>, &ArrayRef2<F>) -> Result<f64, Error> + Send + 'static,
     ) -> Self {
         self.metrics.push((name.into(), Box::new(metric)));
         self
@@ -185,10 +185,10 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Takes data with NaN or infinities in them. Training then ends as [`Error::Diverged`] at the first batch whose loss
-    /// they spoil.
-    pub fn allow_non_finite(mut self) -> Self {
-        self.allow_non_finite = true;
+    /// Whether data may contain NaN or infinities. Training then ends with [`Error::Diverged`] at the first batch whose
+    /// loss is not finite. Default: `false`.
+    pub fn allow_non_finite(mut self, allow: bool) -> Self {
+        self.allow_non_finite = allow;
         self
     }
 
@@ -206,9 +206,9 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// No progress on stderr.
-    pub fn quiet(mut self) -> Self {
-        self.quiet = true;
+    /// Whether to write progress to stderr: a bar on a terminal, at most 20 lines elsewhere. Default: `true`.
+    pub fn progress(mut self, progress: bool) -> Self {
+        self.progress = progress;
         self
     }
 

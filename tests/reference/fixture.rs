@@ -2,7 +2,7 @@
 
 use geartrain::layers::*;
 use geartrain::prelude::*;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayRef2};
 use serde_json::Value;
 
 /// One of the files of `tests/fixtures`.
@@ -98,17 +98,17 @@ pub fn set_params(network: &mut Network<f64>, state: &Value) {
 pub struct Dot;
 
 impl Loss<f64> for Dot {
-    fn value(&self, output: ArrayView2<f64>, target: ArrayView2<f64>) -> f64 {
-        (&output * &target).sum()
+    fn value(&self, output: &ArrayRef2<f64>, target: &ArrayRef2<f64>) -> f64 {
+        (output * target).sum()
     }
 
     fn gradient(
         &self,
-        output: ArrayView2<f64>,
-        target: ArrayView2<f64>,
-        mut doutput: ArrayViewMut2<f64>,
+        output: &ArrayRef2<f64>,
+        target: &ArrayRef2<f64>,
+        doutput: &mut ArrayRef2<f64>,
     ) -> f64 {
-        doutput.assign(&target);
+        doutput.assign(target);
         self.value(output, target)
     }
 }

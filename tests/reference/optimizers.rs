@@ -17,7 +17,7 @@ fn optimizer(case: &Value) -> Box<dyn Optimizer<f64>> {
         "SGD" => {
             let sgd = Sgd::new(rate).momentum(of("momentum")).dampening(of("dampening"));
             let sgd = sgd.weight_decay(of("weight_decay"));
-            Box::new(if on("nesterov") { sgd.nesterov() } else { sgd })
+            Box::new(if on("nesterov") { sgd.nesterov(true) } else { sgd })
         }
         "Adam" => {
             let [beta1, beta2] = betas();
@@ -30,7 +30,7 @@ fn optimizer(case: &Value) -> Box<dyn Optimizer<f64>> {
         "RMSprop" => {
             let rmsprop = RMSprop::new(rate).alpha(of("alpha")).eps(of("eps")).momentum(of("momentum"));
             let rmsprop = rmsprop.weight_decay(of("weight_decay"));
-            Box::new(if on("centered") { rmsprop.centered() } else { rmsprop })
+            Box::new(if on("centered") { rmsprop.centered(true) } else { rmsprop })
         }
         other => panic!("no optimizer is called {other}"),
     }

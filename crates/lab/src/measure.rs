@@ -167,9 +167,9 @@ impl<F: Scalar> Instrument<F> {
         target: ArrayView2<F>,
     ) -> Result<Measurement, Error> {
         let mut trace = Trace::in_memory(network, x, std::mem::replace(&mut self.memory, Memory::new()))?;
-        loss.check(trace.output.view(), target)?;
+        loss.check(&trace.output.view(), &target)?;
         let mut dy = Array2::zeros(trace.output.dim());
-        let value = loss.gradient(trace.output.view(), target, dy.view_mut());
+        let value = loss.gradient(&trace.output.view(), &target, &mut dy);
         let measurement = self.read(&mut trace, dy.view());
         self.memory = trace.into_memory();
         Ok(Measurement { loss: Some(value), ..measurement })

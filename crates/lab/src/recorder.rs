@@ -1,10 +1,11 @@
 //! Measurements in the course of training.
 
 use ndarray::ArrayView2;
+use std::ops::ControlFlow;
 
 use super::heat_map::heat_map;
 use super::measure::{Instrument, Measurement};
-use geartrain::train::{Callback, CallbackResult, Flow, StepEnd};
+use geartrain::train::{Callback, CallbackResult, StepEnd};
 use geartrain::{Error, Loss, Network, Scalar};
 
 /// Measures a network every few steps while it trains, always on the same batch: a [`Callback`] for
@@ -22,7 +23,7 @@ use geartrain::{Error, Loss, Network, Scalar};
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
 /// let mut network = Network::new(layers, 1)?;
 /// let mut recorder = Recorder::new(10, &MeanSquaredError, data.x(), data.y());
-/// Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(20).quiet().callback(&mut recorder).fit(&mut network, &data)?;
+/// Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(20).progress(false).callback(&mut recorder).fit(&mut network, &data)?;
 /// let steps: Vec<u64> = recorder.snapshots().iter().map(|snapshot| snapshot.step).collect();
 /// assert_eq!(steps, [10, 20, 30, 40]);
 /// # Ok::<(), geartrain::Error>(())
@@ -86,7 +87,7 @@ impl<F: Scalar> Callback<F> for Recorder<'_, F> {
         if step.step.is_multiple_of(self.every) {
             self.record(step.step, step.network)?;
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 

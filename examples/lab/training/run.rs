@@ -1,11 +1,12 @@
 //! A training: what it tells while it runs, and what it leaves.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use geartrain::io::FileProblem;
 use geartrain::prelude::*;
-use geartrain::train::{Callback, CallbackResult, Ending, Epoch, EpochEnd, Flow, StepEnd};
+use geartrain::train::{Callback, CallbackResult, Epoch, EpochEnd, StepEnd, StopReason};
 use geartrain::{Kind, with_threads};
 use geartrain_lab as lab;
 use ndarray::Array2;
@@ -98,14 +99,14 @@ fn fit(
         .validation(&prepared.scaled_validation)
         .threads(1)
         .callback(&mut watcher)
-        .quiet();
+        .progress(false);
     let ended = training.fit(&mut network, &prepared.scaled_train);
     drop(training);
     let seconds = (began.elapsed() - watcher.paused).as_secs_f64();
 
     let looking = watcher.looking.as_secs_f64();
     let (ended, error) = match ended {
-        Ok(history) if history.ended == Ending::Finished => ("finished", None),
+        Ok(history) if history.stop_reason == StopReason::Finished => ("finished", None),
         Ok(_) => ("stopped", None),
         Err(error @ Error::Diverged { .. }) => ("diverged", Some(error.to_string())),
         Err(error) => return Err(error),
@@ -231,7 +232,7 @@ impl Callback<f64> for Watcher<'_> {
     fn on_step_end(&mut self, step: &mut StepEnd<'_, f64>) -> CallbackResult {
         (self.epoch, self.step, self.loss) = (step.epoch, step.step, Some(step.loss));
         if self.writer.is_closed() {
-            return Ok(Flow::Stop);
+            return Ok(ControlFlow::Break(()));
         }
         if self.job.control.pauses() {
             let began = Instant::now();
@@ -240,7 +241,7 @@ impl Callback<f64> for Watcher<'_> {
                 self.told = self.epochs.len();
             }
             if !self.job.control.wait(|| self.writer.is_closed()) {
-                return Ok(Flow::Stop);
+                return Ok(ControlFlow::Break(()));
             }
             *self.job.place() = None;
             self.paused += began.elapsed();
@@ -255,7 +256,7 @@ impl Callback<f64> for Watcher<'_> {
             let disturbed = if self.prepared.slowed.is_some() { OFTEN } else { UNDISTURBED * took };
             self.next = Instant::now() + OFTEN.max(disturbed);
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f64>) -> CallbackResult {
@@ -267,7 +268,7 @@ impl Callback<f64> for Watcher<'_> {
             self.job.control.rest(self.next_epoch - now);
             self.paused += now.elapsed();
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -302,7 +303,7 @@ mod tests {
                 .seed(prepared.seed)
                 .validation(&prepared.scaled_validation)
                 .threads(1)
-                .quiet()
+                .progress(false)
                 .fit(&mut network, &prepared.scaled_train)
                 .expect("trains");
             least[0] = least[0].min(busy() - began);

@@ -209,7 +209,7 @@ impl Settings {
 impl Prepared {
     /// Mean squared error for numbers, cross-entropy for classes.
     pub fn loss(&self) -> &'static dyn Loss<f64> {
-        static CLASSES: LazyLock<CrossEntropy> = LazyLock::new(CrossEntropy::new);
+        static CLASSES: LazyLock<CrossEntropy> = LazyLock::new(|| CrossEntropy);
         if self.classes.is_some() { &*CLASSES } else { &MeanSquaredError }
     }
 

@@ -27,9 +27,9 @@ pub fn replay(case: &Value) {
         "mae" => Box::new(MeanAbsoluteError),
         other => panic!("no loss is called {other}"),
     };
-    loss.check(output.view(), target.view()).unwrap();
+    loss.check(&output, &target).unwrap();
     let mut gradient = Array2::zeros(output.dim());
-    let value = loss.gradient(output.view(), target.view(), gradient.view_mut());
+    let value = loss.gradient(&output, &target, &mut gradient);
     assert_expected(case, "loss", &[value]);
     if !case["expected"]["grad"].is_null() {
         assert_expected(case, "grad", &gradient);

@@ -112,7 +112,7 @@ fn recording() -> Recording {
     Training::new(MeanSquaredError, Sgd::new(0.01))
         .epochs(7)
         .batch_size(32)
-        .quiet()
+        .progress(false)
         .callback(&mut recorder)
         .fit(&mut network, &data)
         .unwrap();
@@ -138,7 +138,7 @@ fn recording_does_not_change_training_and_wrong_shapes_end_it() {
         let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
         let layers = Sequential::new().then(Linear::new(1, 6)).then(BatchNorm::new(6)).then(Tanh);
         let mut network = Network::new(layers.then(Linear::new(6, 1)), 1).unwrap();
-        let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(3).quiet();
+        let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(3).progress(false);
         if let Some(recorder) = recorder {
             training = training.callback(recorder);
         }

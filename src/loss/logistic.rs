@@ -1,0 +1,60 @@
+//! Binary cross-entropy from logits.
+
+use ndarray::ArrayRef2;
+use serde::Serialize;
+
+use super::{Loss, mean, mean_and_gradient};
+use crate::error::same_shape;
+use crate::{Error, Scalar, Settings};
+
+/// Binary cross-entropy, as `torch.nn.BCEWithLogitsLoss`: with the logit z and the target t from 0 to 1, the mean over
+/// rows and outputs of `−t ln σ(z) − (1 − t) ln(1 − σ(z))`.
+///
+/// The network's output is the logit: the loss contains the sigmoid, so the network must not end in one. Computed as
+/// `max(z, 0) − z t + ln(1 + e^{−|z|})`, which is accurate and finite for every finite logit; no probability is
+/// clamped. The derivative is `σ(z) − t`.
+///
+/// ```
+/// use geartrain::{Loss, loss::BinaryCrossEntropyWithLogits};
+/// use ndarray::array;
+/// let (logit, target) = (array![[-1000.0]], array![[1.0]]);
+/// assert_eq!(BinaryCrossEntropyWithLogits.value(&logit, &target), 1000.0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BinaryCrossEntropyWithLogits;
+
+fn term<F: Scalar>(logit: F, target: F) -> (f64, F) {
+    let (z, t) = (logit.as_f64(), target.as_f64());
+    // e^{−|z|} never overflows, and σ(z) is 1 / (1 + e^{−z}) = e^z / (1 + e^z).
+    let small = (-z.abs()).exp();
+    let sigmoid = if z >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
+    // `f64::max` would drop a NaN; this comparison keeps it.
+    let positive = if z <= 0.0 { 0.0 } else { z };
+    (positive - z * t + small.ln_1p(), F::of(sigmoid - t))
+}
+
+impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {
+    fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
+        same_shape("target", output.shape(), target.shape())?;
+        let wrong = target.indexed_iter().find(|(_, t)| !(F::zero()..=F::one()).contains(t));
+        wrong.map_or(Ok(()), |((row, column), t)| {
+            Err(Error::Target { row, column, expected: "a probability from 0 to 1".into(), got: t.as_f64() })
+        })
+    }
+
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
+        mean(output, target, term)
+    }
+
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
+        mean_and_gradient(output, target, doutput, term)
+    }
+
+    fn built_in_activation(&self) -> Option<&'static str> {
+        Some("Sigmoid")
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("BinaryCrossEntropyWithLogits", self)
+    }
+}

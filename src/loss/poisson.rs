@@ -1,0 +1,52 @@
+//! Poisson regression of counts.
+
+use ndarray::ArrayRef2;
+use serde::Serialize;
+
+use super::{Loss, mean, mean_and_gradient};
+use crate::error::same_shape;
+use crate::{Error, Scalar, Settings};
+
+/// Negative log-likelihood of Poisson-distributed counts, as `torch.nn.PoissonNLLLoss` with its defaults: with the
+/// output z and the count t, the mean over rows and outputs of `eᶻ − t z`.
+///
+/// The network's output z is the **logarithm** of the predicted rate. The constant `ln t!` is left out, so the loss can
+/// be negative. The derivative is `eᶻ − t`.
+///
+/// ```
+/// use geartrain::{Loss, loss::Poisson};
+/// use ndarray::array;
+/// assert_eq!(Poisson.value(&array![[0.0]], &array![[3.0]]), 1.0);
+/// assert!(Poisson.check(&array![[0.0]], &array![[-1.0]]).is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Poisson;
+
+fn term<F: Scalar>(log_rate: F, count: F) -> (f64, F) {
+    let (z, t) = (log_rate.as_f64(), count.as_f64());
+    let rate = z.exp();
+    (rate - t * z, F::of(rate - t))
+}
+
+impl<F: Scalar> Loss<F> for Poisson {
+    fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
+        same_shape("target", output.shape(), target.shape())?;
+        let valid = |t: F| t >= F::zero() && t.is_finite();
+        let wrong = target.indexed_iter().find(|(_, t)| !valid(**t));
+        wrong.map_or(Ok(()), |((row, column), t)| {
+            Err(Error::Target { row, column, expected: "a finite count ≥ 0".into(), got: t.as_f64() })
+        })
+    }
+
+    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
+        mean(output, target, term)
+    }
+
+    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
+        mean_and_gradient(output, target, doutput, term)
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Poisson", self)
+    }
+}

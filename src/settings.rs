@@ -1,0 +1,51 @@
+//! Settings of losses, optimizers and schedules as data.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The name of a loss, optimizer or schedule, with everything that it was built with.
+///
+/// Checkpoints store settings as JSON, and training resumes only where they are equal.
+///
+/// ```
+/// use geartrain::Settings;
+/// #[derive(serde::Serialize)]
+/// struct Decay {
+///     rate: f64,
+/// }
+/// let settings = Settings::new("Decay", &Decay { rate: 0.5 });
+/// assert_eq!(settings.to_string(), r#"{"Decay":{"rate":0.5}}"#);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(Value);
+
+impl Settings {
+    /// A name, and the fields of `values`. A value without fields leaves the name alone.
+    ///
+    /// # Panics
+    /// If `values` is no JSON, such as a map whose keys are not strings.
+    pub fn new(name: &str, values: &impl Serialize) -> Self {
+        match serde_json::to_value(values).expect("fields that JSON can hold") {
+            Value::Null => Settings(Value::from(name)),
+            values => Settings(json!({ name: values })),
+        }
+    }
+
+    /// The `Debug` text, for types that do not implement `Serialize`.
+    pub fn from_debug(value: &(impl fmt::Debug + ?Sized)) -> Self {
+        Settings(Value::from(format!("{value:?}")))
+    }
+}
+
+/// JSON, or the text itself if there is nothing but a text.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Value::String(text) => f.write_str(text),
+            value => write!(f, "{value}"),
+        }
+    }
+}
