@@ -1,12 +1,13 @@
-//! Gradients too small for the processor.
+//! Flushing of vanishing gradients to zero.
 //!
-//! Below 1.2e-38 an `f32` is *subnormal*, and many processors then take a hundred times as long for a product. Gradients
-//! that vanish in a deep network get there in 40 layers of sigmoids, although nothing that small ever moves a weight. In
-//! training they are therefore set to 0 on the way down, as soon as they are smaller than [`LEAST`]; what is left is large
-//! enough that its products with weights, activations and learning rates are normal numbers, too.
+//! Below 1.2e-38 an `f32` is *subnormal*, and products take up to a hundred times as long on many
+//! processors. Gradients of a deep network get there after 40 layers of sigmoids, although such
+//! values never change a weight. In training, gradients below [`LEAST`] are therefore set to 0 on
+//! the way down; products of the remaining ones with weights, activations and learning rates are
+//! normal numbers.
 //!
-//! The processor could do so by itself (FTZ and DAZ in the control register of x86, FZ on ARM), but Rust assumes that
-//! nobody sets these bits: changing them under Rust code is undefined behaviour.
+//! Processors have modes for this (FTZ and DAZ on x86, FZ on ARM), but Rust assumes the default
+//! floating-point environment: changing it is undefined behaviour.
 
 use std::cell::Cell;
 
@@ -17,10 +18,10 @@ thread_local! {
     static ON: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `pass`. If `on`, gradients of activations below 2⁻¹⁰⁰ in magnitude become 0 meanwhile. `f64` is
-/// never flushed.
+/// Runs `pass`. If `on`, gradients of activations below 2⁻¹⁰⁰ in magnitude become 0 meanwhile.
+/// `f64` is never flushed.
 pub fn flushing<T>(on: bool, pass: impl FnOnce() -> T) -> T {
-    /// Puts the setting back, also when `pass` panics.
+    /// Restores the setting, also when `pass` panics.
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_below_the_threshold_becomes_zero() {
+    fn only_values_below_the_threshold_become_zero() {
         assert_eq!(LEAST, 2.0_f32.powi(-100));
         let below = f32::from_bits(LEAST.to_bits() - 1);
         let dy = [2.0 * LEAST, -2.0 * LEAST, 2.0 * below, -2.0 * below, 1e-44, 0.0, 3.0, f32::INFINITY];
@@ -72,7 +73,7 @@ mod tests {
         assert_eq!(
             2.0_f32.powi(-126) * std::hint::black_box(0.5),
             2.0_f32.powi(-127),
-            "the processor's own mode"
+            "the floating-point environment must be the default one"
         );
     }
 
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_puts_the_setting_back() {
+    fn a_panic_restores_the_setting() {
         let panicked = std::panic::catch_unwind(|| flushing(true, || panic!("on purpose")));
         assert!(panicked.is_err() && !is_on());
     }

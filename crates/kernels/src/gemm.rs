@@ -1,8 +1,8 @@
-//! Matrix products: which tile comes when, and what is packed before.
+//! Matrix products: blocking and packing.
 //!
-//! The scheme is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), with less
-//! packing, because most products of small networks fit into the caches: a panel of `b`, as wide as a tile, stays in
-//! the first-level cache while all rows of `a` pass by.
+//! The scheme follows Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
+//! (2008), with less packing, because most products of small networks fit into the caches: a panel
+//! of `b`, as wide as a tile, stays in the first-level cache while all rows of `a` stream past.
 
 use std::marker::PhantomData;
 
@@ -15,28 +15,29 @@ use super::tile::{Matrix, tile};
 use super::vector::{Lanes, Vector};
 use crate::Scalar;
 
-/// Terms summed before a sum is written, so that a panel of `b` fits into the first-level cache.
+/// Terms per block, so that a panel of `b` fits into the first-level cache.
 const TERMS: usize = 256;
 
-/// Bytes in a row of the widest panel: two vectors of AVX-512.
+/// Bytes per row of the widest panel: two vectors of AVX-512.
 const PANEL_BYTES: usize = 128;
 
-/// Bytes of `a` that are packed at a time, for the second-level cache.
+/// Bytes of a packed block of `a`, for the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Columns that go to one thread together: a panel of the widest registers.
+/// Granularity in columns of the split among threads: a panel of the widest registers.
 const SPLIT: usize = 32;
 
-/// Fewer multiplications and additions than this cost less than handing them over.
+/// Operations per part below which a hand-over to another thread costs more than it saves.
 const OPERATIONS_PER_PART: usize = 200_000;
 
-/// An `a` of no more bytes is read where it lies.
+/// Up to this size in bytes, `a` is read in place.
 const NEAR_BYTES: usize = 512 << 10;
 
-/// The most bytes of panels of `b` that are kept for one block of `a` after the other.
+/// The largest size in bytes of packed panels of `b` kept for all blocks of `a`.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// `c = base + a · b`; `a` is `m × k`, `b` is `k × n`. Without a base 0; it may be `c` itself.
+/// `c = base + a · b` with `a` of `m × k` and `b` of `k × n`. Without a base, `c = a · b`; the base
+/// may be `c` itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Product<F> {
     pub m: usize,
@@ -48,7 +49,7 @@ pub struct Product<F> {
     pub c: Matrix<*mut F>,
 }
 
-/// Computes `product`, shared by the threads that may share it.
+/// Computes `product` on the threads of this call (see [`with_threads`](crate::with_threads)).
 pub(super) fn run<F: Scalar>(product: Product<F>) {
     if product.m == 0 || product.n == 0 {
         return;
@@ -61,7 +62,8 @@ pub(super) fn run<F: Scalar>(product: Product<F>) {
             dispatch(Planned { product: &product, plan: &plan, scratch });
         });
     }
-    // The calling thread owns the memory of every part, so a worker that starts late allocates nothing.
+    // The calling thread owns the memory of every part, so a worker that starts late allocates
+    // nothing.
     let largest = (0..parts).map(|part| product.part(part, parts).scratch(&plan)).max();
     let room = largest.unwrap_or(0).next_multiple_of(LINE / size_of::<F>());
     with_scratch(parts * room, |scratch: *mut F| {
@@ -74,33 +76,33 @@ pub(super) fn run<F: Scalar>(product: Product<F>) {
     });
 }
 
-/// Where a product packs its operands.
+/// The packing decisions of a product.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Whether rows of `a` and the only column of `b` are contiguous, so that vectors can run along the terms.
+    /// Whether `b` is one contiguous column and rows of `a` are contiguous: a dot product per row.
     dots: bool,
-    /// Whether panels of `b` are copied: because their rows are not contiguous, or because it pays.
+    /// Whether panels of `b` are packed: their rows are strided, or packing pays off.
     pack_b: bool,
-    /// Whether the copies are kept for the next block of `a`.
+    /// Whether packed panels are kept for the next block of `a`.
     keep_b: bool,
     pack_a: bool,
-    /// Rows of `a` packed at a time.
+    /// Rows of `a` per block.
     rows: usize,
-    /// Terms summed at a time.
+    /// Terms per block.
     terms: usize,
 }
 
 impl<F: Scalar> Product<F> {
-    /// The same product as `cᵀ = bᵀ · aᵀ` where tiles can be written better that way.
+    /// The product as `cᵀ = bᵀ · aᵀ` where that suits the strides better.
     pub fn oriented(self) -> Self {
         let Product { m, n, k, a, b, base, c } = self;
-        // Along an axis of length 1 any step will do.
+        // Along an axis of length 1 any stride is contiguous.
         let contiguous_rows = c.column == 1 || n == 1;
         let contiguous_columns = c.row == 1 || m == 1;
         let turn = match (contiguous_rows, contiguous_columns) {
             (true, false) => false,
             (false, true) => true,
-            // A single row or column, or a `c` that no tile can be written to as it is.
+            // A single row or column, or a `c` that is strided along both axes.
             _ if m == 1 => b.column != 1 && b.row == 1 && a.column == 1,
             _ if n == 1 => a.column != 1 && a.row == 1,
             _ => b.column != 1 && a.row == 1,
@@ -124,8 +126,8 @@ impl<F: Scalar> Product<F> {
         Plan { dots, pack_b, keep_b, pack_a, rows, terms }
     }
 
-    /// In how many parts threads share this product: two for each thread, where they are large enough, so that one
-    /// that another process keeps waiting leaves some of its work to the others; but one where each part packs all of `a`.
+    /// The number of parts for the threads: two per thread if they are large enough, so that a
+    /// preempted thread leaves work to the others; one per thread if each part packs all of `a`.
     pub fn parts(&self, plan: &Plan) -> usize {
         let operations = 2 * self.m * self.n * self.k;
         let large_enough = operations / OPERATIONS_PER_PART;
@@ -142,12 +144,13 @@ impl<F: Scalar> Product<F> {
         }
     }
 
-    /// Whether threads take columns, each packing its own part of `b`, or rows, each packing all of it.
+    /// Whether threads split the columns, each packing its part of `b`, or the rows, each packing
+    /// all of `b`.
     fn splits_columns(&self) -> bool {
         self.n >= 2 * SPLIT && self.n >= self.m
     }
 
-    /// One of `parts` parts of the result. Every entry is computed as in the whole product.
+    /// One of `parts` parts of the result. Every entry has the same bits as in the whole product.
     pub fn part(self, part: usize, parts: usize) -> Self {
         let split = |size: usize, unit: usize| {
             let units = size.div_ceil(unit);
@@ -165,7 +168,7 @@ impl<F: Scalar> Product<F> {
         }
     }
 
-    /// Numbers of scratch memory that the product packs into.
+    /// The size of the scratch memory in numbers.
     pub fn scratch(&self, plan: &Plan) -> usize {
         let panel = PANEL_BYTES / size_of::<F>();
         let columns = match plan {
@@ -177,7 +180,7 @@ impl<F: Scalar> Product<F> {
     }
 }
 
-/// The smallest size of equal parts of `n` that are no larger than `most`.
+/// The size of the parts when `n` is cut into the fewest equal parts of at most `most`.
 fn even(n: usize, most: usize) -> usize {
     if n <= most { n } else { n.div_ceil(n.div_ceil(most)) }
 }
@@ -195,7 +198,7 @@ impl<F: Scalar> Work for Planned<'_, F> {
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        // SAFETY: whoever made the product took its pointers from matrices of these shapes.
+        // SAFETY: the pointers of the product come from matrices of these shapes.
         unsafe {
             if self.plan.dots {
                 let &Product { m, k, a, b, base, c, .. } = self.product;
@@ -208,13 +211,13 @@ impl<F: Scalar> Work for Planned<'_, F> {
 }
 
 impl<F: Scalar> Planned<'_, F> {
-    /// Block after block, so that what is packed stays in the caches.
+    /// Computes block by block, so that packed data stays in the caches.
     #[inline(always)]
     unsafe fn blocks<I: Isa>(self) {
         let Planned { product: &Product { m, n, k, a, b, base, c }, plan, scratch } = self;
         let packed_a = scratch;
         let packed_b = if plan.pack_a { scratch.wrapping_add(plan.rows * plan.terms) } else { scratch };
-        // Without any term the base is written all the same.
+        // With k = 0 the base is still written.
         let mut first_term = 0;
         while first_term < k.max(1) {
             let mut first_row = 0;
@@ -236,7 +239,7 @@ impl<F: Scalar> Planned<'_, F> {
                     keep_b: plan.keep_b,
                     pack_b: first_row == 0 || !plan.keep_b,
                 };
-                // SAFETY: the block lies inside the matrices, the scratch memory was measured for it.
+                // SAFETY: the block lies inside the matrices; `scratch` sized the memory for it.
                 unsafe {
                     if plan.pack_a {
                         block.pack_a::<I>(packed_a);
@@ -250,7 +253,7 @@ impl<F: Scalar> Planned<'_, F> {
     }
 }
 
-/// Some rows of a product, and some of its terms.
+/// A block: some rows and some terms of a product.
 struct Block<F> {
     m: usize,
     k: usize,
@@ -260,21 +263,21 @@ struct Block<F> {
     c: Matrix<*mut F>,
     packed_a: Option<*const F>,
     packed_b: Option<*mut F>,
-    /// Whether every panel of `b` has a place of its own.
+    /// Whether each panel of `b` has its own place in the packing buffer.
     keep_b: bool,
-    /// Whether panels have to be packed.
+    /// Whether panels are packed in this block.
     pack_b: bool,
 }
 
 impl<F: Scalar> Block<F> {
-    /// The rows of each tile: (first row, rows). Few sizes keep the crate quick to compile.
+    /// The rows of each tile: (first row, rows). Few sizes keep compile times low.
     #[inline(always)]
     fn tiles<I: Isa>(&self) -> impl Iterator<Item = (usize, usize)> + use<F, I> {
         let (m, mut first) = (self.m, 0);
         std::iter::from_fn(move || {
             let rows = match m - first {
                 0 => return None,
-                // Two tiles of 4 keep more sums going than one of 6 and one of 2.
+                // Two tiles of 4 have more independent sums than one of 6 and one of 2.
                 8 if I::ROWS == 6 => 4,
                 left if left >= I::ROWS => I::ROWS,
                 left if left >= 4 => 4,
@@ -295,8 +298,8 @@ impl<F: Scalar> Block<F> {
         self.packed_a = Some(packed);
     }
 
-    /// Panels from left to right: of two vectors, then one, then narrow ones, then single columns. A panel that would
-    /// stand out at the right is moved to the left, over some columns of the one before.
+    /// Panels from left to right: two vectors wide, then one, then narrow, then single columns. A
+    /// panel that would extend past the right edge is shifted left and overlaps the previous one.
     #[inline(always)]
     unsafe fn columns<I: Isa>(&self, n: usize) {
         let wide = F::Vector::<I>::LANES;
@@ -324,18 +327,18 @@ impl<F: Scalar> Block<F> {
         }
     }
 
-    /// Many vectors of a single row: with fewer sums every addition would wait for the one before.
+    /// Many vectors of a single row, to hide the latency of additions.
     #[inline(always)]
     unsafe fn row<I: Isa, const N: usize>(&self, first: usize) -> usize {
         let (b, c) = (self.b.from(0, first), self.c.from(0, first));
         let base = self.base.map(|base| base.from(0, first));
-        // SAFETY: there are so many columns.
+        // SAFETY: the caller checked the number of columns.
         unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, base, c, 0) };
         N * F::Vector::<I>::LANES
     }
 }
 
-/// The columns from `first` on that `N` vectors hold; the first `shared` belong to the panel before, too.
+/// The `N` vectors of columns from `first` on; the first `shared` overlap the previous panel.
 struct Panel<'a, F, V, const N: usize> {
     block: &'a Block<F>,
     first: usize,
@@ -344,7 +347,7 @@ struct Panel<'a, F, V, const N: usize> {
 }
 
 impl<'a, F: Scalar, V: Vector<F>, const N: usize> Panel<'a, F, V, N> {
-    /// The panel of the columns from `first` on that begins `shared` columns before.
+    /// The panel of the columns from `first` on, starting `shared` columns earlier.
     #[inline(always)]
     fn new(block: &'a Block<F>, first: usize, shared: usize) -> Self {
         Panel { block, first: first - shared, shared, vector: PhantomData }
@@ -354,11 +357,12 @@ impl<'a, F: Scalar, V: Vector<F>, const N: usize> Panel<'a, F, V, N> {
 impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
     type Output = usize;
 
-    /// Returns how many columns were written anew.
+    /// Returns the number of new columns.
     #[inline(always)]
     fn run<I: Isa>(self) -> usize {
         let Panel { block, first, shared, .. } = self;
-        // Shared columns come out as they did before, so they may be written again; but nothing is added to them twice.
+        // Overlapping columns get the same bits again, unless the result is added to: then they are
+        // skipped.
         let adds = block.base.is_some_and(|base| base.start == block.c.start.cast_const());
         let skip = if adds { shared } else { 0 };
         let mut b = block.b.from(0, first);
@@ -385,7 +389,7 @@ impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
                     4 if I::ROWS >= 4 => tile::<F, V, 4, N>(block.k, a, b, base, c, skip),
                     6 if I::ROWS >= 6 => tile::<F, V, 6, N>(block.k, a, b, base, c, skip),
                     8 if I::ROWS >= 8 => tile::<F, V, 8, N>(block.k, a, b, base, c, skip),
-                    _ => unreachable!("no tile has more rows"),
+                    _ => unreachable!("`tiles` yields no other size"),
                 }
             }
         }

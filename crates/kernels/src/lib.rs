@@ -1,12 +1,13 @@
 //! The hot loops of geartrain behind safe functions on slices and [`ndarray`] views.
 //!
-//! This is the only crate of the workspace with `unsafe` code. It knows numbers, strides and threads, but no layer.
+//! This is the only crate of the workspace with `unsafe` code. It knows numbers, strides and
+//! threads, but no layer.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `scalar` | the number types, `f32` and `f64` |
 //! | `dispatch`, `vector` | instruction sets chosen at run time; vector registers |
-//! | `gemm`, `tile`, `dot`, `pack` | matrix products: blocking, the register tile, products with one column, packing |
+//! | `gemm`, `tile`, `dot`, `pack` | matrix products: blocking, register tiles, one column, packing |
 //! | `map` | elementwise functions and their slopes |
 //! | `math`, `math_f32` | exp, tanh, sigmoid, erfcx without branches, in `f64` and `f32` |
 //! | `reduce` | column sums and largest magnitudes |
@@ -37,6 +38,7 @@ mod vector;
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use dispatch::dispatch;
+pub use dispatch::instruction_set;
 pub use flush::flushing;
 use gemm::Product;
 pub use map::Function;
@@ -49,10 +51,13 @@ use share::pass_in_parts;
 use tile::Matrix;
 pub use update::update;
 
-/// Numbers worth a thread where little is done with each: what one thread wrote is slow to read for another.
+/// Numbers per thread that are worth a hand-over in cheap elementwise loops.
 const NUMBERS_PER_THREAD: usize = 4096;
 
-/// `c = a · b`, whatever was in `c`.
+/// `c = a · b`. The previous content of `c` is ignored.
+///
+/// # Panics
+/// If the shapes do not match, here and in the functions below.
 pub fn matmul<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, c: ArrayViewMut2<F>) {
     F::product(product(a, b, c, |_| None));
 }
@@ -62,7 +67,7 @@ pub fn matmul_add<F: Scalar>(a: ArrayView2<F>, b: ArrayView2<F>, c: ArrayViewMut
     F::product(product(a, b, c, |c| Some(c.cast_const())));
 }
 
-/// `c = a · b`, and `row` added to every row.
+/// `c = a · b`, with `row` added to every row.
 pub fn matmul_add_row<F: Scalar>(
     a: ArrayView2<F>,
     b: ArrayView2<F>,
@@ -73,12 +78,12 @@ pub fn matmul_add_row<F: Scalar>(
     F::product(product(a, b, c, |_| Some(repeated(row))));
 }
 
-/// `row` as every row of a matrix.
+/// `row` repeated as every row of a matrix.
 fn repeated<F: Scalar>(row: ArrayView1<F>) -> Matrix<*const F> {
     Matrix { start: row.as_ptr(), row: 0, column: row.strides()[0] }
 }
 
-/// `c = base + a · b`, to be computed while these matrices are lent; without a base 0.
+/// `c = base + a · b` as raw pointers, valid while the views live. Without a base, `c = a · b`.
 fn product<F: Scalar>(
     a: ArrayView2<F>,
     b: ArrayView2<F>,
@@ -138,7 +143,7 @@ pub fn slopes<F: Scalar, A: Function<F> + ?Sized>(function: &A, x: &[F], y: &[F]
     });
 }
 
-/// The sum over the rows of `a`.
+/// The column sums of `a`.
 pub fn sum_rows<F: Scalar>(a: ArrayView2<F>, mut sum: ArrayViewMut1<F>) {
     match (a.to_slice(), sum.as_slice_mut()) {
         (Some(rows), Some(sum)) => dispatch(reduce::SumRows { rows, sum }),
@@ -149,7 +154,7 @@ pub fn sum_rows<F: Scalar>(a: ArrayView2<F>, mut sum: ArrayViewMut1<F>) {
     }
 }
 
-/// The largest magnitude among `values`, 0 for none; NaN if one of them is NaN.
+/// The largest magnitude of `values`: 0 for an empty slice, NaN if any value is NaN.
 pub fn max_magnitude<F: Scalar>(values: &[F]) -> F {
     F::max_magnitude(values)
 }

@@ -1,10 +1,10 @@
-//! Passes over slices: functions of single numbers, compiled for every instruction set.
+//! Elementwise functions over slices, compiled for every instruction set.
 
 use super::dispatch::{Isa, Work};
 use crate::Scalar;
 
-/// A function `φ` of single numbers. Mark both methods `#[inline]`: the loops over them become vector
-/// instructions only when they are inlined.
+/// A function `φ` of single numbers. Mark both methods `#[inline]`: the loops over them become
+/// vector instructions only when they are inlined.
 pub trait Function<F>: Sync {
     /// `φ(x)`.
     fn value(&self, x: F) -> F;
@@ -73,7 +73,7 @@ impl<F: Scalar, A: Function<F> + ?Sized> Work for Slopes<'_, F, A> {
         let saved = self.x.iter().zip(self.y);
         for ((dx, (&x, &y)), &dy) in self.dx.iter_mut().zip(saved).zip(self.dy) {
             let product = self.function.slope(x, y) * dy;
-            // NaN is not below anything, and stays.
+            // The comparison is false for NaN, which therefore stays.
             *dx = if product.abs() < self.least { F::zero() } else { product };
         }
     }

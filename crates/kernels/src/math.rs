@@ -1,9 +1,10 @@
-//! Functions of single numbers, right to a few units in the last place of `f64`, without a branch: loops over them become
-//! vector instructions. Activations of `f32`, too, are computed with these and rounded once.
+//! Branch-free elementary functions in `f64`, accurate to a few units in the last place. Without
+//! branches, loops over them become vector instructions. Most `f32` activations use these and round
+//! once.
 
 use crate::{Function, values};
 
-/// `c₀ + c₁ x + c₂ x² + …`, as four sums that need not wait for each other.
+/// `c₀ + c₁ x + c₂ x² + …`, as four independent sums.
 #[inline(always)]
 fn polynomial<const N: usize>(x: f64, coefficients: &[[f64; 4]; N]) -> f64 {
     let square = x * x;
@@ -20,10 +21,11 @@ fn polynomial<const N: usize>(x: f64, coefficients: &[[f64; 4]; N]) -> f64 {
 /// eˣ as `(2ⁿ⁺⁶⁴, p)` with `eˣ = 2ⁿ (1 + p)`, for x from −746 to 0; a `p` of NaN for NaN.
 #[inline(always)]
 fn exp_parts(x: f64) -> (f64, f64) {
-    // A sum with 1.5 · 2⁵² has no room for a fraction: it is rounded to an integer, which then stands in its lowest bits;
-    // with 1023 + 64 added to it, as the exponent of 2ⁿ⁺⁶⁴.
+    // Adding 1.5 · 2⁵² rounds to an integer, which the lowest bits of the sum then hold; adding
+    // 1023 + 64 as well makes them the exponent of 2ⁿ⁺⁶⁴.
     const SHIFT: f64 = 6_755_399_441_055_744.0 + 1087.0;
-    // ln 2 in two parts, of which the first has so few digits that n times it is exact (Cody and Waite 1980)
+    // ln 2 in two parts; the first has few enough digits that n times it is exact (Cody and Waite
+    // 1980)
     const LN_2: [f64; 2] = [6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10];
     // 1/2!, 1/3!, …, 1/13!
     const TAYLOR: [[f64; 4]; 3] = [
@@ -48,11 +50,11 @@ pub(super) fn at_least<F: PartialOrd>(x: F, least: F) -> F {
 #[inline(always)]
 pub fn exp(x: f64) -> f64 {
     let (scale, p) = exp_parts(at_least(x, -746.0));
-    // in two steps, so that the result may be subnormal
+    // in two steps, so that the result can be subnormal
     (scale + scale * p) * 2.0_f64.powi(-64)
 }
 
-/// `eˣ − 1` for x ≤ 0, with all its digits near 0.
+/// `eˣ − 1` for x ≤ 0, accurate near 0.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
     let (scale, p) = exp_parts(at_least(x, -40.0));
@@ -67,14 +69,16 @@ pub fn logistic(x: f64) -> f64 {
     (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }
 
-/// The hyperbolic tangent: with `m = e^{−2|x|} − 1`, `tanh |x| = −m / (2 + m)`, in which nothing cancels.
+/// The hyperbolic tangent: with `m = e^{−2|x|} − 1`, `tanh |x| = −m / (2 + m)`, without
+/// cancellation.
 #[inline(always)]
 pub fn tanh(x: f64) -> f64 {
     let m = exp_m1(-2.0 * x.abs());
     (-m / (2.0 + m)).copysign(x)
 }
 
-/// `ln(1 + x)` for x from 0 to 1: `2 artanh s = 2 (s + s³/3 + s⁵/5 + …)` with `s = x / (2 + x)`, at most 1/3.
+/// `ln(1 + x)` for x from 0 to 1: `2 artanh s = 2 (s + s³/3 + s⁵/5 + …)` with `s = x / (2 + x)`, at
+/// most 1/3.
 #[inline(always)]
 pub fn ln_1p(x: f64) -> f64 {
     const SERIES: [[f64; 4]; 4] = [
@@ -89,8 +93,9 @@ pub fn ln_1p(x: f64) -> f64 {
 
 /// `e^{x²} erfc(x)` for x ≥ 0.
 ///
-/// With `t = 2 / (2 + x)` (Press et al., "Numerical Recipes", 2007, section 6.2.2) it is t times a smooth function of
-/// t, whose Chebyshev polynomial of degree 27 in 2t − 1 this is (`tests/fixtures/fit_erfcx.py`).
+/// With `t = 2 / (2 + x)` (Press et al., "Numerical Recipes", 2007, section 6.2.2) it equals t
+/// times a smooth function of t, approximated by a Chebyshev polynomial of degree 27 in 2t − 1
+/// (`tests/fixtures/fit_erfcx.py`).
 #[inline(always)]
 pub fn erfcx(x: f64) -> f64 {
     const FIT: [[f64; 4]; 7] = [
@@ -146,7 +151,8 @@ pub(super) fn tanhs(x: &[f64], y: &mut [f64]) {
 mod tests {
     use super::*;
 
-    /// The worst relative error over magnitudes from 1e-300 to `largest`, and below 3e-308 the absolute one.
+    /// The worst relative error over magnitudes from 1e-300 to `largest`, and below 3e-308 the
+    /// absolute one.
     fn worst(largest: f64, got: impl Fn(f64) -> f64, exact: impl Fn(f64) -> f64) -> f64 {
         let steps = 200_000;
         let x = (0..=steps).map(|i| largest * (-690.0 * (f64::from(i) / f64::from(steps)).powi(3)).exp());
@@ -155,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn they_have_all_digits() {
+    fn functions_are_accurate_to_a_few_units_in_the_last_place() {
         let exact = |x: f64| libm::erfc(x) * (x * x).exp();
         for (name, error, limit) in [
             ("exp", worst(760.0, |x| exp(-x), |x| (-x).exp()), 4e-16),
@@ -174,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_and_nan() {
+    fn limits_and_nan() {
         assert_eq!([exp(0.0), exp(-0.0), exp(f64::NEG_INFINITY)], [1.0, 1.0, 0.0]);
         assert_eq!([exp_m1(0.0), exp_m1(f64::NEG_INFINITY), ln_1p(0.0)], [0.0, -1.0, 0.0]);
         assert_eq!((erfcx(0.0), erfcx(f64::INFINITY)), (1.0, 0.0));

@@ -1,32 +1,34 @@
-//! The exponential function and what is made of it, for `f32`, without a branch: the compiler turns the loops over them
-//! into vector instructions.
+//! Sigmoid and tanh in `f32`, branch-free, so that the compiler vectorises loops over them.
 //!
-//! Range reduction by Cody and Waite ("Software Manual for the Elementary Functions", 1980), the polynomial by Moshier's
-//! Cephes library (`expf.c`). At most 2.5 units in the last place from the exact value for every finite x.
+//! Range reduction after Cody and Waite ("Software Manual for the Elementary Functions", 1980);
+//! polynomial from Moshier's Cephes library (`expf.c`). The error is at most 2.5 units in the last
+//! place for every finite x.
 
 use super::dispatch::{Isa, Work, dispatch};
 use super::math::at_least;
 use super::share::pass_in_parts;
 
-/// `a · b + c`, in one instruction where there is one.
+/// `a · b + c`, fused where the instruction set has the instruction.
 #[inline(always)]
 fn multiply_add<I: Isa>(a: f32, b: f32, c: f32) -> f32 {
     if I::FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `eˣ = 2ⁿ (1 + p)` for x from −104 to 0, as (2ⁿ⁺ᵇ, p); a `p` of NaN for NaN. n + b must be from −126 to 127; n is from
-/// −150 to 0.
+/// `eˣ = 2ⁿ (1 + p)` for x from −104 to 0, as (2ⁿ⁺ᵇ, p); `p` is NaN for NaN. n is in −150..=0, and
+/// n + b must be in −126..=127.
 #[inline(always)]
 fn exp_parts<I: Isa, const B: u32>(x: f32) -> (f32, f32) {
-    // x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2. A sum with 1.5 · 2²³ has no room for a fraction: it is rounded to
-    // an integer, which then stands in its lowest bits; with 127 + b added to it, as the exponent of 2ⁿ⁺ᵇ.
+    // x = n ln 2 + r with an integer n and |r| ≤ ln 2 / 2. Adding 1.5 · 2²³ rounds to an integer,
+    // which the lowest bits of the sum then hold; adding 127 + b as well makes them the exponent of
+    // 2ⁿ⁺ᵇ.
     let shift = 12_582_912.0 + (127 + B) as f32;
     let shifted = multiply_add::<I>(x, std::f32::consts::LOG2_E, shift);
     let n = shifted - shift;
-    // ln 2 in two parts, of which the first has so few digits that n times it is exact
+    // ln 2 in two parts; the first has few enough digits that n times it is exact
     let r = multiply_add::<I>(n, -0.693_359_4, x);
     let r = multiply_add::<I>(n, 2.121_944_4e-4, r);
-    // eʳ = 1 + r + r² (c₀ + c₁ r + … + c₅ r⁵), in pairs (Estrin's scheme), because a chain of six would take twice as long
+    // eʳ = 1 + r + r² (c₀ + c₁ r + … + c₅ r⁵) by Estrin's scheme; a Horner chain would take twice
+    // as long
     let pair = |high, low| multiply_add::<I>(high, r, low);
     let square = r * r;
     let low = multiply_add::<I>(pair(0.008_333_452, 0.041_665_796), square, pair(0.166_666_65, 0.5));
@@ -37,9 +39,9 @@ fn exp_parts<I: Isa, const B: u32>(x: f32) -> (f32, f32) {
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
 fn sigmoid<I: Isa>(x: f32) -> f32 {
-    // e⁻¹⁰⁴ is less than half of the smallest number there is.
+    // e⁻¹⁰⁴ is less than half of the smallest subnormal number.
     let (scale, p) = exp_parts::<I, 25>(at_least(-x.abs(), -104.0));
-    // In two steps, so that the result may be subnormal.
+    // In two steps, so that the result can be subnormal.
     let e = multiply_add::<I>(p, scale, scale) * 2.0_f32.powi(-25);
     let numerator = if x < 0.0 { e } else { 1.0 };
     numerator / (1.0 + e)
@@ -48,7 +50,8 @@ fn sigmoid<I: Isa>(x: f32) -> f32 {
 /// The hyperbolic tangent.
 #[inline(always)]
 fn tanh<I: Isa>(x: f32) -> f32 {
-    // With e = e^(−2|x|), tanh |x| = (1 − e) / (1 + e), in which e − 1 keeps its digits near 0. From |x| = 10 on, it is 1.
+    // With e = e^(−2|x|), tanh |x| = (1 − e) / (1 + e), where e − 1 stays accurate near 0. For |x|
+    // ≥ 10, it is 1.
     let (scale, p) = exp_parts::<I, 0>(at_least(-2.0 * x.abs(), -40.0));
     let e_less_1 = multiply_add::<I>(p, scale, scale - 1.0);
     let e_plus_1 = multiply_add::<I>(p, scale, scale) + 1.0;
@@ -109,14 +112,15 @@ mod tests {
     use super::*;
     use crate::dispatch::{Level, dispatch_at};
 
-    /// The distance of `got` from the exact value in units of the last place of the exact value rounded to `f32`.
+    /// The distance of `got` from the exact value in units of the last place of the exact value
+    /// rounded to `f32`.
     fn ulps(got: f32, exact: f64) -> f64 {
         let rounded = (exact as f32).abs();
         let unit = f64::from(f32::from_bits(rounded.to_bits() + 1)) - f64::from(rounded);
         (f64::from(got) - exact).abs() / unit
     }
 
-    /// Every 1009th of all finite numbers, and the borders.
+    /// Every 1009th finite number, and the boundary cases.
     fn sweep() -> Vec<f32> {
         let border = [0.0, f32::MIN_POSITIVE, 1e-45, 0.625, 88.0, 88.8, 103.9, 104.1, 1e4, f32::MAX];
         let dense = (0..f32::INFINITY.to_bits()).step_by(1009).map(f32::from_bits);
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn zeros_infinities_and_nan() {
         for level in Level::available() {
-            // more than a vector of them, so that the vectorised part of the loop is reached
+            // more than one vector, so that the vectorised part of the loop is reached
             for (x, sigmoid, tanh) in [
                 (0.0_f32, 0.5_f32, 0.0_f32),
                 (-0.0, 0.5, -0.0),
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_in_the_slice_does_not_matter() {
+    fn results_do_not_depend_on_the_position_in_the_slice() {
         let x: Vec<f32> = (0..100).map(|i| (i as f32 - 50.0) / 7.0).collect();
         let (mut whole, mut parts) = (vec![0.0; 100], vec![0.0; 100]);
         for level in Level::available() {

@@ -1,4 +1,4 @@
-//! Copies of parts of matrices, in the order in which tiles read them.
+//! Packing: copies of parts of matrices in the order in which tiles read them.
 
 use std::cell::RefCell;
 
@@ -6,21 +6,21 @@ use super::tile::Matrix;
 use super::vector::Vector;
 use crate::Scalar;
 
-/// A cache line: memory made of these is aligned for every vector register.
+/// A cache line. A vector of these is aligned for every vector register.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
 thread_local! {
-    /// What one product after the other packs into. Grows to the largest need and stays.
+    /// The packing buffer of this thread. It grows to the largest product and is kept.
     static SCRATCH: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Bytes of it: what a processor moves together.
+/// Cache-line size in bytes.
 pub const LINE: usize = size_of::<Line>();
 
-/// Lends this thread's scratch memory, aligned to 64 bytes, with room for `len` numbers of any value; for none
-/// nothing is lent.
+/// Calls `work` with scratch memory of this thread for `len` numbers, aligned to 64 bytes and
+/// uninitialised in value. For `len` 0 the pointer is null.
 pub(super) fn with_scratch<F: Scalar, T>(len: usize, work: impl FnOnce(*mut F) -> T) -> T {
     if len == 0 {
         return work(std::ptr::null_mut());
@@ -34,10 +34,10 @@ pub(super) fn with_scratch<F: Scalar, T>(len: usize, work: impl FnOnce(*mut F) -
     })
 }
 
-/// Copies `k` rows of `N` vectors from `b`, one row after the other.
+/// Copies `k` rows of `N` vectors from `b` into contiguous rows.
 ///
 /// # Safety
-/// `b` must be readable for so many entries and `packed` writable for as many.
+/// `b` must be readable, and `packed` writable, for `k × N · LANES` entries.
 #[inline(always)]
 pub(super) unsafe fn pack_rows<F: Scalar, V: Vector<F>, const N: usize>(
     k: usize,
@@ -55,11 +55,12 @@ pub(super) unsafe fn pack_rows<F: Scalar, V: Vector<F>, const N: usize>(
         return;
     }
     let mut done = 0;
-    // Where columns are contiguous, squares are read along columns, turned in registers, and written along rows.
+    // With contiguous columns, squares are read along columns, transposed in registers, written
+    // along rows.
     while b.row == 1 && done + V::LANES <= k {
         for j in (0..width).step_by(V::LANES) {
             // SAFETY: the square lies inside.
-            unsafe { V::turn(b.at(done, j), b.column, packed.add(done * width + j), width) };
+            unsafe { V::transpose(b.at(done, j), b.column, packed.add(done * width + j), width) };
         }
         done += V::LANES;
     }
@@ -71,7 +72,7 @@ pub(super) unsafe fn pack_rows<F: Scalar, V: Vector<F>, const N: usize>(
     }
 }
 
-/// Copies the `m × k` entries of `a` one column after the other.
+/// Copies the `m × k` entries of `a` into contiguous columns.
 ///
 /// # Safety
 /// `a` must be readable for `m × k` entries and `packed` writable for as many.

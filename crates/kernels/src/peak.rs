@@ -1,4 +1,4 @@
-//! What the processor could do.
+//! The peak of the processor.
 
 use std::hint::black_box;
 use std::marker::PhantomData;
@@ -8,8 +8,9 @@ use super::dispatch::{Isa, Work, dispatch};
 use super::vector::Vector;
 use crate::Scalar;
 
-/// Multiplications and additions per second that one core of this processor can do, measured in a few milliseconds with
-/// the widest instructions that products are made of, on numbers that never leave the registers. No product can be faster.
+/// The peak of one core in floating-point operations per second, measured in a few milliseconds
+/// with the widest multiply-add instructions on values in registers. It is an upper bound for every
+/// product.
 pub fn peak<F: Scalar>() -> f64 {
     (0..200).map(|_| dispatch(Peak(PhantomData::<F>))).fold(0.0, f64::max)
 }
@@ -21,7 +22,7 @@ impl<F: Scalar> Work for Peak<F> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
-        // Enough sums that no addition waits for the one before, few enough for 16 registers.
+        // Enough sums to hide the latency of an addition, few enough for 16 registers.
         const SUMS: usize = 12;
         const ROUNDS: usize = 5_000;
         let factor = F::Vector::<I>::splat(black_box(F::of(0.5)));

@@ -1,10 +1,10 @@
-//! Threads that wait for work and share it with whoever brings it.
+//! The thread pool.
 //!
-//! A job is a number of parts. The caller takes one after the other from the front and the workers from the back until
-//! none is left, so a worker that another process keeps from running holds up nobody: the caller does its part. In one
-//! product after the other, two threads thus have the same rows or columns, and find them in their caches. Which thread
-//! computes a part must not change the result. A worker without work looks for some a few microseconds long, then lets
-//! other threads pass, then sleeps.
+//! A job is a number of parts. The calling thread takes parts from the front and the workers take
+//! them from the back until none is left, so a preempted worker delays nobody: the caller computes
+//! its part. In successive products a thread thus gets the same rows or columns, which are still in
+//! its cache. Results must not depend on which thread computes a part. An idle worker spins for a
+//! few microseconds, then yields, then sleeps.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -13,20 +13,21 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, TryLockError};
 use std::thread::{self, Thread};
 
-/// How often a worker looks for work before it lets others pass, and before it sleeps.
+/// Polls of an idle worker: spinning, then yielding, before it sleeps.
 const SPINS: u32 = 2_000;
 const YIELDS: u32 = 200;
 
-/// No more threads than this are of use, and two parts for each can be counted in 16 bits.
+/// The largest number of threads; two parts for each must fit in 16 bits.
 const MOST: usize = 1 << 14;
 
 thread_local! {
-    /// How many threads this one may share its work with, itself included; 0 stands for all cores.
+    /// The number of threads for work of this thread, itself included; 0 means all cores.
     static THREADS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `work` with at most `threads` threads, this one included, for every matrix product and activation in it. 0 is
-/// taken for 1. Outside of such a call they use all cores. The results are the same bits for any number.
+/// Runs `work` with at most `threads` threads, this one included, in all kernels that it calls. 0
+/// means 1. Outside such a call the kernels use all cores. The results have the same bits for any
+/// number of threads.
 ///
 /// ```
 /// use geartrain_kernels::{matmul, with_threads};
@@ -41,7 +42,7 @@ thread_local! {
 /// assert_eq!(product(1), product(3));
 /// ```
 pub fn with_threads<T>(threads: usize, work: impl FnOnce() -> T) -> T {
-    /// Puts the number back, also when `work` panics.
+    /// Restores the number, also when `work` panics.
     struct Before(usize);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -52,7 +53,7 @@ pub fn with_threads<T>(threads: usize, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// How many threads may share the work of this one now.
+/// The number of threads for work of this thread.
 pub(super) fn threads() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     match THREADS.get() {
@@ -61,13 +62,14 @@ pub(super) fn threads() -> usize {
     }
 }
 
-/// Runs `work` for every part, shared with the workers unless they are busy with a job of another thread.
+/// Runs `work` for every part, on the workers as well unless they are busy with a job of another
+/// thread.
 ///
-/// Between cores every line of memory costs a tenth of a microsecond and more. What `work` captures by value arrives
-/// together with the job; what it borrows, a worker fetches later.
+/// Moving a cache line between cores costs 0.1 µs or more. Values captured by `work` travel with
+/// the job; borrowed ones cost another transfer.
 ///
 /// # Panics
-/// If `work` does in any part, with the same message, after all parts have ended.
+/// If `work` panics in any part: with the same payload, after all parts have ended.
 pub(super) fn share<W: Fn(usize) + Sync>(parts: usize, work: W) {
     static POOL: OnceLock<Pool> = OnceLock::new();
     let pool = POOL.get_or_init(Pool::default);
@@ -82,7 +84,7 @@ pub(super) fn share<W: Fn(usize) + Sync>(parts: usize, work: W) {
         return (0..parts).for_each(work);
     }
     let job = Job { run: Job::<W>::run, work };
-    // SAFETY: the job stays where it is until `lead` returns.
+    // SAFETY: the job lives on this stack frame until `lead` returns.
     unsafe { team.lead(&pool.board, (&raw const job).cast(), parts, helpers) };
     let panic = pool.board.panic.lock().unwrap_or_else(|poison| poison.into_inner()).take();
     drop(team);
@@ -94,15 +96,15 @@ pub(super) fn share<W: Fn(usize) + Sync>(parts: usize, work: W) {
 #[derive(Default)]
 struct Pool {
     board: Arc<Board>,
-    /// Locked by the thread whose job it is.
+    /// Locked by the submitting thread.
     team: Mutex<Team>,
 }
 
-/// A job on the stack of the thread that waits for it. Whoever knows the place knows how to run it.
+/// A type-erased job on the submitting thread's stack; it carries its own vtable.
 #[repr(C, align(64))]
 struct Job<W = ()> {
     /// # Safety
-    /// To be called with this job.
+    /// The argument must be this job.
     run: unsafe fn(*const Job, usize),
     work: W,
 }
@@ -111,16 +113,16 @@ impl<W: Fn(usize)> Job<W> {
     /// # Safety
     /// `job` must be a `Job<W>`.
     unsafe fn run(job: *const Job, part: usize) {
-        // SAFETY: the caller vouches for the type.
+        // SAFETY: the caller guarantees the type.
         unsafe { ((*job.cast::<Job<W>>()).work)(part) }
     }
 }
 
-/// All workers there are.
+/// The workers.
 #[derive(Default)]
 struct Team {
     workers: Vec<Worker>,
-    /// Parts that workers have run in all jobs so far.
+    /// Parts run by workers in all jobs so far.
     done: u32,
 }
 
@@ -129,18 +131,18 @@ struct Worker {
     state: Arc<State>,
 }
 
-/// What a worker tells the others; in a cache line of its own, which it can write to without waiting for it.
+/// The state that a worker publishes, on a cache line of its own.
 #[derive(Default)]
 #[repr(align(64))]
 struct State {
     asleep: AtomicBool,
-    /// Parts that it has run so far.
+    /// Parts run so far.
     done: AtomicU32,
 }
 
 impl Team {
-    /// Makes sure that there are `wanted` workers if the system allows; returns how many there are of them. A new thread
-    /// takes memory when it first runs, so that is waited for.
+    /// Spawns workers up to `wanted` and returns how many of them exist; fewer if the system
+    /// refuses. Waits until a new thread runs, because it allocates when it starts.
     fn hire(&mut self, board: &Arc<Board>, wanted: usize) -> usize {
         while self.workers.len() < wanted {
             let (board, state) = (Arc::clone(board), Arc::new(State::default()));
@@ -159,14 +161,14 @@ impl Team {
         self.workers.len().min(wanted)
     }
 
-    /// Runs the job with the first `helpers` workers, and waits until all parts are done.
+    /// Runs the job with the first `helpers` workers and waits until all parts are done.
     ///
     /// # Safety
-    /// `job` must be valid until this returns, for several threads at once.
+    /// `job` must be valid for concurrent use until this returns.
     unsafe fn lead(&mut self, board: &Board, job: *const Job, parts: usize, helpers: usize) {
         board.publish(job, parts);
         for Worker { thread, state } in &self.workers[..helpers] {
-            // One that falls asleep just now may miss this job. That costs time and nothing else.
+            // A worker that falls asleep right now can miss this job, which only costs time.
             if state.asleep.load(Ordering::Relaxed) && state.asleep.swap(false, Ordering::SeqCst) {
                 thread.unpark();
             }
@@ -174,7 +176,7 @@ impl Team {
         let mut own = 0;
         let mut next = Some(0);
         while let Some(part) = next {
-            // SAFETY: a part of this job, whose others nobody else can have offered meanwhile.
+            // SAFETY: a part of this job; the lock on the team excludes other jobs.
             unsafe { board.run(job, part) };
             own += 1;
             next = board.take(true);
@@ -189,14 +191,14 @@ impl Team {
     }
 }
 
-/// Where workers look for work, in one cache line.
+/// The job on offer, in one cache line.
 #[derive(Default)]
 #[repr(align(64))]
 struct Board {
-    /// Number of the job (32 bits), the end and the start of the parts that nobody has taken (16 bits each). The number
-    /// keeps a thread that was held up from taking a part of a job that has ended.
+    /// The number of the job (32 bits), and the end and start of the parts left (16 bits each). The
+    /// number keeps a delayed thread from taking a part of a finished job.
     ticket: AtomicU64,
-    /// The job of this number. Valid for whoever holds a part that is not done.
+    /// The job of this number, valid for a thread that holds an unfinished part.
     job: AtomicPtr<Job>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -209,12 +211,12 @@ impl Board {
         self.ticket.store(number << 32 | (parts as u64) << 16 | 1, Ordering::Release);
     }
 
-    /// Whether there may be a part to take.
+    /// Whether a part may be left.
     fn offers(&self) -> bool {
         has_part(self.ticket.load(Ordering::SeqCst))
     }
 
-    /// Takes the first part or the last, if there is one.
+    /// Takes the first or the last part that is left.
     fn take(&self, first: bool) -> Option<usize> {
         let mut ticket = self.ticket.load(Ordering::Relaxed);
         while has_part(ticket) {
@@ -227,26 +229,27 @@ impl Board {
         None
     }
 
-    /// Runs a part that was taken, and keeps its panic.
+    /// Runs a taken part and stores its panic.
     ///
     /// # Safety
-    /// `job` must be the one that has this part.
+    /// The part must belong to `job`.
     unsafe fn run(&self, job: *const Job, part: usize) {
-        // SAFETY: whoever published the job waits until this part is done.
+        // SAFETY: the submitting thread waits until this part is done.
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { ((*job).run)(job, part) })) {
             *self.panic.lock().unwrap_or_else(|poison| poison.into_inner()) = Some(panic);
         }
     }
 
-    /// The life of a worker.
+    /// The loop of a worker.
     fn serve(&self, state: &State) {
-        // Work within work stays where it is.
+        // Nested jobs run on this thread alone.
         THREADS.set(1);
         let mut looks = 0;
         loop {
             if self.offers() {
                 if let Some(part) = self.take(false) {
-                    // SAFETY: the job was stored before the part was offered, and stays until the part is done.
+                    // SAFETY: the job was stored before the part was offered and lives until the
+                    // part is done.
                     unsafe { self.run(self.job.load(Ordering::Relaxed), part) };
                     state.done.store(state.done.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
                 }
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_90_a_panic_comes_through_and_the_pool_survives() {
+    fn a_panic_propagates_and_the_pool_survives() {
         for bad in 0..3 {
             let result = catch_unwind(|| share(3, |part| assert!(part != bad, "part {part} on purpose")));
             let message = *result.unwrap_err().downcast::<String>().unwrap();
@@ -323,14 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn workers_that_slept_wake_up() {
+    fn sleeping_workers_wake_up() {
         share(2, |_| ());
         thread::sleep(std::time::Duration::from_millis(50));
         every_part_runs_once();
     }
 
     #[test]
-    fn the_number_of_threads_is_put_back() {
+    fn the_number_of_threads_is_restored() {
         let before = threads();
         assert_eq!(with_threads(0, threads), 1);
         assert_eq!(with_threads(3, || with_threads(5, threads) + threads()), 8);

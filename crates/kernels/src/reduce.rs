@@ -1,4 +1,4 @@
-//! Sums and maxima.
+//! Column sums and largest magnitudes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use super::dispatch::{Isa, Work, dispatch};
 use super::share::in_parts;
 use crate::Scalar;
 
-/// `sum = Σ rows`, row after row; `rows` lie one after the other.
+/// `sum = Σ rows`, in the order of the rows, which are contiguous.
 #[derive(Debug)]
 pub(super) struct SumRows<'a, F> {
     pub rows: &'a [F],
@@ -31,7 +31,7 @@ impl<F: Scalar> Work for SumRows<'_, F> {
 }
 
 impl<F: Scalar> SumRows<'_, F> {
-    /// Sums of `N` columns, which stay in registers from the first row to the last.
+    /// Sums `N` columns, keeping the sums in registers over all rows.
     #[inline(always)]
     fn columns<const N: usize>(&mut self, first: usize) -> usize {
         let mut sums = [F::zero(); N];
@@ -46,8 +46,8 @@ impl<F: Scalar> SumRows<'_, F> {
     }
 }
 
-/// The largest bit pattern of a magnitude. Magnitudes are ordered as their bits are, infinity comes after all numbers
-/// and NaN after infinity, so this finds what is not finite, too.
+/// The largest magnitude by its bit pattern. Bit patterns of magnitudes are in numeric order,
+/// followed by infinity and then NaN, so a non-finite value is found as well.
 #[derive(Debug)]
 pub(super) struct LargestF32<'a>(pub &'a [f32]);
 
@@ -56,7 +56,7 @@ impl Work for LargestF32<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> f32 {
-        // Many maxima at once, so that no comparison waits for the one before.
+        // Independent maxima, so that comparisons need not wait for each other.
         const LANES: usize = 32;
         let mut largest = [0_i32; LANES];
         let (chunks, rest) = self.0.as_chunks::<LANES>();

@@ -1,13 +1,13 @@
-//! Passes over slices that several threads share.
+//! Loops over slices, split among threads.
 
 use std::ops::Range;
 
 use super::pool;
 
-/// Something with a pointer, lent to threads that write different parts of what it points to.
+/// A pointer shared by threads that write to disjoint parts of its target.
 pub(super) struct Apart<T>(pub T);
 
-// SAFETY: every use gives each thread a part of its own to write.
+// SAFETY: every use gives each thread a disjoint part to write.
 unsafe impl<T> Sync for Apart<T> {}
 
 impl<T: Copy> Apart<T> {
@@ -16,7 +16,7 @@ impl<T: Copy> Apart<T> {
     }
 }
 
-/// Runs `pass` on ranges that make up `0..len`, on threads that have `least` numbers or more to do each.
+/// Runs `pass` on ranges that partition `0..len`. Each thread gets at least `least` numbers.
 pub(super) fn in_parts(len: usize, least: usize, pass: impl Fn(Range<usize>) + Sync) {
     let parts = if len < 2 * least { 1 } else { pool::threads().min(len / least) };
     if parts < 2 {
@@ -27,7 +27,7 @@ pub(super) fn in_parts(len: usize, least: usize, pass: impl Fn(Range<usize>) + S
     pool::share(parts, move |part| pass(border(part)..border(part + 1)));
 }
 
-/// Runs a pass from `x` to `y` in such ranges.
+/// Runs a pass from `x` to `y` on such ranges.
 pub(super) fn pass_in_parts<F: Send + Sync>(
     x: &[F],
     y: &mut [F],
@@ -36,7 +36,8 @@ pub(super) fn pass_in_parts<F: Send + Sync>(
 ) {
     let start = Apart(y.as_mut_ptr());
     in_parts(x.len().min(y.len()), least, move |range| {
-        // SAFETY: the parts do not overlap and lie inside `y`, which is lent until all are done.
+        // SAFETY: the parts do not overlap and lie inside `y`, which is borrowed until all parts
+        // are done.
         let y = unsafe { std::slice::from_raw_parts_mut(start.get().add(range.start), range.len()) };
         pass(range.clone(), &x[range], y);
     });

@@ -1,11 +1,13 @@
-//! The innermost loop of a matrix product: one tile of the result, held in registers from its first term to its last.
+//! The innermost loop of a matrix product: one tile of the result, held in registers over all
+//! terms.
 
 use std::hint::black_box;
 
 use super::vector::Vector;
 use crate::Scalar;
 
-/// A matrix somewhere in memory: entry (i, j) lies at `start + i · row + j · column`. Steps may be negative.
+/// A strided matrix in memory: entry (i, j) is at `start + i · row + j · column`. Strides may be
+/// negative.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrix<P> {
     pub start: P,
@@ -32,7 +34,7 @@ impl<F> Matrix<*const F> {
 }
 
 impl<F> Matrix<*mut F> {
-    /// The same matrix, to be read.
+    /// The same matrix as read-only.
     pub fn cast_const(self) -> Matrix<*const F> {
         Matrix { start: self.start.cast_const(), row: self.row, column: self.column }
     }
@@ -67,14 +69,16 @@ fn offset(row: isize, column: isize, i: usize, j: usize) -> isize {
     i as isize * row + j as isize * column
 }
 
-/// `c = base + a · b`, for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms; without a base 0; the first
-/// `skip` columns of the result are not written. Rows of `b` must be contiguous.
+/// `c = base + a · b` for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms. Without a
+/// base, `c = a · b`. The first `skip` columns of the result are not written. Rows of `b` must be
+/// contiguous.
 ///
-/// Every entry is summed from its first term to its last, so it does not depend on the tile that it belongs to.
+/// Each entry is summed in the order of its terms, so its bits do not depend on the tile it belongs
+/// to.
 ///
 /// # Safety
-/// `a` must be readable for `M` rows and `k` columns, `b` for `k` rows and the columns of `N` vectors, and `c` writable
-/// for the entries of the tile, and `base`, which may be `c`, readable for them.
+/// `a` must be readable for `M × k` entries, `b` for `k × N · LANES` entries, `c` writable for the
+/// tile, and `base`, which may be `c`, readable for it.
 #[inline(always)]
 pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     k: usize,
@@ -84,7 +88,7 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
     c: Matrix<*mut F>,
     skip: usize,
 ) {
-    // SAFETY: the caller vouches for all of these.
+    // SAFETY: the caller guarantees all of these.
     unsafe {
         if k >= LONG {
             for i in 0..M {
@@ -102,14 +106,14 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
     }
 }
 
-/// With so many terms it pays to ask for the memory of the result before they are summed.
+/// From this number of terms on, prefetching the result before the sum pays off.
 const LONG: usize = 64;
 
-/// Asks for the cache line of `at`, without waiting for it.
+/// Prefetches the cache line of `at`.
 #[inline(always)]
 fn fetch<F>(at: *const F) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: part of every x86-64, and no address is wrong.
+    // SAFETY: every x86-64 has the instruction, and it accepts any address.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(at.cast());
@@ -118,7 +122,7 @@ fn fetch<F>(at: *const F) {
     let _ = at;
 }
 
-/// The sums of `k` terms: column p of `a` times row p of `b`, for every p.
+/// The sums over `k` terms p: column p of `a` times row p of `b`.
 #[inline(always)]
 unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     k: usize,
@@ -129,7 +133,7 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     for i in 0..M {
         rows[i] = a.from(i, 0).start;
     }
-    // Hidden from the compiler, which else finds these addresses anew for every term, at the price of an addition each.
+    // Hidden from the compiler, which would otherwise recompute these addresses for every term.
     let rows = black_box(rows);
     let mut sums = [[V::splat(F::zero()); N]; M];
     for p in 0..k {
@@ -149,7 +153,7 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     sums
 }
 
-/// Writes whole vectors: what `result` makes of every sum and the row and column where it begins.
+/// Writes whole vectors: `result(sum, row, first column)`.
 #[inline(always)]
 unsafe fn write<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     sums: &[[V; N]; M],
@@ -158,13 +162,13 @@ unsafe fn write<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
 ) {
     for i in 0..M {
         for j in 0..N {
-            // SAFETY: the caller vouches for the tile.
+            // SAFETY: the caller guarantees the tile.
             unsafe { result(sums[i][j], i, j * V::LANES).store(c.at(i, j * V::LANES)) };
         }
     }
 }
 
-/// Writes one number after the other: to columns apart, from a base that is not contiguous, without the first `skip` columns.
+/// Writes single numbers: for strided columns, a strided base, or skipped columns.
 #[inline(always)]
 unsafe fn write_singly<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     sums: &[[V; N]; M],
@@ -181,7 +185,7 @@ unsafe fn write_singly<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
             unsafe { sums[i][j].store(numbers.as_mut_ptr().add(i * width + j * V::LANES)) };
         }
     }
-    // SAFETY: the caller vouches for the tile.
+    // SAFETY: the caller guarantees the tile.
     unsafe { write_numbers(&numbers[..M * width], width, base, c, skip) };
 }
 
@@ -199,14 +203,14 @@ unsafe fn write_numbers<F: Scalar>(
 ) {
     for (i, row) in sums.chunks_exact(width).enumerate() {
         for (j, &sum) in row.iter().enumerate().skip(skip) {
-            // SAFETY: the caller vouches for both.
+            // SAFETY: the caller guarantees both.
             unsafe { *c.at(i, j) = base.map_or(sum, |base| *base.at(i, j) + sum) };
         }
     }
 }
 
-/// The most lanes that a vector has.
+/// The largest number of lanes of a vector.
 pub(super) const MOST: usize = 16;
 
-/// The most numbers that a tile has: 8 rows of two vectors.
+/// The largest number of entries of a tile: 8 rows of two vectors.
 const LARGEST: usize = 16 * MOST;

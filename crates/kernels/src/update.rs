@@ -1,13 +1,17 @@
-//! One pass over everything that an optimizer changes.
+//! Optimizer updates: one pass over weights, gradients and optimizer state.
 
 use super::dispatch::{Isa, Work, dispatch};
 use super::share::{Apart, in_parts};
 use crate::Scalar;
 
-/// Numbers worth a thread: some microseconds of work.
+/// Numbers per thread that are worth a hand-over: a few microseconds of work.
 const UPDATES_PER_THREAD: usize = 16_384;
 
-/// `(w, state) = rule(w, g, state)` for every weight, its gradient, and what is remembered about it in `S` vectors.
+/// `(w, state) = rule(w, g, state)` for every weight, its gradient and its entries in the `S`
+/// vectors of state.
+///
+/// # Panics
+/// If the slices differ in length.
 pub fn update<F: Scalar, const S: usize>(
     weights: &mut [F],
     grads: &[F],
@@ -17,12 +21,13 @@ pub fn update<F: Scalar, const S: usize>(
     let len = weights.len();
     assert!(
         grads.len() == len && state.iter().all(|state| state.len() == len),
-        "one of each for every weight"
+        "weights, gradients and state must have the same length"
     );
     let start = Apart((weights.as_mut_ptr(), state.map(<[F]>::as_mut_ptr)));
     in_parts(len, UPDATES_PER_THREAD, move |range| {
         let (weights, state) = start.get();
-        // SAFETY: the parts lie inside the slices, which are lent until all are done, and do not overlap.
+        // SAFETY: the parts lie inside the slices, which are borrowed until all parts are done, and
+        // do not overlap.
         let part =
             |start: *mut F| unsafe { std::slice::from_raw_parts_mut(start.add(range.start), range.len()) };
         let (weights, state) = (part(weights), state.map(part));
@@ -44,7 +49,7 @@ impl<F: Scalar, T: Fn(F, F, [F; S]) -> (F, [F; S]), const S: usize> Work for Upd
     fn run<I: Isa>(self) {
         let Update { weights, grads, mut state, rule } = self;
         let len = weights.len();
-        // Said once, so that no access below is checked.
+        // Slicing to one length here removes the bounds checks in the loop.
         let grads = &grads[..len];
         for vector in &mut state {
             *vector = &mut std::mem::take(vector)[..len];

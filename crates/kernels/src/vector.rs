@@ -1,28 +1,28 @@
-//! Vector registers, as far as matrix products need them.
+//! Vector registers: the operations that matrix products need.
 
 use std::marker::PhantomData;
 
 use super::dispatch::Isa;
 use ndarray::NdFloat;
 
-/// Some numbers side by side, on which one instruction works at once.
+/// A vector register of numbers of type `F`.
 pub trait Vector<F>: Copy {
-    /// How many.
+    /// The number of lanes.
     const LANES: usize;
 
-    /// The same number in all lanes.
+    /// `value` in all lanes.
     fn splat(value: F) -> Self;
 
-    /// The numbers from `from` on.
+    /// Loads `LANES` numbers from `from`.
     ///
     /// # Safety
-    /// So many must be readable, at any alignment of `F`.
+    /// `from` must be readable for `LANES` numbers, aligned for `F`.
     unsafe fn load(from: *const F) -> Self;
 
-    /// Writes the numbers from `to` on.
+    /// Stores `LANES` numbers at `to`.
     ///
     /// # Safety
-    /// So many must be writable, at any alignment of `F`.
+    /// `to` must be writable for `LANES` numbers, aligned for `F`.
     unsafe fn store(self, to: *mut F);
 
     /// `self · factor + sum`.
@@ -31,25 +31,26 @@ pub trait Vector<F>: Copy {
     /// `self + other`.
     fn add(self, other: Self) -> Self;
 
-    /// Copies `LANES` columns of as many contiguous entries, `from_step` apart, to rows that are `to_step` apart.
+    /// Transposes a `LANES × LANES` square: contiguous columns at `from`, `from_step` apart, become
+    /// rows at `to`, `to_step` apart.
     ///
     /// # Safety
     /// The columns must be readable and the rows writable.
     #[inline(always)]
-    unsafe fn turn(from: *const F, from_step: isize, to: *mut F, to_step: usize)
+    unsafe fn transpose(from: *const F, from_step: isize, to: *mut F, to_step: usize)
     where
         F: Copy,
     {
         for i in 0..Self::LANES {
             for j in 0..Self::LANES {
-                // SAFETY: the caller vouches for both.
+                // SAFETY: the caller guarantees both.
                 unsafe { *to.add(i * to_step + j) = *from.offset(j as isize * from_step).add(i) };
             }
         }
     }
 }
 
-/// An array as a vector: the compiler finds registers for it.
+/// An array as a vector; the compiler chooses the registers.
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes<F, I, const N: usize> {
     values: [F; N],
@@ -94,7 +95,7 @@ impl<F: NdFloat, I: Isa, const N: usize> Vector<F> for Lanes<F, I, N> {
     }
 }
 
-/// The registers of x86-64. Each type is used only in loops compiled for the instructions it needs.
+/// The registers of x86-64. Each type is used only in loops compiled for its instructions.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
@@ -106,8 +107,8 @@ mod x86 {
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
-            // SAFETY (here and below): these types appear only under `Avx2` and `Avx512`, whose loops run only on
-            // processors with these instructions.
+            // SAFETY (here and below): these types appear only under `Avx2` and `Avx512`, whose
+            // loops run only on processors with these instructions.
             unsafe { _mm256_set1_ps(value) }
         }
 
@@ -132,14 +133,16 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
-            // No closure and no `map`: what is not inlined here is not compiled for these instructions.
+        unsafe fn transpose(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+            // No closure and no `map`: what is not inlined here is not compiled for these
+            // instructions.
             unsafe {
                 let mut columns = [_mm256_setzero_ps(); 8];
                 for j in 0..8 {
                     columns[j] = _mm256_loadu_ps(from.offset(j as isize * from_step));
                 }
-                // Pairs of columns side by side, then fours, then eights. Rows i and i + 4 share a register until then.
+                // Pairs of columns side by side, then fours, then eights. Rows i and i + 4 share a
+                // register until then.
                 let mut fours = [_mm256_setzero_ps(); 8];
                 for j in [0, 4] {
                     let [a, b, c, d] = [columns[j], columns[j + 1], columns[j + 2], columns[j + 3]];
@@ -188,7 +191,7 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
+        unsafe fn transpose(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
             unsafe {
                 let a = _mm256_loadu_pd(from);
                 let b = _mm256_loadu_pd(from.offset(from_step));
@@ -236,13 +239,13 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+        unsafe fn transpose(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
             // A square of four smaller ones.
             let half = <__m256 as Vector<f32>>::LANES;
             for (i, j) in [(0, 0), (0, half), (half, 0), (half, half)] {
                 unsafe {
                     let from = from.offset(j as isize * from_step).add(i);
-                    __m256::turn(from, from_step, to.add(i * to_step + j), to_step);
+                    __m256::transpose(from, from_step, to.add(i * to_step + j), to_step);
                 }
             }
         }
@@ -277,20 +280,21 @@ mod x86 {
         }
 
         #[inline(always)]
-        unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
+        unsafe fn transpose(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
             // A square of four smaller ones.
             let half = <__m256d as Vector<f64>>::LANES;
             for (i, j) in [(0, 0), (0, half), (half, 0), (half, half)] {
                 unsafe {
                     let from = from.offset(j as isize * from_step).add(i);
-                    __m256d::turn(from, from_step, to.add(i * to_step + j), to_step);
+                    __m256d::transpose(from, from_step, to.add(i * to_step + j), to_step);
                 }
             }
         }
     }
 }
 
-/// The registers of 64-bit ARM, for which the compiler takes arrays apart. All its processors have NEON.
+/// The registers of 64-bit ARM, for which the compiler takes arrays apart. All its processors have
+/// NEON.
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use std::arch::aarch64::*;
@@ -302,7 +306,8 @@ mod arm {
 
         #[inline(always)]
         fn splat(value: f32) -> Self {
-            // SAFETY (here and below): every processor that this is compiled for has these instructions.
+            // SAFETY (here and below): every processor that this is compiled for has these
+            // instructions.
             unsafe { vdupq_n_f32(value) }
         }
 
@@ -327,7 +332,7 @@ mod arm {
         }
 
         #[inline(always)]
-        unsafe fn turn(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
+        unsafe fn transpose(from: *const f32, from_step: isize, to: *mut f32, to_step: usize) {
             // Four squares of two by two.
             unsafe {
                 for i in [0, 2] {
@@ -372,7 +377,7 @@ mod arm {
         }
 
         #[inline(always)]
-        unsafe fn turn(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
+        unsafe fn transpose(from: *const f64, from_step: isize, to: *mut f64, to_step: usize) {
             unsafe {
                 let (left, right) = (vld1q_f64(from), vld1q_f64(from.offset(from_step)));
                 vst1q_f64(to, vtrn1q_f64(left, right));

@@ -10,7 +10,7 @@ use crate::{product, repeated};
 struct Tiles<const ROWS: usize, const WIDE: usize, const NARROW: usize>;
 
 impl<const ROWS: usize, const WIDE: usize, const NARROW: usize> Isa for Tiles<ROWS, WIDE, NARROW> {
-    const FUSED: bool = false;
+    const FUSED: bool = true;
     const ROWS: usize = ROWS;
     type F32 = Lanes<f32, Self, WIDE>;
     type F64 = Lanes<f64, Self, NARROW>;
@@ -22,6 +22,9 @@ type Engine<F> = Box<dyn Fn(Planned<F>)>;
 
 /// Shows a matrix of the right shape in some memory.
 type Lend<F> = fn(&mut Array2<F>) -> ArrayViewMut2<F>;
+
+/// The name of the level without a fused multiply-add.
+const UNFUSED: &str = if cfg!(target_arch = "aarch64") { "" } else { "Baseline" };
 
 /// Every way in which this machine can compute a product.
 fn engines<F: Scalar>() -> Vec<(String, Engine<F>)> {
@@ -123,6 +126,37 @@ fn check<F: Scalar>(m: usize, n: usize, k: usize, layouts: [usize; 3]) {
                 memory.iter().zip(&others).all(|(a, b)| a == b || (a.is_nan() && b.is_nan())),
                 "{name} {m} × {k} × {n} {layouts:?}: wrote outside of c"
             );
+        }
+    }
+}
+
+/// All instruction sets with a fused multiply-add give the same bits, for products of any shape.
+#[test]
+fn fused_instruction_sets_give_the_same_bits() {
+    fn bits<F: Scalar>(m: usize, n: usize, k: usize) {
+        let wave =
+            |scale: f64| move |(i, j): (usize, usize)| F::of((scale * (i * 37 + j * 91 + 5) as f64).sin());
+        let a = Array2::from_shape_fn((m, k), wave(0.7));
+        let b = Array2::from_shape_fn((k, n), wave(1.3));
+        let row = Array1::from_shape_fn(n, |j| F::of(0.1 * j as f64));
+        let products =
+            engines::<F>().into_iter().filter(|(name, _)| name != UNFUSED).map(|(name, engine)| {
+                let mut c = Array2::from_elem((m, n), F::nan());
+                multiply(&engine, a.view(), b.view(), c.view_mut(), Base::Row, &row);
+                (name, c)
+            });
+        let products: Vec<_> = products.collect();
+        let (first_name, first) = &products[0];
+        for (name, c) in &products {
+            assert_eq!(c, first, "{m} × {k} × {n}: {name} and {first_name} differ");
+        }
+    }
+    for k in [1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 100, 300, 600] {
+        for n in [1, 2, 3, 5, 8, 17, 40] {
+            for m in [1, 3, 9] {
+                bits::<f32>(m, n, k);
+                bits::<f64>(m, n, k);
+            }
         }
     }
 }
