@@ -3,9 +3,10 @@
 //! Run with `cargo bench --bench kernels`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use geartrain::layer::{Backward, Forward, Layer, Mode};
 use geartrain::layers::{ELU, GELU, GELUTanh, Linear, ReLU, SELU, SiLU, Sigmoid, Softplus, Tanh};
 use geartrain::optim::{Adam, Optimizer, Sgd};
-use geartrain::{Cache, Layer, Mode, Network, Saved, with_threads};
+use geartrain::{Cache, Network, with_threads};
 use ndarray::Array2;
 
 fn numbers(rows: usize, columns: usize) -> Array2<f32> {
@@ -29,20 +30,23 @@ fn products(criterion: &mut Criterion) {
             group.throughput(Throughput::Elements(operations));
             group.bench_function("forward", |bencher| {
                 bencher.iter(|| {
-                    layer.forward(&params, x.view(), y.view_mut(), &mut cache, Mode::Train { key: 0 })
+                    let (y, cache, mode) = (y.view_mut(), &mut cache, Mode::Train { key: 0 });
+                    layer.forward(Forward { params: &params, x: x.view(), y, cache, mode });
                 });
             });
             group.bench_function("gradient of the weight", |bencher| {
                 bencher.iter(|| {
-                    let saved = Saved { x: x.view(), y: dy.view(), cache: &mut cache };
-                    layer.backward(&params, saved, dy.view(), &mut grads, None);
+                    let (x, dy, dx) = (x.view(), dy.view(), None);
+                    let (params, grads, cache) = (&params[..], &mut grads[..], &mut cache);
+                    layer.backward(Backward { params, x, y: dy, dy, grads, dx, cache });
                 });
             });
             group.throughput(Throughput::Elements(2 * operations));
             group.bench_function("both gradients", |bencher| {
                 bencher.iter(|| {
-                    let saved = Saved { x: x.view(), y: dy.view(), cache: &mut cache };
-                    layer.backward(&params, saved, dy.view(), &mut grads, Some(dx.view_mut()));
+                    let (x, dy, dx) = (x.view(), dy.view(), Some(dx.view_mut()));
+                    let (params, grads, cache) = (&params[..], &mut grads[..], &mut cache);
+                    layer.backward(Backward { params, x, y: dy, dy, grads, dx, cache });
                 });
             });
         });
@@ -68,13 +72,17 @@ fn activations(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(x.len() as u64));
     for (name, layer) in layers {
         group.bench_function(format!("{name} forward"), |bencher| {
-            let mut pass = || layer.forward(&[], x.view(), y.view_mut(), &mut cache, Mode::Train { key: 0 });
+            let mut pass = || {
+                let (y, cache, mode) = (y.view_mut(), &mut cache, Mode::Train { key: 0 });
+                layer.forward(Forward { params: &[], x: x.view(), y, cache, mode });
+            };
             with_threads(1, || bencher.iter(&mut pass));
         });
         group.bench_function(format!("{name} backward"), |bencher| {
             bencher.iter(|| {
-                let saved = Saved { x: x.view(), y: y.view(), cache: &mut cache };
-                layer.backward(&[], saved, dy.view(), &mut [], Some(dx.view_mut()));
+                let (x, y, dy, dx) = (x.view(), y.view(), dy.view(), Some(dx.view_mut()));
+                let cache = &mut cache;
+                layer.backward(Backward { params: &[], x, y, dy, grads: &mut [], dx, cache });
             });
         });
     }

@@ -144,12 +144,10 @@ pub enum Error {
         metric: String,
     },
 
-    /// `backward`, `tangent` or `fold_statistics` was called without a forward pass of this network to go back to.
-    #[error("run `forward` of this network before `{call}`")]
-    NoForwardPass {
-        /// The call that came too early.
-        call: &'static str,
-    },
+    /// The workspace passed to [`Network::update_running_stats`](crate::Network::update_running_stats)
+    /// holds no training pass of this network.
+    #[error("the workspace holds no training pass of this network: call `Network::gradients` with it first")]
+    NoTrainingPass,
 
     /// Something is wrong with a file or an array of data.
     #[error(transparent)]
@@ -173,21 +171,23 @@ impl From<DataError> for Error {
 }
 
 impl Error {
-    /// An error about `layer`, to be returned by its [`output_features`](crate::Layer::output_features).
-    /// The containers around the layer add its path with [`inside`](Error::inside).
-    pub fn layer(layer: impl Into<String>, problem: LayerProblem) -> Self {
-        Error::Layer { path: String::new(), layer: layer.into(), problem }
+    /// A problem of a network whose outermost layer is called `root`, or of a layer inside it.
+    pub fn layer(root: impl Into<String>, problem: LayerProblem) -> Self {
+        match problem {
+            LayerProblem::Inside { path, layer, problem } => Error::Layer { path, layer, problem: *problem },
+            problem => Error::Layer { path: String::new(), layer: root.into(), problem },
+        }
     }
 
-    /// The same error seen from the container that calls the layer `child`.
-    pub fn inside(self, child: &str) -> Self {
-        match self {
-            Error::Layer { path, layer, problem } => {
-                let path = if path.is_empty() { child.to_string() } else { format!("{child}.{path}") };
-                Error::Layer { path, layer, problem }
-            }
-            other => other,
-        }
+    /// An argument outside its domain.
+    ///
+    /// ```
+    /// use geartrain::Error;
+    /// let error = Error::argument("rate", "above 0", -1);
+    /// assert_eq!(error.to_string(), "rate must be above 0, got -1");
+    /// ```
+    pub fn argument(argument: &'static str, expected: &'static str, got: impl fmt::Display) -> Self {
+        Error::Argument { argument, expected, got: got.to_string() }
     }
 }
 
@@ -235,13 +235,51 @@ pub enum LayerProblem {
         rows: usize,
     },
 
-    /// The layer has no forward mode ([`tangent`](crate::Layer::tangent)).
-    #[error("has no forward mode: it does not implement `tangent`")]
-    NoTangent,
+    /// The layer has no forward mode.
+    #[error("has no forward mode: it does not implement `Layer::jvp`")]
+    NoJvp,
 
-    /// What a layer of the user's own wants to say.
+    /// A problem of a user-defined layer.
     #[error("{0}")]
     Other(String),
+
+    /// A problem of a layer inside the one that reports it; see [`inside`](LayerProblem::inside).
+    #[error("layer {path} ({layer}): {problem}")]
+    Inside {
+        /// Path to the layer, as in `3.body.0`.
+        path: String,
+        /// The layer's name.
+        layer: String,
+        /// The problem of that layer.
+        problem: Box<LayerProblem>,
+    },
+}
+
+impl LayerProblem {
+    /// An argument outside its domain.
+    pub fn argument(argument: &'static str, expected: &'static str, got: impl fmt::Display) -> Self {
+        LayerProblem::Argument { argument, expected, got: got.to_string() }
+    }
+
+    /// Returns `got` if it is the `expected` number of input features.
+    ///
+    /// # Errors
+    /// [`LayerProblem::Features`] if it is not.
+    pub fn check_features(expected: usize, got: usize) -> Result<usize, Self> {
+        if got == expected { Ok(got) } else { Err(LayerProblem::Features { expected, got }) }
+    }
+
+    /// This problem of the layer `child`, reported by its container. `layer` is the child's name, which
+    /// is used only if the problem is the child's own.
+    pub fn inside(self, child: impl Into<String>, layer: impl Into<String>) -> Self {
+        let child = child.into();
+        match self {
+            LayerProblem::Inside { path, layer, problem } => {
+                LayerProblem::Inside { path: format!("{child}.{path}"), layer, problem }
+            }
+            problem => LayerProblem::Inside { path: child, layer: layer.into(), problem: Box::new(problem) },
+        }
+    }
 }
 
 /// The shape of an array, printed as `(32, 7)`.
@@ -259,16 +297,6 @@ impl fmt::Display for Shape {
         let sizes: Vec<String> = self.0.iter().map(usize::to_string).collect();
         write!(f, "({})", sizes.join(", "))
     }
-}
-
-/// The error of a layer made with an argument outside its domain.
-pub(crate) fn layer_argument(
-    layer: String,
-    argument: &'static str,
-    expected: &'static str,
-    got: impl fmt::Display,
-) -> Error {
-    Error::layer(layer, LayerProblem::Argument { argument, expected, got: got.to_string() })
 }
 
 /// Checks the shape of `what`.

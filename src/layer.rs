@@ -1,5 +1,13 @@
-//! The contract of a layer, and nothing else.
+//! The contract of a layer: the trait, the arguments of its three passes, and its description.
+//!
+//! | item | in one sentence |
+//! |---|---|
+//! | [`Layer`] | a function of `(params, x)` with its two derivatives |
+//! | [`Forward`], [`Backward`], [`Jvp`] | the arguments of the three passes |
+//! | [`Mode`] | training or prediction |
+//! | [`Description`], [`Child`], [`Kind`] | what a layer is: name, kind, options, children |
 
+use std::any::{Any, type_name};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -8,128 +16,132 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::params::ParamSpec;
-use crate::{Error, LayerSpec, Scalar, random};
+use crate::{Scalar, random};
 
-/// A layer is a pure function of `(params, x)`: it owns its sizes, never its weights.
+/// A pure function of `(params, x)`. A layer knows its sizes and options, never its weights.
 ///
-/// The weights are a slice of the network's one flat vector, handed to every call; whatever a pass has to remember is
-/// in the caller's [`Cache`]. Matrices hold one sample per row. Whoever calls has checked the shapes with
-/// [`output_features`](Layer::output_features) and made the matrices to be written, so a pass can neither fail nor
-/// allocate. `y` and `dx` may hold anything before they are written.
+/// The weights are a slice of the network's flat parameter vector and are passed to every call. Whatever
+/// a pass saves for a later one is in the caller's [`Cache`]. Matrices hold one sample per row. The caller
+/// has checked all shapes with [`output_features`](Layer::output_features) and allocated the outputs, so
+/// a pass neither fails nor allocates. Outputs hold arbitrary numbers before they are written.
 ///
-/// A container calls the layers inside it in order (forward) or in reverse (backward) and so is a layer itself.
-/// To write one of your own, see the example `custom_layer` and put it through [`gradcheck::layer`](crate::gradcheck::layer).
+/// A container calls its children in order (forward) or in reverse (backward), and is a layer itself.
+///
+/// The example `custom_layer` shows a user's layer;
+/// [`gradcheck::layer`](crate::gradcheck::layer) checks one against this contract.
 pub trait Layer<F: Scalar>: Debug + Send + Sync {
-    /// Features written per row when `inputs` are read.
+    /// The number of output features per row for `inputs` input features.
     ///
     /// # Errors
-    /// [`Error::layer`] when this layer cannot read so many, or was made with arguments that cannot be.
-    fn output_features(&self, inputs: usize) -> Result<usize, Error>;
+    /// If the input width does not match, or the layer was built with invalid arguments. The caller adds
+    /// the layer's path and name.
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem>;
 
-    /// What this layer learns, in the order in which it lies in `params`. The only list of parameters there is.
+    /// The parameters, in the order in which they lie in `params`. Default: none.
     fn params(&self) -> Vec<ParamSpec> {
         Vec::new()
     }
 
-    /// The layer in a few words for tables and errors, such as `Linear(7, 64)`. Default: the type's name.
-    fn name(&self) -> String {
-        let path = std::any::type_name::<Self>();
-        let end = path.find('<').unwrap_or(path.len());
-        path[..end].rsplit("::").next().unwrap_or(path).to_string()
+    /// Name, kind, options and children. Default: the type's name, and nothing else is known.
+    fn describe(&self) -> Description<'_, F> {
+        Description::opaque::<Self>()
     }
 
-    /// The layers inside this one when it reads `inputs` features. Default: none.
-    fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {
-        let _ = inputs;
-        Vec::new()
-    }
+    /// Writes `y = f(x; params)`. In [`Mode::Train`], also saves in `cache` what the other passes need
+    /// besides `x` and `y`.
+    fn forward(&self, pass: Forward<'_, F>);
 
-    /// The layer as data, from which the same layer can be built again: what a model file keeps of it. Default: none, and
-    /// then a file holds the weights but not the architecture.
-    fn spec(&self) -> Option<LayerSpec> {
-        None
-    }
+    /// The vector-Jacobian product (reverse mode): from `dy = ∂L/∂y`, writes `∂L/∂params` to every entry
+    /// of `grads`, and `∂L/∂x` to every entry of `dx` if it is requested.
+    fn backward(&self, pass: Backward<'_, F>);
 
-    /// The layers inside this one, to be used in another network as well, if it holds them so. Default: none.
-    fn shared(&self) -> &[Arc<dyn Layer<F>>] {
-        &[]
-    }
-
-    /// What kind of function this is, for those who reason about a layer instead of running it. Default: not known.
-    fn kind(&self) -> Kind {
-        Kind::Opaque
-    }
-
-    /// Rows that a batch to train on must have because of this layer itself, the layers inside it not counted. Default: 1.
-    fn smallest_batch(&self) -> usize {
-        1
-    }
-
-    /// `y = f(x; params)`. Under [`Mode::Train`], keeps in `cache` what `backward` needs besides `x` and `y`.
-    fn forward(&self, params: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode);
-
-    /// The vector-Jacobian product: from `dy = ∂L/∂y`, writes `∂L/∂params` over all of `grads`, and `∂L/∂x` over all
-    /// of `dx` if anyone wants it (nobody does for the first layer of a network in training).
-    fn backward(
-        &self,
-        params: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        grads: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    );
-
-    /// The Jacobian-vector product, forward mode: writes the change `dy` of the output when the input changes by `dx`
-    /// and the parameters by `dparams`, to first order.
+    /// The Jacobian-vector product (forward mode): writes the first-order change `dy` of the output for
+    /// a change `dx` of the input and `dparams` of the parameters.
     ///
     /// # Errors
-    /// [`LayerProblem::NoTangent`] from layers that do not implement it, which is the default.
-    fn tangent(
-        &self,
-        params: &[F],
-        dparams: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
-        let _ = (params, dparams, saved, dx, dy);
-        Err(Error::layer(self.name(), LayerProblem::NoTangent))
+    /// [`LayerProblem::NoJvp`], the default, if the layer has no forward mode.
+    fn jvp(&self, pass: Jvp<'_, F>) -> Result<(), LayerProblem> {
+        let _ = pass;
+        Err(LayerProblem::NoJvp)
     }
 
-    /// Folds what the last training pass saw into the parameters that are not trainable, such as running means. Called
-    /// after an optimizer step that succeeded. Default: nothing, which is right for every layer without such parameters;
-    /// containers pass it on.
-    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+    /// Updates the non-trainable parameters, such as running means, from the last training pass. Called
+    /// after a successful optimizer step. Default: nothing. Containers call it for their children.
+    fn update_running_stats(&self, params: &mut [F], cache: &mut Cache<F>) {
         let _ = (params, cache);
     }
 }
 
-/// What the forward pass leaves for the backward pass: its input, its output, and the layer's cache.
+/// The arguments of [`Layer::forward`].
 #[derive(Debug)]
-pub struct Saved<'a, F> {
-    /// The input of the forward pass.
+pub struct Forward<'a, F> {
+    /// The layer's parameters.
+    pub params: &'a [F],
+    /// The input, `(rows, inputs)`.
     pub x: ArrayView2<'a, F>,
-    /// Its output.
+    /// The output, `(rows, outputs)`: to be written.
+    pub y: ArrayViewMut2<'a, F>,
+    /// Memory for what the pass saves.
+    pub cache: &'a mut Cache<F>,
+    /// Training or prediction.
+    pub mode: Mode,
+}
+
+/// The arguments of [`Layer::backward`].
+#[derive(Debug)]
+pub struct Backward<'a, F> {
+    /// The layer's parameters.
+    pub params: &'a [F],
+    /// The input of the forward pass, `(rows, inputs)`.
+    pub x: ArrayView2<'a, F>,
+    /// The output of the forward pass, `(rows, outputs)`.
     pub y: ArrayView2<'a, F>,
-    /// The cache that it wrote. The backward pass may use its buffers for its own work.
+    /// `∂L/∂y`, `(rows, outputs)`.
+    pub dy: ArrayView2<'a, F>,
+    /// `∂L/∂params`, in the order of `params`: to be written.
+    pub grads: &'a mut [F],
+    /// `∂L/∂x`, `(rows, inputs)`: to be written. `None` if it is not needed, as for the first layer of
+    /// a network in training.
+    pub dx: Option<ArrayViewMut2<'a, F>>,
+    /// What the forward pass saved. A backward pass may use further buffers for its own work.
     pub cache: &'a mut Cache<F>,
 }
 
-/// What a forward pass is for.
+/// The arguments of [`Layer::jvp`].
+#[derive(Debug)]
+pub struct Jvp<'a, F> {
+    /// The layer's parameters.
+    pub params: &'a [F],
+    /// The change of the parameters, in the order of `params`.
+    pub dparams: &'a [F],
+    /// The input of the forward pass, `(rows, inputs)`.
+    pub x: ArrayView2<'a, F>,
+    /// The output of the forward pass, `(rows, outputs)`.
+    pub y: ArrayView2<'a, F>,
+    /// The change of the input, `(rows, inputs)`.
+    pub dx: ArrayView2<'a, F>,
+    /// The change of the output, `(rows, outputs)`: to be written.
+    pub dy: ArrayViewMut2<'a, F>,
+    /// What the forward pass saved.
+    pub cache: &'a mut Cache<F>,
+}
+
+/// The purpose of a forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// To go back through: everything that `backward` needs is kept.
+    /// A backward or forward-mode pass follows: everything it needs is saved.
     Train {
-        /// What all randomness of this pass and this layer follows from: the same key gives the same
-        /// [`Dropout`](crate::layers::Dropout) mask. Each layer gets a key of its own by [`child`](Mode::child).
+        /// The seed of all randomness in this pass and layer: the same key gives the same
+        /// [`Dropout`](crate::layers::Dropout) mask. [`child`](Mode::child) derives one key per child.
         key: u64,
     },
-    /// Only for its output: nothing is kept, so that memory does not grow with depth, and nothing is random.
+    /// Only the output is needed: nothing is saved, so memory does not grow with depth, and nothing is
+    /// random.
     Predict,
 }
 
 impl Mode {
-    /// The mode for the layer at `index` among those inside a container: the same, with a key of its own.
+    /// The mode of a container's child at `index`: the same, with its own key.
     pub fn child(self, index: usize) -> Mode {
         match self {
             Mode::Train { key } => Mode::Train { key: random::mix(key, index as u64) },
@@ -138,43 +150,128 @@ impl Mode {
     }
 }
 
-/// A layer inside another, as [`Layer::children`] lists it.
+/// What a layer is, for summaries, error messages, model files and the gradient laboratory.
+///
+/// ```
+/// use geartrain::layer::{Description, Kind};
+/// let description = Description::<f32>::named("Scale(3)").input_features(3);
+/// assert_eq!((description.name.as_str(), description.kind), ("Scale(3)", Kind::Opaque));
+/// ```
 #[derive(Debug)]
+#[non_exhaustive]
+pub struct Description<'a, F> {
+    /// The layer in a few words, such as `Linear(7, 64)`.
+    pub name: String,
+    /// What kind of function it is. Default: [`Kind::Opaque`].
+    pub kind: Kind,
+    /// The layer's options as data from which it can be built again. geartrain's layers use
+    /// [`LayerSpec`](crate::layers::LayerSpec), which model files contain; containers leave it out,
+    /// because their specs follow from `kind` and `children`. Default: `None`.
+    pub spec: Option<Box<dyn Any>>,
+    /// The layers inside it, in order. Default: none.
+    pub children: Vec<Child<'a, F>>,
+    /// The least number of rows in a training batch that the layer itself needs, whatever its children
+    /// need. Default: 1.
+    pub min_batch_size: usize,
+    /// The input width, if the layer accepts only one. Default: `None`.
+    pub input_features: Option<usize>,
+}
+
+impl<'a, F: Scalar> Description<'a, F> {
+    /// A layer of which only the name is known.
+    pub fn named(name: impl Into<String>) -> Self {
+        let (name, kind, children) = (name.into(), Kind::Opaque, Vec::new());
+        Description { name, kind, spec: None, children, min_batch_size: 1, input_features: None }
+    }
+
+    /// A layer of which only the type is known: the name is that of `L`, without its path.
+    pub fn opaque<L: ?Sized>() -> Self {
+        let path = type_name::<L>();
+        let end = path.find('<').unwrap_or(path.len());
+        Description::named(path[..end].rsplit("::").next().unwrap_or(path))
+    }
+
+    /// Sets [`kind`](Description::kind).
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Sets [`spec`](Description::spec).
+    pub fn spec(mut self, spec: impl Any) -> Self {
+        self.spec = Some(Box::new(spec));
+        self
+    }
+
+    /// Adds a child called `name`: the prefix of its parameters' names.
+    pub fn child(mut self, name: impl Into<String>, layer: &'a Arc<dyn Layer<F>>) -> Self {
+        self.children.push(Child { name: name.into(), layer });
+        self
+    }
+
+    /// Sets [`min_batch_size`](Description::min_batch_size).
+    pub fn min_batch_size(mut self, rows: usize) -> Self {
+        self.min_batch_size = rows;
+        self
+    }
+
+    /// Sets [`input_features`](Description::input_features).
+    pub fn input_features(mut self, inputs: impl Into<Option<usize>>) -> Self {
+        self.input_features = inputs.into();
+        self
+    }
+
+    /// The children, each with its input width, if this layer reads `inputs` features: in a
+    /// [`Kind::Sequential`], what the child before it writes, and otherwise `inputs`. Ends before the
+    /// first child that does not fit.
+    pub fn children_reading(&self, inputs: usize) -> impl Iterator<Item = (&Child<'a, F>, usize)> {
+        let mut next = Some(inputs);
+        self.children.iter().map_while(move |child| {
+            let inputs = next?;
+            if self.kind == Kind::Sequential {
+                next = child.layer.output_features(inputs).ok();
+            }
+            Some((child, inputs))
+        })
+    }
+}
+
+/// A layer inside another.
+#[derive(Debug, Clone)]
 pub struct Child<'a, F> {
     /// Its name in paths: `0`, `1`, … in a `Sequential`, `body` in a `Residual`.
     pub name: String,
-    /// The layer.
-    pub layer: &'a dyn Layer<F>,
-    /// Features per row that it reads.
-    pub inputs: usize,
+    /// The layer, as an `Arc` so that another network can share it.
+    pub layer: &'a Arc<dyn Layer<F>>,
 }
 
-/// What kind of function a layer is: what the gradient laboratory (crate `geartrain-lab`) needs to look inside a container
-/// and to predict how a layer changes signals and gradients.
+/// What kind of function a layer is. The gradient laboratory (crate `geartrain-lab`) uses it to open containers and to predict
+/// how a layer changes signals and gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `y = φ(x)` on every number alone. Whatever implements [`Elementwise`](crate::layers::Elementwise) is this.
+    /// `y = φ(x)`, each number by itself. Every [`Elementwise`](crate::layers::Elementwise) has this
+    /// kind.
     Elementwise,
-    /// `y = x Wᵀ + b`, its parameters being `weight`, `outputs × inputs`, and perhaps `bias`.
+    /// `y = x Wᵀ + b` with parameters `weight`, `outputs × inputs`, and optionally `bias`.
     Linear,
-    /// Its children one after the other.
-    Sequence,
+    /// The children one after the other.
+    Sequential,
     /// `y = x + scale · child(x)`.
-    Skip {
-        /// What the only child's output is multiplied by.
+    Residual {
+        /// The factor of the only child's output.
         scale: f64,
     },
-    /// Every row brought to mean 0 and variance 1; parameters `weight` and `bias`.
+    /// Each row shifted to mean 0 and scaled to variance 1; parameters `weight` and `bias`.
     LayerNorm {
-        /// What is added to the variance.
+        /// Added to the variance.
         eps: f64,
     },
-    /// The same for every column.
+    /// The same for each column.
     BatchNorm {
-        /// What is added to the variance.
+        /// Added to the variance.
         eps: f64,
     },
-    /// Nothing is known about it.
+    /// Not known.
     Opaque,
 }

@@ -10,7 +10,7 @@
 //! | module | in one sentence |
 //! |---|---|
 //! | [`graph`] | the chain rule on a blackboard: a scalar computational graph that shows its work |
-//! | [`Layer`], [`layers`] | the contract of a layer, and the layers |
+//! | [`layer`], [`layers`] | the contract of a layer, and the layers |
 //! | [`Network`] | layers with their parameters: checked once, then run, differentiated, summarised |
 //! | [`params`], [`Init`] | what lies where in the flat vector, and what it is before training |
 //! | [`Cache`], [`Workspace`], [`Flat`] | what a pass writes; memory that is made once |
@@ -24,7 +24,6 @@
 //! The hot loops are in the crate `geartrain-kernels`, the only one with `unsafe` code. [`with_threads`] sets how many
 //! threads they use; results do not depend on it. The gradient laboratory is the crate `geartrain-lab`.
 
-mod architecture;
 mod cache;
 mod confusion;
 pub mod data;
@@ -34,7 +33,7 @@ pub mod gradcheck;
 pub mod graph;
 mod init;
 pub mod io;
-mod layer;
+pub mod layer;
 pub mod layers;
 pub mod loss;
 pub mod metrics;
@@ -46,7 +45,6 @@ mod settings;
 mod summary;
 pub mod train;
 
-pub use architecture::LayerSpec;
 pub use cache::{Buffer, Cache};
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
@@ -54,10 +52,10 @@ pub use flat::Flat;
 pub use geartrain_kernels::{Scalar, peak, with_threads};
 pub use init::Init;
 pub use io::{FileError, Loader, Predictor};
-pub use layer::{Child, Kind, Layer, Mode, Saved};
-pub use layers::Sequential;
+pub use layer::{Kind, Layer, Mode};
+pub use layers::{LayerSpec, Sequential};
 pub use loss::Loss;
-pub use network::{Jacobian, Network, Pass, Sweep, Workspace};
+pub use network::{AutodiffMode, Jacobian, Network, Pass, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};
 pub use settings::Settings;

@@ -11,12 +11,13 @@ use rand_chacha::ChaCha8Rng;
 use crate::cache::{Buffer, Cache};
 use crate::error::{LayerProblem, same_shape};
 use crate::flat::Flat;
+use crate::layer::{Backward, Forward, Layer, Mode};
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
-use crate::{Error, Layer, Loss, Mode, Saved, Scalar};
+use crate::{Error, Loss, Scalar};
 use geartrain_kernels::flushing;
 
-pub use jacobian::{Jacobian, Sweep};
+pub use jacobian::{AutodiffMode, Jacobian};
 
 /// A layer (most often a [`Sequential`](crate::layers::Sequential)) together with the one flat vector of its parameters.
 ///
@@ -40,7 +41,7 @@ pub struct Network<F> {
     layer: Arc<dyn Layer<F>>,
     inputs: usize,
     outputs: usize,
-    smallest_batch: usize,
+    min_batch_size: usize,
     layout: Arc<Layout>,
     params: Flat<F>,
 }
@@ -56,7 +57,8 @@ impl<F: Scalar> Network<F> {
         Network::from_layer(Arc::new(layer), inputs)
     }
 
-    /// [`new`](Network::new) for a layer that other networks may share.
+    /// [`new`](Network::new) for a shared layer, such as one from
+    /// [`LayerSpec::build`](crate::layers::LayerSpec::build).
     ///
     /// # Errors
     /// As [`new`](Network::new).
@@ -65,20 +67,20 @@ impl<F: Scalar> Network<F> {
         Ok(Network::from_params(layer, inputs, zeros)?.with_seed(0))
     }
 
-    /// The same with the parameters that `params` finds for the layout.
+    /// [`from_layer`](Network::from_layer) with the parameters that `params` returns for the layout.
     pub(crate) fn from_params<E: From<Error>>(
         layer: Arc<dyn Layer<F>>,
         inputs: usize,
         params: impl FnOnce(&Layout) -> Result<Vec<F>, E>,
     ) -> Result<Self, E> {
-        let outputs = layer.output_features(inputs)?;
+        let outputs = output_features(&*layer, inputs)?;
         let layout = Layout::new::<F>(layer.params())?;
         for (spec, _) in layout.iter() {
             spec.init.check()?;
         }
         let params = Flat::from(&params(&layout)?[..]);
-        let smallest_batch = smallest_batch(&*layer, inputs);
-        Ok(Network { layer, inputs, outputs, smallest_batch, layout: Arc::new(layout), params })
+        let min_batch_size = min_batch_size(&*layer);
+        Ok(Network { layer, inputs, outputs, min_batch_size, layout: Arc::new(layout), params })
     }
 
     /// The same network with its parameters drawn anew: the same seed gives the same numbers on every machine.
@@ -101,8 +103,8 @@ impl<F: Scalar> Network<F> {
     }
 
     /// Rows that a batch must have to train on: 2 with a [`BatchNorm`](crate::layers::BatchNorm) inside, else 1.
-    pub fn smallest_batch(&self) -> usize {
-        self.smallest_batch
+    pub fn min_batch_size(&self) -> usize {
+        self.min_batch_size
     }
 
     /// The outermost layer.
@@ -178,7 +180,8 @@ impl<F: Scalar> Network<F> {
     pub fn predict(&self, x: ArrayView2<F>) -> Result<Array2<F>, Error> {
         self.check_input(x)?;
         let mut y = Array2::zeros((x.nrows(), self.outputs));
-        self.layer.forward(&self.params, x, y.view_mut(), &mut Cache::new(), Mode::Predict);
+        let (params, cache, mode) = (&self.params[..], &mut Cache::new(), Mode::Predict);
+        self.layer.forward(Forward { params, x, y: y.view_mut(), cache, mode });
         Ok(y)
     }
 
@@ -236,8 +239,8 @@ impl<F: Scalar> Network<F> {
         self.check_input(x)?;
         self.check_batch(x.nrows())?;
         let Workspace { cache, output, key, .. } = workspace;
-        let mode = Mode::Train { key: *key };
-        self.layer.forward(&self.params, x, output.resize(x.nrows(), self.outputs), cache, mode);
+        let y = output.resize(x.nrows(), self.outputs);
+        self.layer.forward(Forward { params: &self.params, x, y, cache, mode: Mode::Train { key: *key } });
         Ok(())
     }
 
@@ -252,24 +255,26 @@ impl<F: Scalar> Network<F> {
         dx: Option<ArrayViewMut2<F>>,
     ) {
         grads.resize(self.params.len());
-        self.layer.backward(&self.params, Saved { x, y, cache }, dy, grads, dx);
+        self.layer.backward(Backward { params: &self.params, x, y, dy, grads, dx, cache });
     }
 
-    /// Folds the statistics of the last training pass into the running ones of layers such as `BatchNorm`. `fit` does
-    /// this after every step; whoever steps by hand calls it after [`Optimizer::step`](crate::Optimizer::step).
+    /// Updates the running statistics of layers such as `BatchNorm` from the last training pass in
+    /// `workspace`. `fit` does this after every step; a training loop by hand calls it after
+    /// [`Optimizer::step`](crate::Optimizer::step).
     ///
     /// # Errors
-    /// [`Error::NoForwardPass`] if `workspace` holds no pass of a network of this size; [`Error::NonFinite`] if a
-    /// statistic would not be finite. After an error the parameters are what they were.
-    pub fn fold_statistics(&mut self, workspace: &mut Workspace<F>) -> Result<(), Error> {
+    /// [`Error::NoTrainingPass`] if `workspace` holds no pass of a network of this size;
+    /// [`Error::NonFinite`] if a statistic would not be finite. After an error the parameters are
+    /// unchanged.
+    pub fn update_running_stats(&mut self, workspace: &mut Workspace<F>) -> Result<(), Error> {
         if workspace.output.view().nrows() == 0 || workspace.grads.len() != self.params.len() {
-            return Err(Error::NoForwardPass { call: "fold_statistics" });
+            return Err(Error::NoTrainingPass);
         }
         let kept = || self.layout.iter().filter(|(spec, _)| !spec.trainable).map(|(_, range)| range);
         let Workspace { cache, statistics: before, .. } = workspace;
         before.clear();
         kept().for_each(|range| before.extend_from_slice(&self.params[range]));
-        self.layer.fold_statistics(&mut self.params, cache);
+        self.layer.update_running_stats(&mut self.params, cache);
         let finite = kept().all(|range| self.params[range].iter().all(|statistic| statistic.is_finite()));
         if finite {
             return Ok(());
@@ -284,11 +289,11 @@ impl<F: Scalar> Network<F> {
     /// # Errors
     /// [`Error::Layer`] with the path of the layer that needs more rows.
     pub fn check_batch(&self, rows: usize) -> Result<(), Error> {
-        if rows >= self.smallest_batch {
+        if rows >= self.min_batch_size {
             return Ok(());
         }
-        let layer = needing_more(&*self.layer, self.inputs, rows);
-        Err(layer.unwrap_or_else(|| small_batch(self.layer(), rows)))
+        let problem = needing_more(&*self.layer, rows).expect("the layer with the largest minimum");
+        Err(Error::layer(self.layer.describe().name, problem))
     }
 
     /// Checks the number of columns of `x`.
@@ -297,32 +302,37 @@ impl<F: Scalar> Network<F> {
     /// [`Error::Layer`] or [`Error::Shape`] if it is not [`inputs`](Network::inputs).
     pub fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
-            self.layer.output_features(x.ncols())?;
-            // Layers that read any width cannot object, but the parameters behind them were laid out for one.
+            output_features(&*self.layer, x.ncols())?;
+            // A layer that accepts any width does not fail, but the parameters after it fit only one.
             return same_shape("columns of x", &[self.inputs], &[x.ncols()]);
         }
         Ok(())
     }
 }
 
-/// The largest [`Layer::smallest_batch`] of `layer` and all layers inside it.
-fn smallest_batch<F: Scalar>(layer: &dyn Layer<F>, inputs: usize) -> usize {
-    let inside = layer.children(inputs).into_iter().map(|child| smallest_batch(child.layer, child.inputs));
-    inside.fold(layer.smallest_batch().max(1), usize::max)
+/// [`Layer::output_features`] with the layer's path and name in the error.
+fn output_features<F: Scalar>(layer: &dyn Layer<F>, inputs: usize) -> Result<usize, Error> {
+    layer.output_features(inputs).map_err(|problem| Error::layer(layer.describe().name, problem))
 }
 
-/// The error of the first layer that needs more than `rows` rows, with its path.
-fn needing_more<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, rows: usize) -> Option<Error> {
-    if layer.smallest_batch() > rows {
-        return Some(small_batch(layer, rows));
+/// The largest minimum batch size of `layer` and all layers inside it.
+fn min_batch_size<F: Scalar>(layer: &dyn Layer<F>) -> usize {
+    let description = layer.describe();
+    let inside = description.children.iter().map(|child| min_batch_size(&**child.layer));
+    inside.fold(description.min_batch_size.max(1), usize::max)
+}
+
+/// The problem of the first layer that needs more than `rows` rows.
+fn needing_more<F: Scalar>(layer: &dyn Layer<F>, rows: usize) -> Option<LayerProblem> {
+    let description = layer.describe();
+    let needs = description.min_batch_size;
+    if needs.max(1) > rows {
+        return Some(LayerProblem::SmallBatch { needs: needs.max(1), rows });
     }
-    let mut children = layer.children(inputs).into_iter();
-    children.find_map(|child| Some(needing_more(child.layer, child.inputs, rows)?.inside(&child.name)))
-}
-
-fn small_batch<F: Scalar>(layer: &dyn Layer<F>, rows: usize) -> Error {
-    let needs = layer.smallest_batch().max(1);
-    Error::layer(layer.name(), LayerProblem::SmallBatch { needs, rows })
+    description.children.iter().find_map(|child| {
+        let problem = needing_more(&**child.layer, rows)?;
+        Some(problem.inside(&child.name, child.layer.describe().name))
+    })
 }
 
 /// What one forward and backward pass of a network gave.

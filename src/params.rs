@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut, Range};
 
-use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder};
+use ndarray::{
+    ArrayView1, ArrayView2, ArrayViewD, ArrayViewMut1, ArrayViewMut2, ArrayViewMutD, IxDyn, ShapeBuilder,
+};
 
 use crate::{Error, Init, Scalar};
 
@@ -147,6 +149,27 @@ impl Layout {
         }
         Ok(())
     }
+}
+
+/// Splits a layer's parameters into a matrix of `shape` and the rest.
+///
+/// # Panics
+/// If there are fewer numbers than the matrix has.
+pub fn split_matrix<F>(values: &[F], shape: (usize, usize)) -> (ArrayView2<'_, F>, ArrayView1<'_, F>) {
+    let (matrix, rest) = values.split_at(shape.0 * shape.1);
+    (ArrayView2::from_shape(shape.f(), matrix).expect("split at its length"), rest.into())
+}
+
+/// [`split_matrix`] for gradients, which are to be written.
+///
+/// # Panics
+/// If there are fewer numbers than the matrix has.
+pub fn split_matrix_mut<F>(
+    values: &mut [F],
+    shape: (usize, usize),
+) -> (ArrayViewMut2<'_, F>, ArrayViewMut1<'_, F>) {
+    let (matrix, rest) = values.split_at_mut(shape.0 * shape.1);
+    (ArrayViewMut2::from_shape(shape.f(), matrix).expect("split at its length"), rest.into())
 }
 
 /// One tensor, `values` being its part of a flat vector.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::layer::Child;
+use crate::layer::{Kind, Layer};
 use crate::params::count;
-use crate::{Layer, Network, Scalar};
+use crate::{Network, Scalar};
 
 /// The layers of a network as a table. `to_string` and `{}` print it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,34 +36,37 @@ impl Summary {
     pub(crate) fn new<F: Scalar>(network: &Network<F>) -> Self {
         let layout = network.layout();
         let mut rows = Vec::new();
-        add_rows(network.layer(), network.inputs(), "", &mut rows);
+        let root = network.layer();
+        add_rows(root, network.inputs(), "", !root.describe().children.is_empty(), &mut rows);
         let trainable = layout.trainable().iter().map(ExactSizeIterator::len).sum();
         Summary { rows, parameters: layout.len(), trainable }
     }
 }
 
-/// Adds the row of `layer` and, below it, those of the layers inside. A root that only holds others has no row.
-fn add_rows<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, path: &str, rows: &mut Vec<Row>) {
-    let children = layer.children(inputs);
-    let mut specs = layer.params();
-    let inside = |name: &str| children.iter().any(|c| name.starts_with(&format!("{}.", c.name)));
-    specs.retain(|spec| !inside(&spec.name));
-    // A Sequential inside a Residual only passes its path on.
-    if children.is_empty() || !(path.is_empty() || path.ends_with("body")) {
-        let outputs = layer.output_features(inputs).unwrap_or(0);
+/// Adds the row of `layer` and below it those of its children. `skip` leaves out the row of `layer`.
+fn add_rows<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, path: &str, skip: bool, rows: &mut Vec<Row>) {
+    let description = layer.describe();
+    if !skip {
+        let mut specs = layer.params();
+        let inside =
+            |name: &str| description.children.iter().any(|c| name.starts_with(&format!("{}.", c.name)));
+        specs.retain(|spec| !inside(&spec.name));
         let parameters = count(&specs);
         specs.retain(|spec| spec.trainable);
         rows.push(Row {
             path: path.into(),
-            layer: layer.name(),
-            outputs,
+            layer: description.name.clone(),
+            outputs: layer.output_features(inputs).unwrap_or(0),
             parameters,
             trainable: count(&specs),
         });
     }
-    for Child { name, layer, inputs } in children {
-        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-        add_rows(layer, inputs, &path, rows);
+    for (child, inputs) in description.children_reading(inputs) {
+        let path = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
+        // The row of a residual connection stands for its body; the layers of the body follow.
+        let is_body = matches!(description.kind, Kind::Residual { .. });
+        let skip = is_body && !child.layer.describe().children.is_empty();
+        add_rows(&**child.layer, inputs, &path, skip, rows);
     }
 }
 

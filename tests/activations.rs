@@ -1,7 +1,8 @@
 //! Every `f32` activation and its slope, over a dense sweep of all finite numbers, beside the formula in `f64`.
 
+use geartrain::Cache;
+use geartrain::layer::{Backward, Forward, Layer, Mode};
 use geartrain::layers::*;
-use geartrain::{Cache, Layer, Mode, Saved};
 use libm::erfc;
 use ndarray::{Array2, ArrayView2};
 
@@ -31,9 +32,18 @@ fn check(activation: impl Layer<f32>, value: impl Fn(f64) -> f64, slope: impl Fn
     let (x, mut cache) = (sweep(), Cache::new());
     let (mut y, mut dx) = (Array2::zeros(x.dim()), Array2::zeros(x.dim()));
     let dy = Array2::ones(x.dim());
-    activation.forward(&[], x.view(), y.view_mut(), &mut cache, Mode::Predict);
-    let saved = Saved { x: x.view(), y: y.view(), cache: &mut cache };
-    activation.backward(&[], saved, dy.view(), &mut [], Some(dx.view_mut()));
+    let (params, cache, mode) = (&[][..], &mut cache, Mode::Predict);
+    activation.forward(Forward { params, x: x.view(), y: y.view_mut(), cache, mode });
+    let (grads, dx_view) = (&mut [][..], Some(dx.view_mut()));
+    activation.backward(Backward {
+        params,
+        x: x.view(),
+        y: y.view(),
+        dy: dy.view(),
+        grads,
+        dx: dx_view,
+        cache,
+    });
     for (what, got, exact) in [("value", &y, &value as &dyn Fn(f64) -> f64), ("slope", &dx, &slope)] {
         let (error, at) = worst(x.view(), got.view(), exact);
         println!("{activation:?}, {what}: {error:.2} units at {at:e}");
@@ -87,7 +97,8 @@ fn ends_and_nan() {
     let at = |activation: &dyn Layer<f32>, x: f32| {
         let x = Array2::from_elem((1, 67), x);
         let mut y = x.clone();
-        activation.forward(&[], x.view(), y.view_mut(), &mut Cache::new(), Mode::Predict);
+        let (params, cache, mode) = (&[][..], &mut Cache::new(), Mode::Predict);
+        activation.forward(Forward { params, x: x.view(), y: y.view_mut(), cache, mode });
         y[[0, 66]]
     };
     let least: [(&dyn Layer<f32>, f32); 3] =

@@ -46,7 +46,7 @@ fn allocations(
         }
         network.gradients(&MeanSquaredError, x.view(), target.view(), &mut workspace, None).unwrap();
         optimizer.step(network.params_mut(), &workspace.grads).unwrap();
-        network.fold_statistics(&mut workspace).unwrap();
+        network.update_running_stats(&mut workspace).unwrap();
     }
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use geartrain::gradcheck::{self, Report};
+use geartrain::layer::{Backward, Forward};
 use geartrain::layers::*;
 use geartrain::loss::*;
 use geartrain::prelude::*;
-use geartrain::{Cache, Layer, Mode, ParamSpec, Saved};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, array};
+use geartrain::{LayerProblem, ParamSpec};
+use ndarray::{Array2, Axis, array};
 
 /// The worst relative error that a right derivation may show in f64.
 const WORST: f64 = 1e-7;
@@ -194,7 +195,7 @@ enum Mistake {
 }
 
 impl Layer<f64> for Wrong {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Layer::<f64>::output_features(&self.linear, inputs)
     }
 
@@ -202,29 +203,15 @@ impl Layer<f64> for Wrong {
         Layer::<f64>::params(&self.linear)
     }
 
-    fn forward(
-        &self,
-        params: &[f64],
-        x: ArrayView2<f64>,
-        y: ArrayViewMut2<f64>,
-        cache: &mut Cache<f64>,
-        mode: Mode,
-    ) {
-        self.linear.forward(params, x, y, cache, mode);
+    fn forward(&self, pass: Forward<'_, f64>) {
+        self.linear.forward(pass);
     }
 
-    fn backward(
-        &self,
-        params: &[f64],
-        saved: Saved<'_, f64>,
-        dy: ArrayView2<f64>,
-        grads: &mut [f64],
-        mut dx: Option<ArrayViewMut2<f64>>,
-    ) {
+    fn backward(&self, Backward { params, x, y, dy, grads, mut dx, cache }: Backward<'_, f64>) {
         let bias = grads.len() - dy.ncols();
         let old = grads[bias];
-        let dx_view = dx.as_mut().map(|dx| dx.view_mut());
-        self.linear.backward(params, saved, dy, grads, dx_view);
+        let right = dx.as_mut().map(|dx| dx.view_mut());
+        self.linear.backward(Backward { params, x, y, dy, grads: &mut *grads, dx: right, cache });
         match self.mistake {
             Mistake::ForgottenBias => grads[bias..].fill(0.0),
             Mistake::WrongSign => dx.into_iter().for_each(|mut dx| dx *= -1.0),

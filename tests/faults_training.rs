@@ -60,7 +60,7 @@ fn fault_20_batch_norm_cannot_be_trained_on_one_row() {
     let body = Sequential::new().then(BatchNorm::new(2)).then(Tanh);
     let layers = Sequential::new().then(Linear::new(1, 2)).then(Residual::new(body)).then(Linear::new(2, 1));
     let network = Network::<f64>::new(layers, 1).unwrap();
-    assert_eq!(network.smallest_batch(), 2);
+    assert_eq!(network.min_batch_size(), 2);
     let one = array![[1.0]];
     match network.loss_and_gradients(&MeanSquaredError, one.view(), one.view()) {
         Err(Error::Layer { path, problem: LayerProblem::SmallBatch { needs: 2, rows: 1 }, .. }) => {
@@ -125,11 +125,11 @@ fn a_large_mean_does_not_spoil_the_variance() {
 fn statistics_that_would_overflow_are_an_error_and_change_nothing() {
     let mut network = Network::new(BatchNorm::new(1), 1).unwrap();
     let (x, mut workspace) = (array![[1e200], [-1e200]], Workspace::new());
-    assert!(matches!(network.fold_statistics(&mut workspace), Err(Error::NoForwardPass { .. })));
+    assert!(matches!(network.update_running_stats(&mut workspace), Err(Error::NoTrainingPass)));
     let zero = Array2::zeros((2, 1));
     network.gradients(&MeanSquaredError, x.view(), zero.view(), &mut workspace, None).unwrap();
     let before = network.params().to_vec();
-    match network.fold_statistics(&mut workspace) {
+    match network.update_running_stats(&mut workspace) {
         Err(Error::NonFinite { name, .. }) => assert_eq!(name, "running_var"),
         other => panic!("{other:?}"),
     }

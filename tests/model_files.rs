@@ -4,10 +4,12 @@ use std::fs;
 
 use geartrain::data::{Standardize, toy};
 use geartrain::io::{FileProblem, TensorFile};
+use geartrain::layer::{Backward, Forward};
+use geartrain::layers::LayerSpec;
 use geartrain::layers::*;
 use geartrain::prelude::*;
-use geartrain::{Cache, LayerSpec, Loader, Mode, ParamSpec, Saved};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, array};
+use geartrain::{LayerProblem, Loader, ParamSpec};
+use ndarray::{Array2, array};
 use serde_json::{Value, json};
 
 fn layers<F: Scalar>() -> Sequential<F> {
@@ -53,7 +55,7 @@ fn comes_back<F: Scalar>() {
     model.save(&path).unwrap();
     let loaded = Predictor::<F>::load(&path).unwrap();
     assert_eq!(loaded.network().params(), model.network().params());
-    assert_eq!(loaded.network().layer().spec(), model.network().layer().spec());
+    assert_eq!(LayerSpec::of(loaded.network().layer()), LayerSpec::of(model.network().layer()));
     assert_eq!((loaded.x_scale(), loaded.y_scale()), (model.x_scale(), model.y_scale()));
     assert_eq!(loaded.feature_names(), ["a", "b", "größe"]);
     assert_eq!(loaded.target_names(), ["y", "z"]);
@@ -391,17 +393,17 @@ fn folders_and_missing_files_cannot_be_read() {
 struct Shift(String);
 
 impl<F: Scalar> Layer<F> for Shift {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Ok(inputs)
     }
     fn params(&self) -> Vec<ParamSpec> {
         vec![ParamSpec::new(self.0.clone(), &[1], Init::constant(0.5))]
     }
-    fn forward(&self, p: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
-        y.assign(&x.mapv(|x| x + p[0]));
+    fn forward(&self, Forward { params, x, mut y, .. }: Forward<'_, F>) {
+        y.assign(&x.mapv(|x| x + params[0]));
     }
-    fn backward(&self, _: &[F], _: Saved<F>, dy: ArrayView2<F>, dp: &mut [F], dx: Option<ArrayViewMut2<F>>) {
-        dp[0] = dy.sum();
+    fn backward(&self, Backward { dy, grads, dx, .. }: Backward<'_, F>) {
+        grads[0] = dy.sum();
         dx.into_iter().for_each(|mut dx| dx.assign(&dy));
     }
 }
@@ -503,7 +505,7 @@ fn every_kind_comes_back<F: Scalar>() {
         let loaded =
             Loader::new().predictor_from::<F>(&Predictor::new(network.clone()).to_tensors().unwrap());
         let loaded = loaded.unwrap().into_network();
-        assert_eq!(loaded.layer().spec(), network.layer().spec());
+        assert_eq!(LayerSpec::of(loaded.layer()), LayerSpec::of(network.layer()));
         // In training, too: options that only matter there are kept.
         let pass =
             |network: &Network<F>| network.loss_and_gradients(&MeanSquaredError, x.view(), x.view()).unwrap();
@@ -521,12 +523,12 @@ fn a_layer_of_every_kind_comes_back() {
 
 #[test]
 fn every_layer_is_data() {
-    let spec = layers::<f64>().spec().unwrap();
+    let spec = LayerSpec::of(&layers::<f64>()).unwrap();
     let json = serde_json::to_string(&spec).unwrap();
     assert_eq!(serde_json::from_str::<LayerSpec>(&json).unwrap(), spec);
-    assert_eq!(spec.build::<f32>().spec(), Some(spec));
+    assert_eq!(LayerSpec::of(&*spec.build::<f32>()), Some(spec));
     let custom = Sequential::<f64>::new().then(Residual::new(Sequential::new().then(Shift("s".into()))));
-    assert_eq!(custom.spec(), None);
+    assert_eq!(LayerSpec::of(&custom), None);
 }
 
 #[test]

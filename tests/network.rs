@@ -1,8 +1,9 @@
 //! Networks are checked when they are made; their parameters have names; their derivatives come by either mode.
 
+use geartrain::layer::{Backward, Forward};
 use geartrain::prelude::*;
-use geartrain::{Cache, Layer, LayerProblem, Mode, ParamSpec, Saved, Sweep};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, array, s};
+use geartrain::{AutodiffMode, LayerProblem, ParamSpec};
+use ndarray::{Array2, array, s};
 
 fn refused(layers: Sequential<f32>, inputs: usize) -> String {
     Network::new(layers, inputs).unwrap_err().to_string()
@@ -121,7 +122,7 @@ fn parameters_have_the_names_and_shapes_of_a_state_dict() {
 struct Twins;
 
 impl Layer<f32> for Twins {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Ok(inputs)
     }
 
@@ -129,18 +130,11 @@ impl Layer<f32> for Twins {
         vec![ParamSpec::new("scale", &[1], Init::constant(1.0)); 2]
     }
 
-    fn forward(&self, _: &[f32], x: ArrayView2<f32>, mut y: ArrayViewMut2<f32>, _: &mut Cache<f32>, _: Mode) {
+    fn forward(&self, Forward { x, mut y, .. }: Forward<'_, f32>) {
         y.assign(&x);
     }
 
-    fn backward(
-        &self,
-        _: &[f32],
-        _: Saved<'_, f32>,
-        dy: ArrayView2<f32>,
-        grads: &mut [f32],
-        dx: Option<ArrayViewMut2<f32>>,
-    ) {
+    fn backward(&self, Backward { dy, grads, dx, .. }: Backward<'_, f32>) {
         grads.fill(0.0);
         dx.into_iter().for_each(|mut dx| dx.assign(&dy));
     }
@@ -157,10 +151,13 @@ fn a_layer_without_forward_mode_says_where_it_is() {
     let network = Network::new(Sequential::new().then(Tanh).then(Silent), 2).unwrap();
     let x = array![[1.0, 2.0]];
     let error = network.jvp(x.view(), x.view(), None).unwrap_err();
-    assert!(matches!(&error, Error::Layer { problem: LayerProblem::NoTangent, .. }));
-    assert_eq!(error.to_string(), "layer 1 (Silent): has no forward mode: it does not implement `tangent`");
+    assert!(matches!(&error, Error::Layer { problem: LayerProblem::NoJvp, .. }));
+    assert_eq!(
+        error.to_string(),
+        "layer 1 (Silent): has no forward mode: it does not implement `Layer::jvp`"
+    );
     // The Jacobian falls back on reverse mode.
-    assert_eq!(network.jacobian(x.row(0)).unwrap().sweep, Sweep::Reverse);
+    assert_eq!(network.jacobian(x.row(0)).unwrap().mode, AutodiffMode::Reverse);
 }
 
 /// The identity, without forward mode.
@@ -168,22 +165,15 @@ fn a_layer_without_forward_mode_says_where_it_is() {
 struct Silent;
 
 impl Layer<f64> for Silent {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Ok(inputs)
     }
 
-    fn forward(&self, _: &[f64], x: ArrayView2<f64>, mut y: ArrayViewMut2<f64>, _: &mut Cache<f64>, _: Mode) {
+    fn forward(&self, Forward { x, mut y, .. }: Forward<'_, f64>) {
         y.assign(&x);
     }
 
-    fn backward(
-        &self,
-        _: &[f64],
-        _: Saved<'_, f64>,
-        dy: ArrayView2<f64>,
-        _: &mut [f64],
-        dx: Option<ArrayViewMut2<f64>>,
-    ) {
+    fn backward(&self, Backward { dy, dx, .. }: Backward<'_, f64>) {
         dx.into_iter().for_each(|mut dx| dx.assign(&dy));
     }
 }
@@ -233,13 +223,13 @@ fn fault_29_and_30_strided_and_broadcast_inputs_equal_their_copies() {
 fn jacobians_by_both_modes_agree_and_the_cheaper_is_chosen() {
     let network = Network::<f64>::new(mlp(), 3).unwrap().with_seed(3);
     let x = array![0.3, -0.7, 1.1];
-    let forward = network.jacobian_by(Sweep::Forward, x.view()).unwrap();
-    let reverse = network.jacobian_by(Sweep::Reverse, x.view()).unwrap();
+    let forward = network.jacobian_by(AutodiffMode::Forward, x.view()).unwrap();
+    let reverse = network.jacobian_by(AutodiffMode::Reverse, x.view()).unwrap();
     approx::assert_abs_diff_eq!(forward.matrix, reverse.matrix, epsilon = 1e-14);
     assert_eq!((forward.passes, reverse.passes), (3, 2));
     assert_eq!(network.jacobian(x.view()).unwrap(), reverse);
     let wide = Network::<f64>::new(Linear::new(1, 9), 1).unwrap();
-    assert_eq!(wide.jacobian(array![2.0].view()).unwrap().sweep, Sweep::Forward);
+    assert_eq!(wide.jacobian(array![2.0].view()).unwrap().mode, AutodiffMode::Forward);
 
     // Against difference quotients of the prediction.
     for j in 0..3 {

@@ -4,22 +4,22 @@
 
 use std::fs;
 
+use geartrain::LayerProblem;
+use geartrain::layer::{Backward, Forward};
 use geartrain::prelude::*;
-use geartrain::{Cache, Mode, Saved};
-use ndarray::{ArrayView2, ArrayViewMut2};
 
 /// A layer of a user's own: y = 2x.
 #[derive(Debug)]
 struct Double;
 
 impl<F: Scalar> Layer<F> for Double {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Ok(inputs)
     }
-    fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
+    fn forward(&self, Forward { x, mut y, .. }: Forward<'_, F>) {
         y.assign(&x.mapv(|x| x + x));
     }
-    fn backward(&self, _: &[F], _: Saved<F>, dy: ArrayView2<F>, _: &mut [F], dx: Option<ArrayViewMut2<F>>) {
+    fn backward(&self, Backward { dy, dx, .. }: Backward<'_, F>) {
         dx.into_iter().for_each(|mut dx| dx.assign(&dy.mapv(|dy| dy + dy)));
     }
 }

@@ -1,6 +1,7 @@
 //! Layers that train and predict differently, and what `fit` does for them.
 
 use geartrain::data::{Batches, Dataset, toy};
+use geartrain::layer::Forward;
 use geartrain::layers::*;
 use geartrain::loss::Weighted;
 use geartrain::optim::schedule::{ReduceOnPlateau, Step};
@@ -12,7 +13,8 @@ use ndarray::{Array2, ArrayView2, array, s};
 /// What a layer makes of `x` in training with this key.
 fn trained<F: Scalar>(layer: &dyn Layer<F>, x: ArrayView2<F>, key: u64) -> Array2<F> {
     let mut y = Array2::zeros(x.dim());
-    layer.forward(&[], x, y.view_mut(), &mut Cache::new(), Mode::Train { key });
+    let (cache, mode) = (&mut Cache::new(), Mode::Train { key });
+    layer.forward(Forward { params: &[], x, y: y.view_mut(), cache, mode });
     y
 }
 
@@ -152,7 +154,7 @@ fn optimizers_leave_running_statistics_alone() {
     let mut sgd = Sgd::new(0.1).weight_decay(0.1);
     sgd.step(network.params_mut(), &workspace.grads).unwrap();
     assert_eq!(statistics(&network), before);
-    network.fold_statistics(&mut workspace).unwrap();
+    network.update_running_stats(&mut workspace).unwrap();
     assert!(statistics(&network).iter().zip(&before).all(|(after, before)| after != before));
 }
 

@@ -10,9 +10,10 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{Case, Check, Gradcheck, Report, central_differences, columns, matrix, with_input};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
+use crate::layer::{Backward, Forward, Jvp, Layer, Mode};
 use crate::layers::{Linear, Residual, Sequential};
 use crate::params::Layout;
-use crate::{Error, Layer, Mode, Network, Saved};
+use crate::{Error, Network};
 
 /// Rows of the batch; not a power of two, so that a mean by shift would show.
 const ROWS: usize = 5;
@@ -84,7 +85,7 @@ impl Subject {
     fn forward(&self, params: &[f64], x: ArrayView2<f64>, cache: &mut Cache<f64>) -> Array2<f64> {
         // What is not written stays NaN and is then equal to nothing.
         let mut y = Array2::from_elem((x.nrows(), self.outputs), f64::NAN);
-        self.layer.forward(params, x, y.view_mut(), cache, Mode::Train { key: 1 });
+        self.layer.forward(Forward { params, x, y: y.view_mut(), cache, mode: Mode::Train { key: 1 } });
         y
     }
 
@@ -99,7 +100,8 @@ impl Subject {
     ) -> Vec<f64> {
         let mut grads = vec![f64::NAN; params.len()];
         let mut dx = Array2::from_elem(x.dim(), f64::NAN);
-        self.layer.backward(params, Saved { x, y: y.view(), cache }, dy, &mut grads, Some(dx.view_mut()));
+        let (y, dx_view) = (y.view(), Some(dx.view_mut()));
+        self.layer.backward(Backward { params, x, y, dy, grads: &mut grads, dx: dx_view, cache });
         grads.extend(columns(&dx.view()));
         grads
     }
@@ -162,8 +164,15 @@ impl Subject {
         let mut cache = Cache::new();
         let y = self.forward(&self.params, self.x.view(), &mut cache);
         let mut grads = vec![f64::NAN; self.params.len()];
-        let saved = Saved { x: self.x.view(), y: y.view(), cache: &mut cache };
-        self.layer.backward(&self.params, saved, self.dy.view(), &mut grads, None);
+        self.layer.backward(Backward {
+            params: &self.params,
+            x: self.x.view(),
+            y: y.view(),
+            dy: self.dy.view(),
+            grads: &mut grads,
+            dx: None,
+            cache: &mut cache,
+        });
         let (_, gradients) = self.run(self.x.view(), self.dy.view());
         equal("the same gradients without dx", &grads, &gradients[..grads.len()])
     }
@@ -217,10 +226,18 @@ impl Subject {
         let name = "⟨v, Ju⟩ = ⟨Jᵀv, u⟩";
         let mut cache = Cache::new();
         let y = self.forward(&self.params, self.x.view(), &mut cache);
-        let mut tangent = Array2::from_elem(y.dim(), f64::NAN);
-        let saved = Saved { x: self.x.view(), y: y.view(), cache: &mut cache };
-        match self.layer.tangent(&self.params, &self.dparams, saved, self.dx.view(), tangent.view_mut()) {
-            Err(Error::Layer { problem: LayerProblem::NoTangent, .. }) => {
+        let mut dy = Array2::from_elem(y.dim(), f64::NAN);
+        let pass = Jvp {
+            params: &self.params,
+            dparams: &self.dparams,
+            x: self.x.view(),
+            y: y.view(),
+            dx: self.dx.view(),
+            dy: dy.view_mut(),
+            cache: &mut cache,
+        };
+        match self.layer.jvp(pass).map_err(|problem| Error::layer(self.layer.describe().name, problem)) {
+            Err(Error::Layer { problem: LayerProblem::NoJvp, .. }) => {
                 return Ok(Check::new(name, true, "not checked: the layer has no forward mode"));
             }
             result => result?,
@@ -229,7 +246,7 @@ impl Subject {
         let terms: Vec<f64> =
             self.dparams.iter().chain(columns(&self.dx.view())).zip(&gradients).map(|(u, g)| u * g).collect();
         let reverse: f64 = terms.iter().sum();
-        let forward = (&self.dy * &tangent).sum();
+        let forward = (&self.dy * &dy).sum();
         let scale: f64 = terms.iter().map(|t| t.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
         let detail = format!("{forward:.12e} by forward mode, {reverse:.12e} by reverse mode");
         Ok(Check::new(name, (forward - reverse).abs() <= 1e-12 * scale, detail))

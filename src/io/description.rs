@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{FileProblem, TensorFile, header};
 use crate::data::Standardize;
-use crate::{Error, LayerSpec, Scalar};
+use crate::layers::LayerSpec;
+use crate::{Error, Scalar};
 
 /// The key of the metadata under which the description lies.
 const KEY: &str = "geartrain";
@@ -44,7 +45,7 @@ impl Description {
             version: VERSION,
             weights: WEIGHT_LAYOUT.into(),
             inputs: network.inputs(),
-            architecture: network.layer().spec(),
+            architecture: LayerSpec::of(network.layer()),
             x_scale: predictor.x_scale().cloned(),
             y_scale: predictor.y_scale().cloned(),
             feature_names: predictor.feature_names().to_vec(),

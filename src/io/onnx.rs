@@ -8,10 +8,10 @@ use prost::Message;
 use proto::{Attribute, Dimension, Node, Tensor, TensorShape, TensorType, Type, ValueInfo};
 
 use super::{FileProblem, Predictor, atomic, number};
-use crate::architecture::first_without_spec;
 use crate::data::Standardize;
-use crate::layers::SELU;
-use crate::{Error, LayerSpec, Network, Scalar};
+use crate::layer::Layer;
+use crate::layers::{LayerSpec, SELU};
+use crate::{Error, Network, Scalar};
 
 /// The version of the operators: the first with `Gelu`.
 const OPERATORS: i64 = 20;
@@ -42,9 +42,8 @@ impl<F: Scalar> Predictor<F> {
     /// What stands against it.
     pub fn to_onnx(&self) -> Result<Vec<u8>, FileProblem> {
         let network = self.network();
-        let Some(layers) = network.layer().spec() else {
-            let (path, layer) =
-                first_without_spec(network.layer(), network.inputs()).expect("one of them has no spec");
+        let Some(layers) = LayerSpec::of(network.layer()) else {
+            let (path, layer) = first_without_spec(network.layer()).expect("one of them has no spec");
             return Err(FileProblem::Unsupported { path, layer, format: "ONNX" });
         };
         let mut graph = Graph { network, nodes: Vec::new(), constants: Vec::new() };
@@ -76,6 +75,19 @@ impl<F: Scalar> Predictor<F> {
         };
         Ok(model.encode_to_vec())
     }
+}
+
+/// The path and name of the first layer, among `layer` and all inside it, that has no spec.
+fn first_without_spec<F: Scalar>(layer: &dyn Layer<F>) -> Option<(String, String)> {
+    if LayerSpec::of(layer).is_some() {
+        return None;
+    }
+    let description = layer.describe();
+    let inside = description.children.iter().find_map(|child| {
+        let (path, name) = first_without_spec(&**child.layer)?;
+        Some((if path.is_empty() { child.name.clone() } else { format!("{}.{path}", child.name) }, name))
+    });
+    Some(inside.unwrap_or((String::new(), description.name)))
 }
 
 struct Graph<'a, F> {

@@ -1,8 +1,7 @@
 //! Elementwise activations: each is two one-line functions.
 
-use super::Elementwise;
-use crate::error::LayerProblem;
-use crate::{LayerSpec, Scalar};
+use super::{Elementwise, LayerSpec};
+use crate::{LayerProblem, Scalar};
 use geartrain_kernels as kernels;
 use geartrain_kernels::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 
@@ -335,5 +334,5 @@ fn finite(argument: &'static str, value: f64) -> Result<(), LayerProblem> {
     if value.is_finite() {
         return Ok(());
     }
-    Err(LayerProblem::Argument { argument, expected: "a finite number", got: value.to_string() })
+    Err(LayerProblem::argument(argument, "a finite number", value))
 }

@@ -2,9 +2,10 @@
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
+use super::LayerSpec;
 use crate::cache::{Buffer, Cache};
-use crate::error::layer_argument;
-use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
+use crate::{Init, LayerProblem, ParamSpec, Scalar};
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, feature by feature (Ioffe and Szegedy
 /// 2015), as `torch.nn.BatchNorm1d`.
@@ -90,11 +91,11 @@ const SCALE: usize = 3;
 const KEPT: usize = 4;
 
 impl<F: Scalar> Layer<F> for BatchNorm {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         if !(0.0..=1.0).contains(&self.momentum) {
-            return Err(layer_argument(Layer::<F>::name(self), "momentum", "in [0, 1]", self.momentum));
+            return Err(LayerProblem::argument("momentum", "in [0, 1]", self.momentum));
         }
-        super::check_normalisation(|| Layer::<F>::name(self), self.features, self.eps, inputs)
+        super::check_normalisation(self.features, self.eps, inputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {
@@ -103,30 +104,16 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         vec![spec("weight", 1.0), spec("bias", 0.0), kept("running_mean", 0.0), kept("running_var", 1.0)]
     }
 
-    fn name(&self) -> String {
-        format!("BatchNorm({})", self.features)
+    fn describe(&self) -> Description<'_, F> {
+        let BatchNorm { features, eps, momentum } = *self;
+        Description::named(format!("BatchNorm({features})"))
+            .kind(Kind::BatchNorm { eps })
+            .spec(LayerSpec::BatchNorm { features, eps, momentum })
+            .input_features(features)
+            .min_batch_size(2)
     }
 
-    fn smallest_batch(&self) -> usize {
-        2
-    }
-
-    fn spec(&self) -> Option<LayerSpec> {
-        Some(LayerSpec::BatchNorm { features: self.features, eps: self.eps, momentum: self.momentum })
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::BatchNorm { eps: self.eps }
-    }
-
-    fn forward(
-        &self,
-        params: &[F],
-        x: ArrayView2<F>,
-        mut y: ArrayViewMut2<F>,
-        cache: &mut Cache<F>,
-        mode: Mode,
-    ) {
+    fn forward(&self, Forward { params, x, mut y, cache, mode }: Forward<'_, F>) {
         let [gamma, beta, running_mean, running_var] = self.split(params);
         let eps = F::of(self.eps);
         if mode == Mode::Predict {
@@ -167,16 +154,9 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         }
     }
 
-    fn backward(
-        &self,
-        params: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        grads: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    ) {
+    fn backward(&self, Backward { params, dy, grads, dx, cache, .. }: Backward<'_, F>) {
         let [gamma, ..] = self.split(params);
-        let (buffers, _) = saved.cache.parts(KEPT + 2, 0);
+        let (buffers, _) = cache.parts(KEPT + 2, 0);
         // The running statistics play no part in training:  their gradient is 0.
         grads.fill(F::zero());
         let (dgamma, rest) = grads.split_at_mut(self.features);
@@ -199,17 +179,10 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         }
     }
 
-    fn tangent(
-        &self,
-        params: &[F],
-        dparams: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        mut dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
+    fn jvp(&self, Jvp { params, dparams, dx, mut dy, cache, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         let [gamma, ..] = self.split(params);
         let [dgamma, dbeta, ..] = self.split(dparams);
-        let (buffers, _) = saved.cache.parts(KEPT + 1, 0);
+        let (buffers, _) = cache.parts(KEPT + 1, 0);
         // the product rule:  dy = γ dx̂ + dγ x̂ + dβ  with  dx̂ = ∂x̂/∂x dx
         BatchNorm::times_jacobian(buffers, dx, dy.view_mut());
         for (dy, normal) in dy.rows_mut().into_iter().zip(buffers[NORMAL].view().rows()) {
@@ -221,7 +194,7 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         Ok(())
     }
 
-    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+    fn update_running_stats(&self, params: &mut [F], cache: &mut Cache<F>) {
         let (buffers, _) = cache.parts(KEPT, 0);
         let rows = buffers[NORMAL].view().nrows();
         let (_, running) = params.split_at_mut(2 * self.features);

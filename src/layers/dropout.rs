@@ -1,19 +1,20 @@
 //! Dropout.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use ndarray::{ArrayViewMut2, Zip};
 
-use crate::cache::Cache;
-use crate::error::layer_argument;
-use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar, random};
+use super::LayerSpec;
+use crate::layer::{Backward, Description, Forward, Jvp, Layer, Mode};
+use crate::{LayerProblem, Scalar, random};
 
-/// In training, every number becomes 0 with probability `p` and is divided by `1 − p` otherwise, so that its mean stays
-/// what it was (Srivastava et al. 2014; inverted scaling as `torch.nn.Dropout`). In prediction, `y = x`.
+/// In training, each number becomes 0 with probability `p` and is divided by `1 − p` otherwise, which keeps
+/// its mean (Srivastava et al. 2014; inverted scaling, as `torch.nn.Dropout`). In prediction, `y = x`.
 ///
-/// Which numbers drop follows from the key of the pass ([`Mode::Train`]), the layer's place, the row and the column alone:
-/// neither from what was drawn before nor from the number of threads. `fit` takes another key in every step, from its seed.
+/// The mask depends only on the key of the pass ([`Mode::Train`]), the layer's position, the row and the
+/// column: neither on earlier draws nor on the number of threads. `fit` derives a new key for each step
+/// from its seed.
 ///
 /// ```
-/// use geartrain::{Workspace, layers::Dropout, prelude::*};
+/// use geartrain::{layers::Dropout, prelude::*};
 /// use ndarray::Array2;
 /// let network = Network::<f64>::new(Dropout::new(0.25), 8)?;
 /// let x = Array2::from_elem((100, 8), 3.0);
@@ -33,7 +34,7 @@ impl Dropout {
         Dropout { p }
     }
 
-    /// The factor of every number: 0 or 1 / (1 − p).
+    /// Writes the factor of each number: 0 or 1 / (1 − p).
     fn fill_mask<F: Scalar>(&self, key: u64, mut mask: ArrayViewMut2<F>) {
         let scale = F::of(1.0 / (1.0 - self.p));
         // 53 random bits are below p · 2⁵³ with probability p: always for p = 1, never for p = 0.
@@ -49,22 +50,18 @@ impl Dropout {
 }
 
 impl<F: Scalar> Layer<F> for Dropout {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         if !(0.0..=1.0).contains(&self.p) {
-            return Err(layer_argument(Layer::<F>::name(self), "p", "in [0, 1]", self.p));
+            return Err(LayerProblem::argument("p", "in [0, 1]", self.p));
         }
         Ok(inputs)
     }
 
-    fn name(&self) -> String {
-        format!("Dropout({})", self.p)
+    fn describe(&self) -> Description<'_, F> {
+        Description::named(format!("Dropout({})", self.p)).spec(LayerSpec::Dropout { p: self.p })
     }
 
-    fn spec(&self) -> Option<LayerSpec> {
-        Some(LayerSpec::Dropout { p: self.p })
-    }
-
-    fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode) {
+    fn forward(&self, Forward { x, mut y, cache, mode, .. }: Forward<'_, F>) {
         let Mode::Train { key } = mode else { return y.assign(&x) };
         let mask = &mut cache.parts(1, 0).0[0];
         self.fill_mask(key, mask.resize(x.nrows(), x.ncols()));
@@ -72,31 +69,17 @@ impl<F: Scalar> Layer<F> for Dropout {
         Zip::from(y).and(x).and(mask.view()).for_each(|y, &x, &mask| *y = mask * x);
     }
 
-    fn backward(
-        &self,
-        _: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        _: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    ) {
+    fn backward(&self, Backward { dy, dx, cache, .. }: Backward<'_, F>) {
         // the Jacobian is diagonal:  dx = m dy
         if let Some(dx) = dx {
-            let mask = saved.cache.parts(1, 0).0[0].view();
+            let mask = cache.parts(1, 0).0[0].view();
             Zip::from(dx).and(dy).and(mask).for_each(|dx, &dy, &mask| *dx = mask * dy);
         }
     }
 
-    fn tangent(
-        &self,
-        _: &[F],
-        _: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
+    fn jvp(&self, Jvp { dx, dy, cache, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // the Jacobian is diagonal:  dy = m dx
-        let mask = saved.cache.parts(1, 0).0[0].view();
+        let mask = cache.parts(1, 0).0[0].view();
         Zip::from(dy).and(dx).and(mask).for_each(|dy, &dx, &mask| *dy = mask * dx);
         Ok(())
     }

@@ -1,15 +1,15 @@
-//! What all activations that act on every number alone have in common.
+//! Activations that act on each number by itself.
 
 use std::slice::{from_mut, from_ref};
 
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use ndarray::Zip;
 
-use crate::cache::Cache;
-use crate::error::LayerProblem;
-use crate::{Error, Kind, Layer, LayerSpec, Mode, Saved, Scalar};
+use super::LayerSpec;
+use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer};
+use crate::{LayerProblem, Scalar};
 use geartrain_kernels as kernels;
 
-/// An activation `y = φ(x)` that acts on every number alone. Whatever implements this is a [`Layer`].
+/// An activation `y = φ(x)` that acts on each number by itself. Every implementor is a [`Layer`].
 ///
 /// ```
 /// use geartrain::{Scalar, layers::Elementwise};
@@ -33,24 +33,25 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     /// `φ(x)`.
     fn value<F: Scalar>(&self, x: F) -> F;
 
-    /// `φ'(x)`, from `x` and `y = φ(x)`, whichever is handier.
+    /// `φ'(x)`, computed from `x` or from `y = φ(x)`.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
 
-    /// The activation as data, as [`Layer::spec`]. Default: none.
+    /// The activation as data, for model files. Default: `None`.
     fn spec(&self) -> Option<LayerSpec> {
         None
     }
 
-    /// Fails if the activation was made with an argument outside its domain. Default: it never was.
+    /// Checks the arguments the activation was built with. Default: they are valid.
     ///
     /// # Errors
-    /// What is wrong.
+    /// [`LayerProblem::Argument`] for an argument outside its domain.
     fn check(&self) -> Result<(), LayerProblem> {
         Ok(())
     }
 
-    /// `y = φ(x)` for many numbers. Default: [`value`](Elementwise::value) of each, with the widest vector instructions
-    /// that the processor has. Only a function that is slow by itself has a reason to do otherwise.
+    /// `y = φ(x)` for slices of equal length. Default: [`value`](Elementwise::value) of each number,
+    /// compiled for the widest vector instructions of the processor. Override it only for a function
+    /// with a faster form.
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
         kernels::values(&Pointwise(self), x, y);
     }
@@ -72,20 +73,20 @@ impl<F: Scalar, A: Elementwise + ?Sized> kernels::Function<F> for Pointwise<'_, 
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
-        self.check().map_err(|problem| Error::layer(Layer::<F>::name(self), problem))?;
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
+        self.check()?;
         Ok(inputs)
     }
 
-    fn spec(&self) -> Option<LayerSpec> {
-        Elementwise::spec(self)
+    fn describe(&self) -> Description<'_, F> {
+        let description = Description::opaque::<Self>().kind(Kind::Elementwise);
+        match self.spec() {
+            Some(spec) => description.spec(spec),
+            None => description,
+        }
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Elementwise
-    }
-
-    fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
+    fn forward(&self, Forward { x, mut y, .. }: Forward<'_, F>) {
         // y = φ(x)
         match (x.to_slice(), y.as_slice_mut()) {
             (Some(x), Some(y)) => self.values(x, y),
@@ -93,14 +94,7 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         }
     }
 
-    fn backward(
-        &self,
-        _: &[F],
-        Saved { x, y, .. }: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        _: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    ) {
+    fn backward(&self, Backward { x, y, dy, dx, .. }: Backward<'_, F>) {
         let Some(mut dx) = dx else { return };
         // the Jacobian is diagonal:  dx = φ'(x) dy
         match (x.to_slice(), y.to_slice(), dy.to_slice(), dx.as_slice_mut()) {
@@ -111,14 +105,7 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         }
     }
 
-    fn tangent(
-        &self,
-        _: &[F],
-        _: &[F],
-        Saved { x, y, .. }: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
+    fn jvp(&self, Jvp { x, y, dx, dy, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // the Jacobian is diagonal:  dy = φ'(x) dx
         Zip::from(dy).and(x).and(y).and(dx).for_each(|dy, &x, &y, &dx| *dy = self.slope(x, y) * dx);
         Ok(())

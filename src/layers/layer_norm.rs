@@ -1,9 +1,10 @@
 //! Layer normalisation.
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Zip};
+use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 
-use crate::cache::Cache;
-use crate::{Error, Init, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use super::LayerSpec;
+use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
+use crate::{Init, LayerProblem, ParamSpec, Scalar};
 use geartrain_kernels::sum_rows;
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and Hinton 2016), as
@@ -70,8 +71,8 @@ fn times_jacobian<F: Scalar>(
 }
 
 impl<F: Scalar> Layer<F> for LayerNorm {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
-        super::check_normalisation(|| Layer::<F>::name(self), self.features, self.eps, inputs)
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
+        super::check_normalisation(self.features, self.eps, inputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {
@@ -79,26 +80,15 @@ impl<F: Scalar> Layer<F> for LayerNorm {
         vec![spec("weight", 1.0), spec("bias", 0.0)]
     }
 
-    fn name(&self) -> String {
-        format!("LayerNorm({})", self.features)
+    fn describe(&self) -> Description<'_, F> {
+        let LayerNorm { features, eps } = *self;
+        Description::named(format!("LayerNorm({features})"))
+            .kind(Kind::LayerNorm { eps })
+            .spec(LayerSpec::LayerNorm { features, eps })
+            .input_features(features)
     }
 
-    fn spec(&self) -> Option<LayerSpec> {
-        Some(LayerSpec::LayerNorm { features: self.features, eps: self.eps })
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::LayerNorm { eps: self.eps }
-    }
-
-    fn forward(
-        &self,
-        params: &[F],
-        x: ArrayView2<F>,
-        mut y: ArrayViewMut2<F>,
-        cache: &mut Cache<F>,
-        mode: Mode,
-    ) {
+    fn forward(&self, Forward { params, x, mut y, cache, mode }: Forward<'_, F>) {
         let (gamma, beta) = params.split_at(self.features);
         let (gamma, beta) = (ArrayView1::from(gamma), ArrayView1::from(beta));
         let keep = matches!(mode, Mode::Train { .. });
@@ -120,15 +110,8 @@ impl<F: Scalar> Layer<F> for LayerNorm {
         }
     }
 
-    fn backward(
-        &self,
-        params: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        grads: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    ) {
-        let (buffers, _) = saved.cache.parts(2, 0);
+    fn backward(&self, Backward { params, dy, grads, dx, cache, .. }: Backward<'_, F>) {
+        let (buffers, _) = cache.parts(2, 0);
         let (normal, scales) = (buffers[0].view(), buffers[1].view());
         let (dgamma, dbeta) = grads.split_at_mut(self.features);
         // y_rj = γ_j x̂_rj + β_j, so every row adds:  dγ_j = Σ_r dy_rj x̂_rj,  dβ_j = Σ_r dy_rj
@@ -147,15 +130,8 @@ impl<F: Scalar> Layer<F> for LayerNorm {
         }
     }
 
-    fn tangent(
-        &self,
-        params: &[F],
-        dparams: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        mut dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
-        let (buffers, _) = saved.cache.parts(2, 0);
+    fn jvp(&self, Jvp { params, dparams, dx, mut dy, cache, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
+        let (buffers, _) = cache.parts(2, 0);
         let (normal, scales) = (buffers[0].view(), buffers[1].view());
         let gamma = &params[..self.features];
         let (dgamma, dbeta) = dparams.split_at(self.features);

@@ -2,6 +2,7 @@
 
 mod activation;
 mod batch_norm;
+mod build;
 mod dropout;
 mod elementwise;
 mod layer_norm;
@@ -9,6 +10,7 @@ mod linear;
 mod residual;
 mod sequential;
 mod softmax;
+mod spec;
 
 pub use activation::{ELU, GELU, GELUTanh, Identity, LeakyReLU, ReLU, SELU, SiLU, Sigmoid, Softplus, Tanh};
 pub use batch_norm::BatchNorm;
@@ -19,26 +21,23 @@ pub use linear::Linear;
 pub use residual::Residual;
 pub use sequential::Sequential;
 pub use softmax::Softmax;
+pub use spec::LayerSpec;
 
-use crate::Error;
-use crate::error::{LayerProblem, layer_argument};
+use crate::LayerProblem;
 
-/// What `LayerNorm` and `BatchNorm` check alike: sizes and ε. Returns the number of features. Every pass asks, so the name
-/// is only made for an error.
-fn check_normalisation(
-    name: impl Fn() -> String,
-    features: usize,
-    eps: f64,
-    inputs: usize,
-) -> Result<usize, Error> {
-    if features == 0 {
-        return Err(layer_argument(name(), "features", "at least 1", features));
+/// Fails for a size of 0.
+fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), LayerProblem> {
+    match sizes.iter().find(|(_, size)| *size == 0) {
+        Some((argument, size)) => Err(LayerProblem::argument(argument, "at least 1", size)),
+        None => Ok(()),
     }
+}
+
+/// The checks that the normalisations share: size, ε and input width.
+fn check_normalisation(features: usize, eps: f64, inputs: usize) -> Result<usize, LayerProblem> {
+    check_sizes(&[("features", features)])?;
     if !(eps.is_finite() && eps > 0.0) {
-        return Err(layer_argument(name(), "eps", "a finite number above 0", eps));
+        return Err(LayerProblem::argument("eps", "a finite number above 0", eps));
     }
-    if inputs != features {
-        return Err(Error::layer(name(), LayerProblem::Features { expected: features, got: inputs }));
-    }
-    Ok(features)
+    LayerProblem::check_features(features, inputs)
 }

@@ -1,93 +1,81 @@
-//! A skip connection around some layers.
+//! A skip connection.
 
-use ndarray::{ArrayView2, ArrayViewMut2, Zip};
+use std::sync::Arc;
 
-use crate::cache::Cache;
-use crate::error::LayerProblem;
-use crate::layer::Child;
-use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar, Sequential};
+use ndarray::Zip;
+
+use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer};
+use crate::layers::Sequential;
+use crate::{Cache, LayerProblem, ParamSpec, Scalar};
 use geartrain_kernels::zip;
 
-/// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s` that is 1 unless [`scale`](Residual::scale) says so.
+/// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s`, by default 1.
 ///
-/// The gradient reaches `x` by two paths, and their contributions add: `dx = dy + s · body'(x)ᵀ dy`. The first path
-/// multiplies by nothing, so the gradient survives however deep the stack. The sum grows, though: independent branches
-/// of the same size double its variance in every block, and `x + relu(Wx)`, whose branch is never negative, nearly
-/// triples it (2.9 at He initialisation). A scale of 1/√blocks keeps the total bounded. The body's parameters are called
-/// `body.0.weight` and so on.
+/// The gradient reaches `x` by two paths, and their contributions add: `dx = dy + s · body'(x)ᵀ dy`. The
+/// first path has no factor, so the gradient survives in stacks of any depth. The sum grows, however:
+/// independent branches of equal size double its variance in every block, and `x + relu(Wx)`, whose branch
+/// is never negative, nearly triples it (2.9 at He initialisation). A scale of 1/√blocks keeps the total
+/// bounded. The body's parameters are called `body.0.weight` and so on.
 #[derive(Debug, Clone)]
 pub struct Residual<F> {
-    body: Sequential<F>,
+    body: Arc<dyn Layer<F>>,
     scale: f64,
 }
 
 impl<F: Scalar> Residual<F> {
-    /// A skip connection around `body`, which must write as many features as it reads.
+    /// A skip connection around `body`, whose output must be as wide as its input.
     pub fn new(body: Sequential<F>) -> Self {
-        Residual { body, scale: 1.0 }
+        Residual { body: Arc::new(body), scale: 1.0 }
     }
 
-    /// The same with the body's output multiplied by `scale`, a finite number, before it is added.
+    /// Sets the factor of the body's output, a finite number.
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
         self
     }
+
+    /// `problem` of the body.
+    fn inside(&self, problem: LayerProblem) -> LayerProblem {
+        problem.inside("body", self.body.describe().name)
+    }
 }
 
 impl<F: Scalar> Layer<F> for Residual<F> {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         if !self.scale.is_finite() {
-            let got = self.scale.to_string();
-            let problem = LayerProblem::Argument { argument: "scale", expected: "a finite number", got };
-            return Err(Error::layer(self.name(), problem));
+            return Err(LayerProblem::argument("scale", "a finite number", self.scale));
         }
-        let outputs = self.body.output_features(inputs).map_err(|error| error.inside("body"))?;
-        if outputs != inputs {
-            return Err(Error::layer(self.name(), LayerProblem::Residual { inputs, outputs }));
+        match self.body.output_features(inputs).map_err(|problem| self.inside(problem))? {
+            outputs if outputs != inputs => Err(LayerProblem::Residual { inputs, outputs }),
+            outputs => Ok(outputs),
         }
-        Ok(outputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {
         self.body.params().into_iter().map(|spec| spec.inside("body")).collect()
     }
 
-    fn name(&self) -> String {
-        if self.scale == 1.0 { "Residual".into() } else { format!("Residual(scale {})", self.scale) }
+    fn describe(&self) -> Description<'_, F> {
+        let name =
+            if self.scale == 1.0 { "Residual".into() } else { format!("Residual(scale {})", self.scale) };
+        Description::named(name)
+            .kind(Kind::Residual { scale: self.scale })
+            .child("body", &self.body)
+            .input_features(self.body.describe().input_features)
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Skip { scale: self.scale }
-    }
-
-    fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {
-        vec![Child { name: "body".into(), layer: &self.body, inputs }]
-    }
-
-    fn spec(&self) -> Option<LayerSpec> {
-        Some(LayerSpec::Residual { scale: self.scale, body: self.body.specs()? })
-    }
-
-    fn forward(&self, params: &[F], x: ArrayView2<F>, y: ArrayViewMut2<F>, cache: &mut Cache<F>, mode: Mode) {
+    fn forward(&self, Forward { params, x, y, cache, mode }: Forward<'_, F>) {
         let (buffers, children) = cache.parts(1, 1);
-        let mut branch = buffers[0].resize(x.nrows(), x.ncols());
-        self.body.forward(params, x, branch.view_mut(), &mut children[0], mode.child(0));
+        let branch = buffers[0].resize(x.nrows(), x.ncols());
+        self.body.forward(Forward { params, x, y: branch, cache: &mut children[0], mode: mode.child(0) });
         // y = x + s · body(x)
         let scale = F::of(self.scale);
-        zip(x, branch.view(), y, move |x, branch| x + scale * branch);
+        zip(x, buffers[0].view(), y, move |x, branch| x + scale * branch);
     }
 
-    fn backward(
-        &self,
-        params: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        grads: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    ) {
-        let (buffers, children) = saved.cache.parts(2, 1);
+    fn backward(&self, Backward { params, x, dy, grads, mut dx, cache, .. }: Backward<'_, F>) {
+        let (buffers, children) = cache.parts(2, 1);
         let (branch, scaled) = buffers.split_at_mut(1);
-        let body = Saved { x: saved.x, y: branch[0].view(), cache: &mut children[0] };
         // ∂L/∂branch = s · dy, which for the usual s = 1 is dy itself
         let dbranch = if self.scale == 1.0 {
             dy
@@ -97,35 +85,28 @@ impl<F: Scalar> Layer<F> for Residual<F> {
             Zip::from(dbranch).and(dy).for_each(|dbranch, &dy| *dbranch = scale * dy);
             scaled[0].view()
         };
-        match dx {
-            // x is used twice, so two contributions add:  dx = dy + body'(x)ᵀ · s dy
-            Some(mut dx) => {
-                self.body.backward(params, body, dbranch, grads, Some(dx.view_mut()));
-                dx += &dy;
-            }
-            None => self.body.backward(params, body, dbranch, grads, None),
+        let (y, cache) = (branch[0].view(), &mut children[0]);
+        let body_dx = dx.as_mut().map(|dx| dx.view_mut());
+        self.body.backward(Backward { params, x, y, dy: dbranch, grads, dx: body_dx, cache });
+        // x is used twice, so two contributions add:  dx = dy + body'(x)ᵀ · s dy
+        if let Some(mut dx) = dx {
+            dx += &dy;
         }
     }
 
-    fn tangent(
-        &self,
-        params: &[F],
-        dparams: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        mut dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
-        let (buffers, children) = saved.cache.parts(1, 1);
-        let body = Saved { x: saved.x, y: buffers[0].view(), cache: &mut children[0] };
-        self.body.tangent(params, dparams, body, dx, dy.view_mut()).map_err(|error| error.inside("body"))?;
+    fn jvp(&self, Jvp { params, dparams, x, dx, mut dy, cache, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
+        let (buffers, children) = cache.parts(1, 1);
+        let (y, branch, cache) = (buffers[0].view(), dy.view_mut(), &mut children[0]);
+        let body = Jvp { params, dparams, x, y, dx, dy: branch, cache };
+        self.body.jvp(body).map_err(|problem| self.inside(problem))?;
         // dy = dx + s · body'(x) dx
         let scale = F::of(self.scale);
         Zip::from(dy).and(dx).for_each(|dy, &dx| *dy = dx + scale * *dy);
         Ok(())
     }
 
-    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+    fn update_running_stats(&self, params: &mut [F], cache: &mut Cache<F>) {
         let (_, children) = cache.parts(0, 1);
-        self.body.fold_statistics(params, &mut children[0]);
+        self.body.update_running_stats(params, &mut children[0]);
     }
 }

@@ -3,18 +3,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayView2;
 
 use crate::cache::{Buffer, Cache};
-use crate::layer::Child;
+use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::params::count;
-use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
+use crate::{LayerProblem, ParamSpec, Scalar};
 
-/// `y = f_n(… f_2(f_1(x)))`: each layer reads what the one before it wrote.
+/// `y = f_n(… f_2(f_1(x)))`: each layer reads the output of the layer before it.
 ///
-/// Forward keeps every layer's output; backward walks the layers in reverse and multiplies by one Jacobian after the
-/// other, which is the chain rule. Layers are called `0`, `1`, … in paths and parameter names, as in
-/// `torch.nn.Sequential`. Without layers it is the identity.
+/// The forward pass keeps the output of every layer. The backward pass visits the layers in reverse and
+/// multiplies by one Jacobian after the other, which is the chain rule. Layers are called `0`, `1`, … in
+/// paths and parameter names, as in `torch.nn.Sequential`. Without layers it is the identity.
 ///
 /// ```
 /// use geartrain::prelude::*;
@@ -27,7 +27,7 @@ use crate::{Error, Kind, Layer, LayerSpec, Mode, ParamSpec, Saved, Scalar};
 #[derive(Debug, Clone)]
 pub struct Sequential<F> {
     layers: Vec<Arc<dyn Layer<F>>>,
-    /// Where each layer's parameters lie in this one's.
+    /// The range of each layer's parameters among those of all layers.
     ranges: Vec<Range<usize>>,
 }
 
@@ -38,17 +38,17 @@ impl<F: Scalar> Default for Sequential<F> {
 }
 
 impl<F: Scalar> Sequential<F> {
-    /// No layers yet.
+    /// No layers: the identity.
     pub fn new() -> Self {
         Sequential { layers: Vec::new(), ranges: Vec::new() }
     }
 
-    /// The same layers and one more at the end.
+    /// Appends a layer.
     pub fn then(self, layer: impl Layer<F> + 'static) -> Self {
         self.then_shared(Arc::new(layer))
     }
 
-    /// The same for a layer that others may hold, too.
+    /// Appends a layer that other networks may share.
     pub fn then_shared(mut self, layer: Arc<dyn Layer<F>>) -> Self {
         let start = self.ranges.last().map_or(0, |range| range.end);
         self.ranges.push(start..start.saturating_add(count(&layer.params())));
@@ -56,12 +56,7 @@ impl<F: Scalar> Sequential<F> {
         self
     }
 
-    /// The layers as data, if all of them can be told so.
-    pub(super) fn specs(&self) -> Option<Vec<LayerSpec>> {
-        self.layers.iter().map(|layer| layer.spec()).collect()
-    }
-
-    /// The layers with their places in the flat vector, in order.
+    /// Index, layer and parameter range of every layer.
     fn layers(
         &self,
     ) -> impl DoubleEndedIterator<Item = (usize, &dyn Layer<F>, Range<usize>)> + ExactSizeIterator {
@@ -73,15 +68,20 @@ impl<F: Scalar> Sequential<F> {
     }
 }
 
-/// Features per row that `layer` writes; the shapes were checked before the pass.
+/// `problem` of the layer at index `i`.
+fn inside<F: Scalar>(i: usize, layer: &dyn Layer<F>) -> impl FnOnce(LayerProblem) -> LayerProblem {
+    move |problem| problem.inside(i.to_string(), layer.describe().name)
+}
+
+/// The output width of `layer`, whose input was checked before the pass.
 fn width<F: Scalar>(layer: &dyn Layer<F>, x: &ArrayView2<F>) -> usize {
     layer.output_features(x.ncols()).expect("checked before the pass")
 }
 
 impl<F: Scalar> Layer<F> for Sequential<F> {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         self.layers().try_fold(inputs, |features, (i, layer, _)| {
-            layer.output_features(features).map_err(|error| error.inside(&i.to_string()))
+            layer.output_features(features).map_err(inside(i, layer))
         })
     }
 
@@ -91,111 +91,77 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             .collect()
     }
 
-    fn shared(&self) -> &[Arc<dyn Layer<F>>] {
-        &self.layers
+    fn describe(&self) -> Description<'_, F> {
+        let description = Description::opaque::<Self>()
+            .kind(Kind::Sequential)
+            // Layers without a width of their own keep that of their input.
+            .input_features(self.layers.iter().find_map(|layer| layer.describe().input_features));
+        let layers = self.layers.iter().enumerate();
+        layers.fold(description, |description, (i, layer)| description.child(i.to_string(), layer))
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Sequence
-    }
-
-    fn children(&self, inputs: usize) -> Vec<Child<'_, F>> {
-        let mut features = Some(inputs);
-        let child = |(i, layer, _): (usize, _, _)| {
-            let inputs = features?;
-            features = Layer::<F>::output_features(layer, inputs).ok();
-            Some(Child { name: i.to_string(), layer, inputs })
-        };
-        self.layers().map_while(child).collect()
-    }
-
-    fn spec(&self) -> Option<LayerSpec> {
-        Some(LayerSpec::Sequential { layers: self.specs()? })
-    }
-
-    fn forward(
-        &self,
-        params: &[F],
-        x: ArrayView2<F>,
-        mut y: ArrayViewMut2<F>,
-        cache: &mut Cache<F>,
-        mode: Mode,
-    ) {
+    fn forward(&self, Forward { params, x, mut y, cache, mode }: Forward<'_, F>) {
         let Some(last) = self.layers.len().checked_sub(1) else { return y.assign(&x) };
-        // In training, layer i has buffer i and cache i. To predict, two buffers take turns and one cache serves all.
+        // In training, layer i has buffer i and cache i. In prediction, two buffers alternate and all
+        // layers share one cache.
         let keep = matches!(mode, Mode::Train { .. });
         let (outputs, children) = if keep { cache.parts(last, last + 1) } else { cache.parts(2, 1) };
         for (i, layer, range) in self.layers() {
             let (before, after) = outputs.split_at_mut(if keep { i } else { 1 });
             let x = if i > 0 { before[before.len() - 1].view() } else { x };
             let y = if i < last { after[0].resize(x.nrows(), width(layer, &x)) } else { y.view_mut() };
-            layer.forward(&params[range], x, y, &mut children[if keep { i } else { 0 }], mode.child(i));
+            let cache = &mut children[if keep { i } else { 0 }];
+            layer.forward(Forward { params: &params[range], x, y, cache, mode: mode.child(i) });
             if !keep {
                 outputs.swap(0, 1);
             }
         }
     }
 
-    fn backward(
-        &self,
-        params: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        grads: &mut [F],
-        mut dx: Option<ArrayViewMut2<F>>,
-    ) {
+    fn backward(&self, Backward { params, x, y, dy, grads, mut dx, cache }: Backward<'_, F>) {
         let Some(last) = self.layers.len().checked_sub(1) else {
             return dx.into_iter().for_each(|mut dx| dx.assign(&dy));
         };
-        let (buffers, children) = saved.cache.parts(last + 2, last + 1);
+        let (buffers, children) = cache.parts(last + 2, last + 1);
         let (outputs, gradients) = buffers.split_at_mut(last);
         let (upper, lower) = gradients.split_at_mut(1);
         let (mut upper, mut lower) = (&mut upper[0], &mut lower[0]);
         for (i, layer, range) in self.layers().rev() {
-            let x = if i > 0 { outputs[i - 1].view() } else { saved.x };
-            let y = if i < last { outputs[i].view() } else { saved.y };
+            let x = if i > 0 { outputs[i - 1].view() } else { x };
+            let y = if i < last { outputs[i].view() } else { y };
             let dy = if i < last { upper.view() } else { dy };
             let dx = if i > 0 { Some(lower.resize(x.nrows(), x.ncols())) } else { dx.take() };
-            let saved = Saved { x, y, cache: &mut children[i] };
+            let (params, grads, cache) = (&params[range.clone()], &mut grads[range], &mut children[i]);
             // ∂L/∂x_i = ∂L/∂y_i · ∂y_i/∂x_i, and y_(i−1) is x_i
-            layer.backward(&params[range.clone()], saved, dy, &mut grads[range], dx);
+            layer.backward(Backward { params, x, y, dy, grads, dx, cache });
             std::mem::swap(&mut upper, &mut lower);
         }
     }
 
-    fn tangent(
-        &self,
-        params: &[F],
-        dparams: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        mut dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
+    fn jvp(&self, Jvp { params, dparams, x, y, dx, mut dy, cache }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         let Some(last) = self.layers.len().checked_sub(1) else {
             dy.assign(&dx);
             return Ok(());
         };
-        let (outputs, children) = saved.cache.parts(last, last + 1);
+        let (outputs, children) = cache.parts(last, last + 1);
         let (mut before, mut after) = (Buffer::default(), Buffer::default());
         for (i, layer, range) in self.layers() {
-            let x = if i > 0 { outputs[i - 1].view() } else { saved.x };
-            let y = if i < last { outputs[i].view() } else { saved.y };
+            let x = if i > 0 { outputs[i - 1].view() } else { x };
+            let y = if i < last { outputs[i].view() } else { y };
             let dx = if i > 0 { before.view() } else { dx };
             let dy = if i < last { after.resize(y.nrows(), y.ncols()) } else { dy.view_mut() };
-            let saved = Saved { x, y, cache: &mut children[i] };
+            let (params, dparams, cache) = (&params[range.clone()], &dparams[range], &mut children[i]);
             // dy_i = ∂y_i/∂x_i · dx_i + ∂y_i/∂params_i · dparams_i
-            layer
-                .tangent(&params[range.clone()], &dparams[range], saved, dx, dy)
-                .map_err(|error| error.inside(&i.to_string()))?;
+            layer.jvp(Jvp { params, dparams, x, y, dx, dy, cache }).map_err(inside(i, layer))?;
             std::mem::swap(&mut before, &mut after);
         }
         Ok(())
     }
 
-    fn fold_statistics(&self, params: &mut [F], cache: &mut Cache<F>) {
+    fn update_running_stats(&self, params: &mut [F], cache: &mut Cache<F>) {
         let (_, children) = cache.parts(0, self.layers.len());
         for (i, layer, range) in self.layers() {
-            layer.fold_statistics(&mut params[range], &mut children[i]);
+            layer.update_running_stats(&mut params[range], &mut children[i]);
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
-use crate::cache::Cache;
-use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
+use super::LayerSpec;
+use crate::layer::{Backward, Description, Forward, Jvp, Layer};
+use crate::{LayerProblem, Scalar};
 
-/// `y_i = e^{x_i} / Σ_j e^{x_j}` over the features of each row (Bridle 1990), as `torch.nn.Softmax(dim=1)`: positive numbers
-/// that sum to 1.
+/// `y_i = e^{x_i} / Σ_j e^{x_j}` over the features of each row (Bridle 1990), as
+/// `torch.nn.Softmax(dim=1)`: positive numbers that sum to 1.
 ///
-/// For probabilities in prediction. To train a classifier, leave it out and use
-/// [`CrossEntropy`](crate::loss::CrossEntropy), which takes the logits and is exact where probabilities round to 0.
-/// The largest `x` of the row is subtracted first, so nothing overflows.
+/// For probabilities in prediction. To train a classifier, omit this layer and use
+/// [`CrossEntropy`](crate::loss::CrossEntropy), which takes logits and is exact where probabilities
+/// round to 0. The row's maximum is subtracted first, so nothing overflows.
 ///
 /// ```
 /// use geartrain::{layers::Softmax, prelude::*};
@@ -21,7 +22,8 @@ use crate::{Error, Layer, LayerSpec, Mode, Saved, Scalar};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Softmax;
 
-/// `out_i = y_i (v_i − Σ_j y_j v_j)`. With ∂y_i/∂x_j = y_i (δ_ij − y_j), a symmetric Jacobian, this is both J v and Jᵀ v.
+/// `out_i = y_i (v_i − Σ_j y_j v_j)`. The Jacobian ∂y_i/∂x_j = y_i (δ_ij − y_j) is symmetric, so this is
+/// both J v and Jᵀ v.
 fn times_jacobian<F: Scalar>(y: ArrayView2<F>, v: ArrayView2<F>, mut out: ArrayViewMut2<F>) {
     for ((y, v), out) in y.rows().into_iter().zip(v.rows()).zip(out.rows_mut()) {
         let mean = Zip::from(y).and(v).fold(F::zero(), |sum, &y, &v| sum + y * v);
@@ -30,15 +32,15 @@ fn times_jacobian<F: Scalar>(y: ArrayView2<F>, v: ArrayView2<F>, mut out: ArrayV
 }
 
 impl<F: Scalar> Layer<F> for Softmax {
-    fn output_features(&self, inputs: usize) -> Result<usize, Error> {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Ok(inputs)
     }
 
-    fn spec(&self) -> Option<LayerSpec> {
-        Some(LayerSpec::Softmax)
+    fn describe(&self) -> Description<'_, F> {
+        Description::opaque::<Self>().spec(LayerSpec::Softmax)
     }
 
-    fn forward(&self, _: &[F], x: ArrayView2<F>, mut y: ArrayViewMut2<F>, _: &mut Cache<F>, _: Mode) {
+    fn forward(&self, Forward { x, mut y, .. }: Forward<'_, F>) {
         for (x, mut y) in x.rows().into_iter().zip(y.rows_mut()) {
             let largest = x.fold(F::neg_infinity(), |max, &x| max.max(x));
             // e^{x_i − max} / Σ e^{x_j − max}: the common factor e^{−max} cancels
@@ -48,30 +50,16 @@ impl<F: Scalar> Layer<F> for Softmax {
         }
     }
 
-    fn backward(
-        &self,
-        _: &[F],
-        saved: Saved<'_, F>,
-        dy: ArrayView2<F>,
-        _: &mut [F],
-        dx: Option<ArrayViewMut2<F>>,
-    ) {
+    fn backward(&self, Backward { y, dy, dx, .. }: Backward<'_, F>) {
         // dx = Jᵀ dy
         if let Some(dx) = dx {
-            times_jacobian(saved.y, dy, dx);
+            times_jacobian(y, dy, dx);
         }
     }
 
-    fn tangent(
-        &self,
-        _: &[F],
-        _: &[F],
-        saved: Saved<'_, F>,
-        dx: ArrayView2<F>,
-        dy: ArrayViewMut2<F>,
-    ) -> Result<(), Error> {
+    fn jvp(&self, Jvp { y, dx, dy, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // dy = J dx
-        times_jacobian(saved.y, dx, dy);
+        times_jacobian(y, dx, dy);
         Ok(())
     }
 }

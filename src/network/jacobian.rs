@@ -4,11 +4,12 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::{Network, Workspace};
 use crate::error::{LayerProblem, same_shape};
-use crate::{Error, Saved, Scalar};
+use crate::layer::Jvp;
+use crate::{Error, Scalar};
 
 /// A direction in which the chain rule can be multiplied out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sweep {
+pub enum AutodiffMode {
     /// From the input to the output: one pass per input gives one column of the Jacobian (`J u`).
     Forward,
     /// From the output to the input: one pass per output gives one row of the Jacobian (`vᵀ J`).
@@ -21,7 +22,7 @@ pub struct Jacobian<F> {
     /// `∂y_i/∂x_j`, `(outputs, inputs)`.
     pub matrix: Array2<F>,
     /// How it was made.
-    pub sweep: Sweep,
+    pub mode: AutodiffMode,
     /// Passes that took, after the one forward pass both need.
     pub passes: usize,
 }
@@ -41,7 +42,7 @@ impl<F: Scalar> Network<F> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit, and [`LayerProblem::NoTangent`] with the path of a
+    /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit, and [`LayerProblem::NoJvp`] with the path of a
     /// layer without a forward mode.
     pub fn jvp(
         &self,
@@ -57,8 +58,8 @@ impl<F: Scalar> Network<F> {
         self.run_forward(x, &mut workspace)?;
         let Workspace { cache, output, .. } = &mut workspace;
         let mut dy = Array2::zeros((x.nrows(), self.outputs));
-        let saved = Saved { x, y: output.view(), cache };
-        self.layer.tangent(&self.params, dparams, saved, dx, dy.view_mut())?;
+        let y = output.view();
+        self.run_jvp(Jvp { params: &self.params, dparams, x, y, dx, dy: dy.view_mut(), cache })?;
         Ok(dy)
     }
 
@@ -84,36 +85,36 @@ impl<F: Scalar> Network<F> {
     /// [`Error::Layer`] if `x` has not as many entries as the first layer reads.
     pub fn jacobian(&self, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
         if self.inputs <= self.outputs {
-            match self.jacobian_by(Sweep::Forward, x) {
-                Err(Error::Layer { problem: LayerProblem::NoTangent, .. }) => {}
+            match self.jacobian_by(AutodiffMode::Forward, x) {
+                Err(Error::Layer { problem: LayerProblem::NoJvp, .. }) => {}
                 result => return result,
             }
         }
-        self.jacobian_by(Sweep::Reverse, x)
+        self.jacobian_by(AutodiffMode::Reverse, x)
     }
 
     /// The same by the mode that is asked for.
     ///
     /// # Errors
-    /// As [`jacobian`](Network::jacobian); forward mode also [`LayerProblem::NoTangent`].
-    pub fn jacobian_by(&self, sweep: Sweep, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
+    /// As [`jacobian`](Network::jacobian); forward mode also [`LayerProblem::NoJvp`].
+    pub fn jacobian_by(&self, mode: AutodiffMode, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
         let x = x.insert_axis(Axis(0));
         let mut workspace = Workspace::new();
         self.run_forward(x, &mut workspace)?;
         let Workspace { cache, output, grads, .. } = &mut workspace;
         let y = output.view();
         let mut matrix = Array2::zeros((self.outputs, self.inputs));
-        let passes = match sweep {
-            Sweep::Forward => {
+        let passes = match mode {
+            AutodiffMode::Forward => {
                 let frozen = vec![F::zero(); self.params.len()];
                 for j in 0..self.inputs {
                     let dy = matrix.slice_mut(ndarray::s![.., j..=j]).reversed_axes();
-                    let saved = Saved { x, y, cache: &mut *cache };
-                    self.layer.tangent(&self.params, &frozen, saved, unit(self.inputs, j).view(), dy)?;
+                    let (params, dparams, dx) = (&self.params, &frozen, &unit(self.inputs, j));
+                    self.run_jvp(Jvp { params, dparams, x, y, dx: dx.view(), dy, cache: &mut *cache })?;
                 }
                 self.inputs
             }
-            Sweep::Reverse => {
+            AutodiffMode::Reverse => {
                 for i in 0..self.outputs {
                     let dx = matrix.slice_mut(ndarray::s![i..=i, ..]);
                     self.run_backward(x, y, unit(self.outputs, i).view(), cache, grads, Some(dx));
@@ -121,7 +122,11 @@ impl<F: Scalar> Network<F> {
                 self.outputs
             }
         };
-        Ok(Jacobian { matrix, sweep, passes })
+        Ok(Jacobian { matrix, mode, passes })
+    }
+
+    fn run_jvp(&self, pass: Jvp<'_, F>) -> Result<(), Error> {
+        self.layer.jvp(pass).map_err(|problem| Error::layer(self.layer.describe().name, problem))
     }
 }
 

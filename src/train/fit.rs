@@ -34,7 +34,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let metrics = self.metrics.iter().map(|(name, _)| name.clone()).collect();
         self.history = History::new(metrics, self.validation.is_some());
         self.check(network, data)?;
-        let batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.smallest_batch());
+        let batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.min_batch_size());
         let mut run = Run::new(network, self.optimizer.learning_rate());
         run.watch = self.early_stopping.as_ref().map(|early| Watch::new(early, &self.history)).transpose()?;
         let is_saved = self.checkpoint.is_some() || self.resume.is_some();
@@ -140,7 +140,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             clip.apply(network.layout(), &mut workspace.grads)?;
         }
         self.optimizer.step(network.params_mut(), &workspace.grads)?;
-        network.fold_statistics(workspace)?;
+        network.update_running_stats(workspace)?;
         Ok(loss)
     }
 

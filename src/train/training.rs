@@ -93,7 +93,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     }
 
     /// Rows per step, at least 1. More than there are means one batch of all rows. In a network that cannot be trained on
-    /// one row ([`Network::smallest_batch`](crate::Network::smallest_batch)), a last batch of one row joins the batch
+    /// one row ([`Network::min_batch_size`](crate::Network::min_batch_size)), a last batch of one row joins the batch
     /// before it.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;

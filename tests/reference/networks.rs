@@ -1,7 +1,8 @@
 //! `networks.json`: outputs, losses, every gradient, and forward mode.
 
+use geartrain::Cache;
+use geartrain::layer::{Forward, Jvp, Mode};
 use geartrain::prelude::*;
-use geartrain::{Cache, Mode, Saved};
 use ndarray::Array2;
 
 use crate::fixture::*;
@@ -37,13 +38,14 @@ fn networks_are_those_of_torch() {
         let jvp = &case["jvp"];
         let mut direction = network.clone();
         set_params(&mut direction, &jvp["dparams"]);
-        let (layer, mut cache) = (network.layer(), Cache::new());
+        let (layer, params, cache) = (network.layer(), network.params(), &mut Cache::new());
         let (mut y, mut dy) = (Array2::zeros(target.dim()), Array2::zeros(target.dim()));
-        layer.forward(network.params(), x.view(), y.view_mut(), &mut cache, Mode::Train { key: 0 });
-        let saved = Saved { x: x.view(), y: y.view(), cache: &mut cache };
-        let dx = matrix(&jvp["dx"]);
-        layer.tangent(network.params(), direction.params(), saved, dx.view(), dy.view_mut()).unwrap();
-        check("tangent", &row_by_row(&dy), &jvp["dy"]);
+        let mode = Mode::Train { key: 0 };
+        layer.forward(Forward { params, x: x.view(), y: y.view_mut(), cache, mode });
+        let (dx, dparams) = (matrix(&jvp["dx"]), direction.params());
+        let (x, y, dx) = (x.view(), y.view(), dx.view());
+        layer.jvp(Jvp { params, dparams, x, y, dx, dy: dy.view_mut(), cache }).unwrap();
+        check("jvp", &row_by_row(&dy), &jvp["dy"]);
     }
 }
 

@@ -60,7 +60,7 @@ fn batch_norm_is_that_of_torch() {
 
             let mut dx = Array2::zeros(x.dim());
             network.gradients(&Dot, x.view(), dy.view(), &mut workspace, Some(dx.view_mut())).unwrap();
-            network.fold_statistics(&mut workspace).unwrap();
+            network.update_running_stats(&mut workspace).unwrap();
             for statistic in ["running_mean", "running_var"] {
                 let got = network.param(statistic).unwrap();
                 assert_close(&format!("{name}: {statistic}"), &got, &step[statistic], TOLERANCE, 0.0);

@@ -9,7 +9,9 @@ use super::measure::{norm, normal_batch, rows};
 use super::moments::moments;
 use super::trace::{Step, Trace};
 use geartrain::error::require;
-use geartrain::{Error, Kind, LayerSpec, Network, Scalar};
+use geartrain::layer::Kind;
+use geartrain::layers::LayerSpec;
+use geartrain::{Error, Network, Scalar};
 
 /// Whether the networks of an [`Experiment`] treat all directions and all inputs alike, and which paths carry their
 /// gradients.
@@ -95,7 +97,7 @@ fn inside<F: Scalar>(
     let stations = experiment.stations();
     let trace = Trace::new(network, x)?;
     let (mut values, mut spreads) = (Vec::new(), Vec::new());
-    if network.smallest_batch() == 1 && !stations.is_empty() {
+    if network.min_batch_size() == 1 && !stations.is_empty() {
         let jacobians = station_jacobians(network, x, &stations)?;
         let predicted = predicted_spreads(&trace, &stations);
         let measured = jacobians.iter().map(matrix_spread);
@@ -234,14 +236,14 @@ fn relu_block<F: Scalar>(trace: &Trace<F>, i: usize) -> Option<(Option<f64>, usi
     let [relu, linear] = trace.steps.get(i..i + 2)? else { return None };
     let params = trace.network.params();
     let no_bias = linear.tensor("bias", params).is_none_or(|bias| bias.iter().all(F::is_zero));
-    if relu.layer.spec() != Some(LayerSpec::ReLU) || linear.kind != Kind::Linear || !no_bias {
+    if LayerSpec::of(relu.layer) != Some(LayerSpec::ReLU) || linear.kind != Kind::Linear || !no_bias {
         return None;
     }
     if linear.nesting == 0 {
         return Some((None, i + 2));
     }
     match trace.steps.get(i + 2)? {
-        Step { kind: Kind::Skip { scale }, body: Some(body), nesting: 0, .. } if *body == i => {
+        Step { kind: Kind::Residual { scale }, body: Some(body), nesting: 0, .. } if *body == i => {
             let weight = norm(linear.tensor("weight", params)?);
             Some((Some((scale * weight).powi(2) / (2.0 * linear.y.ncols() as f64)), i + 3))
         }

@@ -206,7 +206,7 @@ mod tests {
         // one point, one gradient: the expectation is the layer's own backward pass
         let (x, g) = (normal_batch::<f64>(6, 1, 1), normal_batch::<f64>(6, 1, 2));
         let network = Network::new(BatchNorm::new(1), 1).unwrap();
-        let Kind::BatchNorm { eps } = Layer::<f64>::kind(&BatchNorm::new(1)) else { unreachable!() };
+        let Kind::BatchNorm { eps } = Layer::<f64>::describe(&BatchNorm::new(1)).kind else { unreachable!() };
         let slopes = normal_batch::<f64>(6, 1, 3);
         let dx = super::super::measure_with_cotangent(&network, x.view(), (&slopes * &g).view()).unwrap();
         let (normal, scales) = normalised(x, eps);

@@ -27,18 +27,18 @@ impl<F: Scalar> Parts<F> {
     /// `None` for a network whose outermost layer is not a `Sequential`.
     pub fn of(network: &Network<F>) -> Option<Self> {
         let parts = Parts::inside(network.layer(), network.inputs(), network.params());
-        (network.layer().kind() == Kind::Sequence && !parts.list.is_empty()).then_some(parts)
+        (network.layer().describe().kind == Kind::Sequential && !parts.list.is_empty()).then_some(parts)
     }
 
     fn inside(sequence: &dyn Layer<F>, mut inputs: usize, params: &[F]) -> Self {
         let mut start = 0;
-        let part = |layer: &Arc<dyn Layer<F>>| {
+        let mut part = |layer: &Arc<dyn Layer<F>>| {
             let end = start + geartrain::params::count(&layer.params());
             let part = Part { layer: layer.clone(), inputs, params: params[start..end].to_vec() };
             (start, inputs) = (end, layer.output_features(inputs).unwrap_or(inputs));
             part
         };
-        Parts { list: sequence.shared().iter().map(part).collect() }
+        Parts { list: sequence.describe().children.iter().map(|child| part(child.layer)).collect() }
     }
 
     /// These layers one after the other, with their parameters.
@@ -60,8 +60,8 @@ impl<F: Scalar> Parts<F> {
 
     /// The same with every list of layers, the outermost and the bodies of skip connections, put through `change`.
     pub fn changed(self, change: &dyn Fn(Vec<Part<F>>) -> Vec<Part<F>>) -> Self {
-        let list = self.list.into_iter().map(|part| match part.layer.kind() {
-            Kind::Skip { scale } => part.with_body(scale, |body| body.changed(change)),
+        let list = self.list.into_iter().map(|part| match part.layer.describe().kind {
+            Kind::Residual { scale } => part.with_body(scale, |body| body.changed(change)),
             _ => part,
         });
         Parts { list: change(list.collect()) }
@@ -88,16 +88,18 @@ impl<F: Scalar> Part<F> {
 
     /// The same skip connection with a changed body and another scale, for a part that is a skip connection.
     pub fn with_body(&self, scale: f64, change: impl FnOnce(Parts<F>) -> Parts<F>) -> Self {
-        let Some(child) = self.layer.children(self.inputs).pop() else { return self.clone() };
-        if child.layer.kind() != Kind::Sequence {
+        let Some(child) = self.layer.describe().children.pop() else { return self.clone() };
+        if child.layer.describe().kind != Kind::Sequential {
             return self.clone();
         }
-        Part::skip(change(Parts::inside(child.layer, self.inputs, &self.params)).list, scale)
+        Part::skip(change(Parts::inside(&**child.layer, self.inputs, &self.params)).list, scale)
     }
 
     /// Outputs of a linear layer, `None` for any other.
     pub fn linear(&self) -> Option<usize> {
-        (self.layer.kind() == Kind::Linear).then(|| self.layer.output_features(self.inputs).ok()).flatten()
+        (self.layer.describe().kind == Kind::Linear)
+            .then(|| self.layer.output_features(self.inputs).ok())
+            .flatten()
     }
 
     /// A linear layer of the same sizes with new weights and a bias that is 0 or normal with variance `bias_variance`.

@@ -166,8 +166,11 @@ fn findings(measured: &Measurement, rows: usize) -> Vec<Finding> {
         findings.push(Finding::SmallBatch { layer: named(i), rows });
     }
     let squares = |l: &super::LayerMeasurement| l.output.norm.powi(2);
-    let skips: Vec<_> =
-        measured.layers.iter().filter(|l| l.nesting == 0 && matches!(l.kind, Kind::Skip { .. })).collect();
+    let skips: Vec<_> = measured
+        .layers
+        .iter()
+        .filter(|l| l.nesting == 0 && matches!(l.kind, Kind::Residual { .. }))
+        .collect();
     if let [first, .., last] = skips[..] {
         let growth = squares(last) / squares(first);
         if growth > 100.0 {

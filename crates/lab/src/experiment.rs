@@ -117,9 +117,10 @@ impl Phase {
         let plain = |kind: Kind| matches!(kind, Kind::Linear | Kind::Elementwise);
         let Some(first) = steps.iter().find(|step| step.kind == Kind::Elementwise) else { return Ok(None) };
         let activation: &dyn Layer<F> = first.layer;
-        let name = activation.name();
-        let alike =
-            |step: &super::trace::Step<F>| step.kind != Kind::Elementwise || step.layer.name() == name;
+        let name = activation.describe().name;
+        let alike = |step: &super::trace::Step<F>| {
+            step.kind != Kind::Elementwise || step.layer.describe().name == name
+        };
         if !steps.iter().all(|step| plain(step.kind) && alike(step)) {
             return Ok(None);
         }

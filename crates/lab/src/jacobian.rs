@@ -12,8 +12,8 @@ use geartrain::{Error, Kind, Network, Scalar};
 /// # Errors
 /// As [`Network::predict`]; [`Error::Argument`] for a network with BatchNorm, whose outputs depend on other rows.
 pub fn jacobian<F: Scalar>(network: &Network<F>, x: ArrayView1<F>) -> Result<Array2<F>, Error> {
-    let alone = network.smallest_batch() == 1;
-    require(alone, "network", "one whose rows do not depend on each other", network.layer().name())?;
+    let alone = network.min_batch_size() == 1;
+    require(alone, "network", "one whose rows do not depend on each other", network.layer().describe().name)?;
     // row i of the batch is the same x, asked for output i
     let rows = x.broadcast((network.outputs(), x.len())).expect("a row can be repeated");
     let mut trace = Trace::new(network, rows)?;
@@ -83,7 +83,7 @@ pub fn gradient_correlation<F: Scalar>(
     let top = matrices.len() - 1;
     let input = trace.backward(all.view(), &mut |i, _, passing| matrices[i] = passing.dy.matrix.clone());
     matrices[top] = input.matrix;
-    if network.smallest_batch() > 1 {
+    if network.min_batch_size() > 1 {
         // BatchNorm lets rows act on each other: only what a row's output says about its own input is kept
         for row in 0..x.nrows() {
             let mut one = Array2::zeros(all.dim());
@@ -141,7 +141,7 @@ pub fn path_spectrum<F: Scalar>(
     let mut end = trace.steps.len();
     while end > 0 {
         let i = end - 1;
-        if let (Kind::Skip { scale }, Some(body)) = (trace.steps[i].kind, trace.steps[i].body) {
+        if let (Kind::Residual { scale }, Some(body)) = (trace.steps[i].kind, trace.steps[i].body) {
             // every part goes on around the branch, and through it with one branch more
             let branch = |part: &Array2<F>| back(&mut trace, body, i, part.mapv(|v| F::of(scale) * v));
             let longer: Vec<_> = parts.iter().map(branch).collect();

@@ -28,7 +28,7 @@ pub struct LayerMeasurement {
     pub path: String,
     /// The layer, as it is named in tables.
     pub layer: String,
-    /// What kind of function it is. [`Kind::Skip`] stands for the sum at the end of a skip connection, after the layers
+    /// What kind of function it is. [`Kind::Residual`] stands for the sum at the end of a skip connection, after the layers
     /// of its body.
     pub kind: Kind,
     /// How many skip connections it is inside of.
@@ -205,7 +205,7 @@ impl<F: Scalar> Instrument<F> {
         };
         LayerMeasurement {
             path: step.path.clone(),
-            layer: step.layer.name(),
+            layer: step.layer.describe().name,
             kind: step.kind,
             nesting: step.nesting,
             outputs: step.y.ncols(),
@@ -266,8 +266,9 @@ impl Measurement {
     /// as they are as wide as the first of them. Indices into [`layers`](Measurement::layers). (A change of width changes
     /// the length of a gradient without any vanishing.)
     pub fn stations(&self) -> Vec<usize> {
-        let station =
-            |row: &LayerMeasurement| row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Skip { .. });
+        let station = |row: &LayerMeasurement| {
+            row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Residual { .. })
+        };
         let width = self.layers.iter().find(|row| station(row)).map(|row| row.outputs);
         let rows = self.layers.iter().enumerate();
         rows.filter(|(_, row)| station(row) && Some(row.outputs) == width).map(|(i, _)| i).collect()

@@ -7,7 +7,8 @@ use ndarray::{Array2, ArrayView2};
 use super::flow::Gain;
 use super::quadrature::{normal_rule, radial_rule, rough_normal_rule, symmetric_rule};
 use geartrain::Cache;
-use geartrain::{Error, Kind, Layer, Mode, Saved, Scalar};
+use geartrain::layer::{Backward, Forward, Kind, Layer, Mode};
+use geartrain::{Error, Scalar};
 
 /// Expectations of an activation `φ` and of its slope over `z ~ N(0, q)`, by quadrature to about 15 digits.
 ///
@@ -96,8 +97,8 @@ impl Moments {
 
 /// [`Error::Argument`] unless `activation` is elementwise.
 pub(super) fn check(activation: &dyn Layer<f64>) -> Result<(), Error> {
-    let name = activation.name();
-    let elementwise = activation.kind() == Kind::Elementwise;
+    let description = activation.describe();
+    let (name, elementwise) = (description.name, description.kind == Kind::Elementwise);
     geartrain::error::require(elementwise, "activation", "an elementwise layer", name)
 }
 
@@ -217,10 +218,11 @@ fn moments_of<F: Scalar>(activation: &dyn Layer<F>, all: &[f64], rule: &[(f64, f
 pub(super) fn evaluate<F: Scalar>(activation: &dyn Layer<F>, z: ArrayView2<F>) -> (Array2<F>, Array2<F>) {
     let mut cache = Cache::new();
     let (mut values, mut slopes) = (Array2::zeros(z.dim()), Array2::zeros(z.dim()));
-    activation.forward(&[], z, values.view_mut(), &mut cache, Mode::Train { key: 0 });
-    let saved = Saved { x: z, y: values.view(), cache: &mut cache };
+    let (x, mode) = (z, Mode::Train { key: 0 });
+    activation.forward(Forward { params: &[], x, y: values.view_mut(), cache: &mut cache, mode });
     let ones = Array2::ones(z.dim());
-    activation.backward(&[], saved, ones.view(), &mut [], Some(slopes.view_mut()));
+    let (y, dy, dx) = (values.view(), ones.view(), Some(slopes.view_mut()));
+    activation.backward(Backward { params: &[], x, y, dy, grads: &mut [], dx, cache: &mut cache });
     (values, slopes)
 }
 

@@ -301,7 +301,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
     }
 
     fn limit(&mut self, i: usize, what: &str) {
-        let layer = format!("{} {}", self.steps[i].path, self.steps[i].layer.name());
+        let layer = format!("{} {}", self.steps[i].path, self.steps[i].layer.describe().name);
         match self.limits.iter_mut().find(|limit| limit.what == what) {
             Some(limit) => limit.layers.push(layer),
             None => self.limits.push(Limit { what: what.into(), layers: vec![layer] }),
@@ -311,7 +311,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
     /// The signal behind a skip connection.
     fn add(&mut self, i: usize, x: Option<Signal>, branch: Option<Signal>) -> Option<Signal> {
         let step = &self.steps[i];
-        let Kind::Skip { scale } = step.kind else { unreachable!("only skip connections have a body") };
+        let Kind::Residual { scale } = step.kind else { unreachable!("only skip connections have a body") };
         let (x, branch) = (x?, branch?);
         if !branch.normal {
             self.limit(i, "the branch does not end in a linear layer, so the two paths of the gradient are not independent; \
@@ -342,7 +342,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 self.layers[i].gradient = Some((mean / 2.0).exp());
                 self.layers[i].deviation = variance.sqrt() / 2.0;
             }
-            if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
+            if let (Kind::Residual { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 // what is along the sum is along neither of its parts
                 energy = energy.map(Energy::without_excess);
                 let branch = self.down(body, i, energy.clone().map(|energy| energy.scaled(scale * scale)));

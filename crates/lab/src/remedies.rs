@@ -54,13 +54,14 @@ pub(super) fn remedies<F: Scalar>(
     let trace = Trace::new(network, x)?;
     let kinds: Vec<Kind> = trace.steps.iter().map(|step| step.kind).collect();
     let has = |kind: fn(&Kind) -> bool| kinds.iter().any(kind);
-    let skips = trace.steps.iter().filter(|s| s.nesting == 0 && matches!(s.kind, Kind::Skip { .. })).count();
+    let skips =
+        trace.steps.iter().filter(|s| s.nesting == 0 && matches!(s.kind, Kind::Residual { .. })).count();
     let steps = before.stations().len().saturating_sub(1).max(1) as f64;
 
     let mut changes: Vec<(String, Change<F>)> = Vec::new();
     let mut add = |text: String, change: Change<F>| changes.push((text, change));
     if let Some((activation, level, slope)) = activation_at_zero(&trace) {
-        let name = activation.name();
+        let name = activation.describe().name;
         add("He initialisation, σw² = 2 and no bias".into(), drawn_change(Init::he_normal(), 0.0));
         add("LeCun initialisation, σw² = 1 and no bias".into(), drawn_change(Init::lecun_normal(), 0.0));
         if let Some(point) = super::edge_of_chaos::critical_of(activation, 0.05) {
@@ -83,7 +84,7 @@ pub(super) fn remedies<F: Scalar>(
                 text,
                 Box::new(|list| {
                     replaced(list, |part| {
-                        let elementwise = part.layer.kind() == Kind::Elementwise;
+                        let elementwise = part.layer.describe().kind == Kind::Elementwise;
                         elementwise.then(|| Part::new(LeakyReLU::new(0.01), part.inputs, 0))
                     })
                 }),
@@ -104,7 +105,7 @@ pub(super) fn remedies<F: Scalar>(
             "LayerNorm in place of BatchNorm".into(),
             Box::new(|list| {
                 replaced(list, |part| {
-                    let batch_norm = matches!(part.layer.kind(), Kind::BatchNorm { .. });
+                    let batch_norm = matches!(part.layer.describe().kind, Kind::BatchNorm { .. });
                     batch_norm.then(|| Part::new(LayerNorm::new(part.inputs), part.inputs, 0))
                 })
             }),
@@ -122,8 +123,8 @@ pub(super) fn remedies<F: Scalar>(
             text,
             Box::new(move |list| {
                 list.into_iter()
-                    .map(|part| match part.layer.kind() {
-                        Kind::Skip { .. } => part.with_body(scale, |body| body),
+                    .map(|part| match part.layer.describe().kind {
+                        Kind::Residual { .. } => part.with_body(scale, |body| body),
                         _ => part,
                     })
                     .collect()
@@ -160,7 +161,7 @@ fn drawn<F: Scalar>(list: Vec<Part<F>>, weight: Init, bias_variance: f64) -> Vec
 
 /// New weights in every linear layer that reads an activation.
 fn centred<F: Scalar>(list: Vec<Part<F>>, gain: f64, level: f64) -> Vec<Part<F>> {
-    let after = |i: usize| i > 0 && list[i - 1].layer.kind() == Kind::Elementwise;
+    let after = |i: usize| i > 0 && list[i - 1].layer.describe().kind == Kind::Elementwise;
     let part = |(i, part): (usize, &Part<F>)| {
         if after(i) {
             part.drawn(Init::orthogonal().gain(gain), 0.0, i as u64).centred(level)
@@ -176,7 +177,7 @@ fn replaced<F: Scalar>(list: Vec<Part<F>>, new: impl Fn(&Part<F>) -> Option<Part
 }
 
 fn before_activations<F: Scalar>(list: Vec<Part<F>>, new: impl Fn(usize) -> Part<F>) -> Vec<Part<F>> {
-    let part = |part: Part<F>| match part.layer.kind() {
+    let part = |part: Part<F>| match part.layer.describe().kind {
         Kind::Elementwise => vec![new(part.inputs), part],
         _ => vec![part],
     };
@@ -191,7 +192,7 @@ fn with_skips<F: Scalar>(list: Vec<Part<F>>, scale: f64) -> Vec<Part<F>> {
         let outputs = part.linear();
         run.push(part);
         let Some(outputs) = outputs else { continue };
-        let activation = run.iter().any(|part| part.layer.kind() == Kind::Elementwise);
+        let activation = run.iter().any(|part| part.layer.describe().kind == Kind::Elementwise);
         let block = std::mem::take(&mut run);
         if activation && block[0].inputs == outputs {
             out.push(Part::skip(block, scale));

@@ -6,8 +6,9 @@ use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2, Zip};
 
 use super::measure::norm;
 use geartrain::Cache;
+use geartrain::layer::{Backward, Forward, Kind, Layer, Mode};
 use geartrain::params::count;
-use geartrain::{Child, Error, Kind, Layer, Mode, Network, Saved, Scalar};
+use geartrain::{Error, Network, Scalar};
 
 /// A forward pass with all that it computed, layer by layer, ready to go back through.
 ///
@@ -108,8 +109,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
         network.check_batch(x.nrows())?;
         let output = x.as_standard_layout().into_owned().into_shared();
         let mut trace = Trace { network, steps: Vec::new(), output: output.clone(), memory };
-        let root = Child { name: String::new(), layer: network.layer(), inputs: network.inputs() };
-        trace.output = trace.forward("", root, 0, 0, output, Mode::Train { key: 0 });
+        trace.output = trace.forward(String::new(), network.layer(), 0, 0, output, Mode::Train { key: 0 });
         Ok(trace)
     }
 
@@ -130,45 +130,47 @@ impl<'a, F: Scalar> Trace<'a, F> {
 
     fn forward(
         &mut self,
-        path: &str,
-        child: Child<'a, F>,
+        path: String,
+        layer: &'a dyn Layer<F>,
         nesting: usize,
         mut start: usize,
         x: ArcArray2<F>,
         mode: Mode,
     ) -> ArcArray2<F> {
-        let Child { name, layer, inputs } = child;
-        let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-        let kind = layer.kind();
+        let description = layer.describe();
+        let kind = description.kind;
+        let inside = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
         let here = self.steps.len();
         let params = start..start + count(&layer.params());
         let mut cache = Cache::new();
         let y = match kind {
-            Kind::Sequence => {
-                return layer.children(inputs).into_iter().enumerate().fold(x, |x, (i, child)| {
+            Kind::Sequential => {
+                return description.children.iter().enumerate().fold(x, |x, (i, child)| {
                     let size = count(&child.layer.params());
-                    let y = self.forward(&path, child, nesting, start, x, mode.child(i));
+                    let path = inside(&child.name);
+                    let y = self.forward(path, &**child.layer, nesting, start, x, mode.child(i));
                     start += size;
                     y
                 });
             }
-            Kind::Skip { scale } => {
-                let child = layer.children(inputs).pop().expect("a skip connection has a body");
-                let branch = self.forward(&path, child, nesting + 1, start, x.clone(), mode.child(0));
+            Kind::Residual { scale } => {
+                let body = description.children.first().expect("a skip connection has a body");
+                let (path, nesting) = (inside(&body.name), nesting + 1);
+                let branch = self.forward(path, &**body.layer, nesting, start, x.clone(), mode.child(0));
                 let scale = F::of(scale);
                 let mut y = self.memory.lend_matrix(x.dim());
                 Zip::from(&mut y).and(&x).and(&branch).for_each(|y, &x, &branch| *y = x + scale * branch);
                 y
             }
             _ => {
-                let outputs = layer.output_features(inputs).expect("checked when the network was made");
+                let outputs = layer.output_features(x.ncols()).expect("checked when the network was made");
                 let mut y = self.memory.lend_matrix((x.nrows(), outputs));
                 let params = &self.network.params()[params.clone()];
-                layer.forward(params, x.view(), y.view_mut(), &mut cache, mode);
+                layer.forward(Forward { params, x: x.view(), y: y.view_mut(), cache: &mut cache, mode });
                 y
             }
         };
-        let (y, skip) = (y.into_shared(), matches!(kind, Kind::Skip { .. }));
+        let (y, skip) = (y.into_shared(), matches!(kind, Kind::Residual { .. }));
         self.steps.push(Step {
             path,
             layer,
@@ -211,7 +213,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
         while end > begin {
             let i = end - 1;
             let (dx, params, branch);
-            if let (Kind::Skip { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
+            if let (Kind::Residual { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 let mut scaled = self.memory.lend_matrix(dy.matrix.dim());
                 scaled.zip_mut_with(&dy.matrix, |scaled, &dy| *scaled = F::of(scale) * dy);
                 let below = self.back(body, i, Gradient::of(scaled), visit);
@@ -222,9 +224,16 @@ impl<'a, F: Scalar> Trace<'a, F> {
                 let Step { layer, params: range, x, y, cache, .. } = &mut self.steps[i];
                 let mut below = self.memory.lend_matrix(x.dim());
                 let mut gradients = self.memory.lend(range.len());
-                let saved = Saved { x: x.view(), y: y.view(), cache };
-                let weights = &self.network.params()[range.clone()];
-                layer.backward(weights, saved, dy.matrix.view(), &mut gradients, Some(below.view_mut()));
+                let params_here = &self.network.params()[range.clone()];
+                layer.backward(Backward {
+                    params: params_here,
+                    x: x.view(),
+                    y: y.view(),
+                    dy: dy.matrix.view(),
+                    grads: &mut gradients,
+                    dx: Some(below.view_mut()),
+                    cache,
+                });
                 (dx, params, branch) = (below, gradients, None);
                 end = i;
             }
@@ -255,16 +264,16 @@ impl<F: Scalar> Step<'_, F> {
 
     /// The gradient at this layer's input when that at its output is `dy`.
     pub fn pull_back(&mut self, params: &[F], dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
-        let saved = Saved { x: self.x.view(), y: self.y.view(), cache: &mut self.cache };
-        let mut unused = vec![F::zero(); self.params.len()];
-        self.layer.backward(&params[self.params.clone()], saved, dy, &mut unused, Some(dx));
+        let (params, mut unused) = (&params[self.params.clone()], vec![F::zero(); self.params.len()]);
+        let (x, y, grads, cache) = (self.x.view(), self.y.view(), &mut unused[..], &mut self.cache);
+        self.layer.backward(Backward { params, x, y, dy, grads, dx: Some(dx), cache });
     }
 
     /// Where its weight lies among its parameters: the first tensor that optimizers change. `None` for a skip connection,
     /// whose parameters belong to the steps of its body.
     pub fn weight(&self) -> Option<Range<usize>> {
         let mut start = 0;
-        let specs = if matches!(self.kind, Kind::Skip { .. }) { Vec::new() } else { self.layer.params() };
+        let specs = if matches!(self.kind, Kind::Residual { .. }) { Vec::new() } else { self.layer.params() };
         for spec in specs {
             if spec.trainable {
                 return Some(start..start + spec.len());

@@ -164,7 +164,7 @@ impl<'a> Watcher<'a> {
     fn gradients(&self, network: &Network<f64>) -> Result<Vec<(String, f64)>, Error> {
         let measured = lab::measure(network, self.prepared.loss(), self.probe.0.view(), self.probe.1.view())?;
         let main = |layer: &&lab::LayerMeasurement| {
-            layer.nesting == 0 && matches!(layer.kind, Kind::Linear | Kind::Skip { .. })
+            layer.nesting == 0 && matches!(layer.kind, Kind::Linear | Kind::Residual { .. })
         };
         let layers = measured.layers.iter().filter(main);
         Ok(layers.map(|layer| (format!("{} {}", layer.path, layer.layer), layer.gradient)).collect())

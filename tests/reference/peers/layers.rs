@@ -82,6 +82,6 @@ fn trained_batch_norm(case: &Value) -> (Network<f64>, Array2<f64>) {
     let y = network.loss_and_gradients(&MeanSquaredError, x.view(), x.view()).unwrap().output;
     let mut workspace = Workspace::new();
     network.gradients(&MeanSquaredError, x.view(), x.view(), &mut workspace, None).unwrap();
-    network.fold_statistics(&mut workspace).unwrap();
+    network.update_running_stats(&mut workspace).unwrap();
     (network, y)
 }
