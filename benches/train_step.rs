@@ -3,7 +3,7 @@
 //! Run with `cargo bench --bench train_step`.
 
 #[allow(dead_code)]
-#[path = "../examples/deep_stack/workloads.rs"]
+#[path = "../crates/cli/src/bench/workloads.rs"]
 mod workloads;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,238 +1,38 @@
-//! The chain rule by hand, for any formula: forward pass, local derivatives, backward pass, and a picture.
+//! The chain rule with single numbers: f = (w x + b)², its values and its gradients, step by step.
 //!
 //! ```text
-//! cargo run --release --example computational_graph -- "(w*x+b)^2" w=2 x=3 b=1
+//! cargo run --release --example computational_graph   # writes computational_graph.svg
 //! ```
 
-use std::error::Error;
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use geartrain::graph::Graph;
 
-use clap::Parser;
-use geartrain::graph::{Gradients, Graph, Operations, Trace};
-use serde_json::{Map, Value, json};
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // 1. Build the graph from nodes; `Graph::parse("(w*x + b)^2")` builds the same from a formula.
+    let mut graph = Graph::new();
+    let (w, x, b) = (graph.input("w"), graph.input("x"), graph.input("b"));
+    let product = graph.mul(w, x);
+    let sum = graph.add(product, b);
+    let square = graph.square(sum);
+    graph.output(square)?;
 
-/// Shows how the derivatives of a formula are found, step by step.
-#[derive(Parser)]
-#[command(after_help = "\
-Operators + - * / ^, functions exp ln sin cos sqrt tanh sigmoid relu square max(a, b) min(a, b).
-Put -- before a formula that begins with a minus sign.
-Without arguments the formula is (w*x+b)^2 with w=2 x=3 b=1.
-In JSON, which has no such numbers, NaN and infinities are the strings \"NaN\", \"inf\" and \"-inf\".")]
-struct Arguments {
-    /// The formula, such as "(w*x+b)^2"
-    formula: Option<String>,
-    /// A value for each input, such as w=2
-    #[arg(value_name = "NAME=VALUE", value_parser = assignment)]
-    inputs: Vec<(String, f64)>,
-    /// Where to write the drawing
-    #[arg(long, value_name = "FILE", default_value = "computational_graph.svg")]
-    svg: PathBuf,
-    /// Also write the graph for Graphviz
-    #[arg(long, value_name = "FILE")]
-    dot: Option<PathBuf>,
-    /// Print one JSON object instead of text: value, nodes, trace, gradients three ways, operation counts
-    #[arg(long)]
-    json: bool,
-    /// The step h of the central differences
-    #[arg(long, value_name = "H", default_value_t = 1e-5)]
-    step: f64,
-}
-
-fn assignment(text: &str) -> Result<(String, f64), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    let number = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
-    Ok((name.trim().to_owned(), number))
-}
-
-/// The same gradients, found in three ways.
-struct ThreeWays {
-    reverse: Gradients,
-    forward: Gradients,
-    central: Gradients,
-}
-
-fn main() -> ExitCode {
-    let report = run(Arguments::parse());
-    // Written at once; a reader that stopped early, as `head` does, is no failure of ours.
-    let written = report.and_then(|text| match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    });
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
+    // 2. The forward pass computes the values, the backward pass the gradients.
+    println!("f = {}", graph.run(&[("w", 2.0), ("x", 3.0), ("b", 1.0)])?);
+    let gradients = graph.backward()?;
+    for (name, gradient) in gradients.iter() {
+        println!("∂f/∂{name} = {gradient}");
     }
-}
 
-fn run(arguments: Arguments) -> Result<String, Box<dyn Error>> {
-    let (formula, inputs) = match arguments.formula {
-        Some(formula) => (formula, arguments.inputs),
-        None => ("(w*x+b)^2".to_owned(), [("w", 2.0), ("x", 3.0), ("b", 1.0)].map(owned).to_vec()),
-    };
-    let mut graph =
-        Graph::parse(&formula).map_err(|error| format!("{error}\n\n{}", indent(&error.pointer())))?;
-    for (name, value) in &inputs {
-        graph.set(name, *value)?;
+    // 3. The trace shows every step of the calculation.
+    println!("\n{}", graph.trace()?);
+
+    // 4. Two other ways to the same gradients: forward mode is exact as well, a central difference is not.
+    let (forward, central) = (graph.gradients_forward_mode()?, graph.central_difference(1e-5)?);
+    for (name, gradient) in gradients.iter() {
+        println!(
+            "∂f/∂{name}: {gradient} in reverse mode, {} in forward mode, {} by differences",
+            forward[name], central[name]
+        );
     }
-    let value = graph.forward().map_err(|error| format!("{error}; write NAME=VALUE after the formula"))?;
-    let ways = ThreeWays {
-        reverse: graph.backward()?,
-        forward: graph.gradients_forward_mode()?,
-        central: graph.central_difference(arguments.step)?,
-    };
-    let trace = graph.trace()?;
-
-    let mut notes = String::new();
-    match graph.to_svg() {
-        Ok(svg) => {
-            write_file(&arguments.svg, &svg)?;
-            writeln!(notes, "\nThe drawing is in {}.", arguments.svg.display())?;
-        }
-        Err(error) => writeln!(notes, "\nNo drawing: {error}.")?,
-    }
-    if let Some(path) = &arguments.dot {
-        write_file(path, &graph.to_dot())?;
-    }
-    if arguments.json {
-        return Ok(format!("{:#}\n", to_json(&formula, value, &trace, &ways, graph.operation_count())));
-    }
-    let mut text = format!("f = {formula}\n\n{trace}\n");
-    write_gradients(&mut text, &ways, arguments.step)?;
-    write_counts(&mut text, &ways, graph.operation_count())?;
-    Ok(text + &notes)
-}
-
-fn owned((name, value): (&str, f64)) -> (String, f64) {
-    (name.to_owned(), value)
-}
-
-fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
-}
-
-fn write_file(path: &PathBuf, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-}
-
-fn write_gradients(text: &mut String, ways: &ThreeWays, step: f64) -> std::fmt::Result {
-    writeln!(text, "Gradients three ways (central differences with h = {step:e})")?;
-    let width = ways.reverse.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    writeln!(
-        text,
-        "  {:width$}  {:>20}  {:>20}  {:>20}",
-        "", "reverse mode", "forward mode", "central difference"
-    )?;
-    for (((name, reverse), (_, forward)), (_, central)) in
-        ways.reverse.iter().zip(ways.forward.iter()).zip(ways.central.iter())
-    {
-        writeln!(text, "  {name:width$}  {reverse:>20}  {forward:>20}  {central:>20}")?;
-    }
+    std::fs::write("computational_graph.svg", graph.to_svg()?)?;
     Ok(())
-}
-
-fn write_counts(text: &mut String, ways: &ThreeWays, forward_pass: u64) -> std::fmt::Result {
-    writeln!(text, "\nElementary operations")?;
-    let inputs = ways.reverse.iter().len();
-    let rows = [
-        ("forward pass", forward_pass, String::new()),
-        ("reverse mode", ways.reverse.operations().total(), "1 sweep for all inputs".to_owned()),
-        (
-            "forward mode",
-            ways.forward.operations().total(),
-            format!("{inputs} pass{}, one for each input", if inputs == 1 { "" } else { "es" }),
-        ),
-        ("central differences", ways.central.operations().total(), format!("{} evaluations", 2 * inputs)),
-    ];
-    for (name, count, remark) in rows {
-        writeln!(text, "{}", format!("  {name:<20} {count:>8}  {remark}").trim_end())?;
-    }
-    Ok(())
-}
-
-fn to_json(formula: &str, value: f64, trace: &Trace, ways: &ThreeWays, forward_pass: u64) -> Value {
-    let gradient_of = |node: &str| {
-        let row = trace.backward.iter().find(|row| row.node == node);
-        row.map_or(Value::Null, |row| number(row.gradient))
-    };
-    let nodes: Vec<Value> = trace
-        .forward
-        .iter()
-        .map(|row| {
-            json!({
-                "name": row.node, "operation": row.operation, "operands": row.operands,
-                "value": number(row.value), "gradient": gradient_of(&row.node),
-            })
-        })
-        .collect();
-    let forward: Vec<Value> = trace
-        .forward
-        .iter()
-        .map(|row| json!({ "node": row.node, "operation": row.operation, "value": number(row.value) }))
-        .collect();
-    let edges: Vec<Value> = trace
-        .edges
-        .iter()
-        .map(|row| {
-            json!({
-                "from": row.from, "to": row.to, "local_derivative": row.symbol,
-                "formula": row.formula, "value": number(row.value),
-            })
-        })
-        .collect();
-    let backward: Vec<Value> = trace
-        .backward
-        .iter()
-        .map(|row| {
-            let contributions: Vec<Value> = row
-                .contributions
-                .iter()
-                .map(|c| {
-                    json!({
-                        "from": c.from, "incoming": number(c.incoming), "local": number(c.local),
-                        "contribution": number(c.contribution),
-                    })
-                })
-                .collect();
-            json!({ "node": row.node, "contributions": contributions, "gradient": number(row.gradient) })
-        })
-        .collect();
-    json!({
-        "formula": formula,
-        "value": number(value),
-        "nodes": nodes,
-        "trace": { "forward": forward, "edges": edges, "backward": backward },
-        "gradients": {
-            "reverse": by_input(&ways.reverse),
-            "forward": by_input(&ways.forward),
-            "central_difference": by_input(&ways.central),
-        },
-        "operations": {
-            "forward_pass": forward_pass,
-            "reverse": operations(ways.reverse.operations()),
-            "forward": operations(ways.forward.operations()),
-            "central_difference": operations(ways.central.operations()),
-        },
-        "not_finite": trace.non_finite.as_ref().map(ToString::to_string),
-    })
-}
-
-fn by_input(gradients: &Gradients) -> Value {
-    Value::Object(gradients.iter().map(|(name, x)| (name.to_owned(), number(x))).collect::<Map<_, _>>())
-}
-
-fn operations(counts: Operations) -> Value {
-    json!({
-        "values": counts.values, "local_derivatives": counts.local_derivatives,
-        "multiplications": counts.multiplications, "additions": counts.additions, "total": counts.total(),
-    })
-}
-
-fn number(x: f64) -> Value {
-    if x.is_finite() { json!(x) } else { json!(x.to_string()) }
 }

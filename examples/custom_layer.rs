@@ -3,11 +3,6 @@
 //! The layer is PReLU (He et al. 2015), a ReLU whose slope on the negative side is learned: `y = x` where
 //! x > 0 and `y = a x` elsewhere, with one weight `a` for all features, as `torch.nn.PReLU()`.
 
-#[path = "common/output.rs"]
-mod output;
-
-use std::process::ExitCode;
-
 use geartrain::data::toy;
 use geartrain::layer::{Backward, Forward, Jvp};
 use geartrain::prelude::*;
@@ -53,13 +48,9 @@ fn slope<F: Scalar>(x: F, a: F) -> F {
     if x > F::zero() { F::one() } else { a }
 }
 
-fn main() -> ExitCode {
-    output::exit(run())
-}
-
-fn run() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let report = gradcheck::layer(PReLU, 4)?;
-    output::print(&report.to_string())?;
+    print!("{report}");
     assert!(report.passed(), "the layer does not keep the contract");
 
     let (train, test) = toy::sine::<f32>(500, 0.1, 7)?.split(0.2, 7)?;
@@ -68,6 +59,6 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let sgd = Sgd::new(0.01).momentum(0.9);
     Training::new(MeanSquaredError, sgd).epochs(200).progress(false).fit(&mut network, &train)?;
     let r2 = metrics::r2(network.predict(test.x())?.view(), test.y())?;
-    output::print(&format!("\n{}\ntest R² on a noisy sine: {r2:.3}\n", network.summary()))?;
+    println!("\n{}\ntest R² on a noisy sine: {r2:.3}", network.summary());
     Ok(())
 }

@@ -1,14 +1,14 @@
 """Time per training step of geartrain, PyTorch and JAX on the same networks, side by side in one run.
 
     python -m venv venv && venv/bin/pip install "jax[cpu]" torch
-    cargo build --release --example deep_stack
+    cargo build --release --package geartrain-cli
     venv/bin/python benches/peers/train_steps.py [--workloads T1,D1] [--rounds 5] [--peers jax,torch]
 
 Every round runs each program at each number of threads for a second or two, one after the other, so that a slow minute of
 the machine slows all of them. Printed are medians over the rounds, in microseconds per step, and ratios: the median over the rounds of
 (peer / geartrain), each with its better number of threads in that round.
 
-All run the networks of examples/deep_stack/workloads.rs in f32: standard normal data, forward, mean squared error or
+All run the networks of crates/cli/src/bench/workloads.rs in f32: standard normal data, forward, mean squared error or
 cross-entropy, backward, SGD with a learning rate of 0.01 (A1: Adam, 0.001), PyTorch's initialisation of Linear; I1 and
 I1b1 predict only. JAX compiles the whole step with `jit` and gives its old weights back to the step (`donate_argnums`);
 PyTorch runs eagerly, as most people do. To hold JAX to one thread it is pinned to one core. Each waits for its results after every
@@ -17,6 +17,7 @@ chunk of steps, not after every step.
 
 import argparse
 import importlib.metadata
+import json
 import os
 import platform
 import statistics
@@ -26,7 +27,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DEEP_STACK = ROOT / "target/release/examples/deep_stack"
+PROGRAM = ROOT / "target/release/geartrain"
 
 # widths, activation, batch, residual, classify, optimizer, predict
 WORKLOADS = {
@@ -191,11 +192,11 @@ class Server:
 
 class Geartrain:
     def __init__(self, threads):
-        self.command = [DEEP_STACK, "--threads", str(threads), "--format", "csv", "--workload"]
+        self.command = [PROGRAM, "bench", "--threads", str(threads), "--json", "--workload"]
 
     def time(self, name):
-        line = subprocess.run([*self.command, name], check=True, capture_output=True, text=True).stdout
-        return float(line.split(",")[3])
+        text = subprocess.run([*self.command, name], check=True, capture_output=True, text=True).stdout
+        return json.loads(text)[0]["us_per_step"]
 
 
 def processor():

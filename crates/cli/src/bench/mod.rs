@@ -1,0 +1,160 @@
+//! `geartrain bench`: the time of a training step, for the networks of the README's table or a stack of your own.
+
+mod workloads;
+
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use geartrain::{Scalar, peak, with_threads};
+use serde_json::json;
+
+use crate::failure::{Failure, Outcome};
+use crate::output;
+use workloads::{Activation, NAMES, Workload};
+
+/// Time whole training steps: forward pass, loss, backward pass, update
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1, and the predictions I1 and I1b1
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["depth", "width", "activation", "batch", "residual", "normalize"])]
+    workload: Option<String>,
+
+    /// Hidden layers
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..), help_heading = "A stack of layers")]
+    depth: u16,
+
+    /// Units of every hidden layer
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..), help_heading = "A stack of layers")]
+    width: u16,
+
+    /// The activation after every hidden layer
+    #[arg(long, value_enum, default_value = "relu", help_heading = "A stack of layers")]
+    activation: Function,
+
+    /// Rows in a batch
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..), help_heading = "A stack of layers")]
+    batch: u16,
+
+    /// Hidden layers in residual blocks
+    #[arg(long, help_heading = "A stack of layers")]
+    residual: bool,
+
+    /// LayerNorm after every hidden layer
+    #[arg(long, help_heading = "A stack of layers")]
+    normalize: bool,
+
+    /// The number type
+    #[arg(long, value_enum, default_value = "f32")]
+    dtype: Number,
+
+    /// Threads for the larger matrix products, at most as many as the machine has
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
+
+    /// Print a JSON array instead of a table: {"workload", "threads", "us_per_step", "p10", "p90"}
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Function {
+    Relu,
+    Sigmoid,
+    Tanh,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Number {
+    F32,
+    F64,
+}
+
+impl Options {
+    fn workloads(&self) -> Outcome<Vec<Workload>> {
+        if let Some(name) = self.workload.as_deref() {
+            let names = if name == "all" { [&NAMES[..], &["I1b1"]].concat() } else { vec![name] };
+            let unknown = |name| {
+                Failure::option(format!("unknown workload `{name}`; known: {}, I1b1", NAMES.join(", ")))
+            };
+            let find = |name| Workload::named(name).ok_or_else(|| unknown(name));
+            return names.into_iter().map(find).collect();
+        }
+        let activation = match self.activation {
+            Function::Relu => Activation::ReLU,
+            Function::Sigmoid => Activation::Sigmoid,
+            Function::Tanh => Activation::Tanh,
+        };
+        let stack = Workload::stack(self.depth.into(), self.width.into(), activation, self.batch.into());
+        Ok(vec![Workload { residual: self.residual, normalize: self.normalize, ..stack }])
+    }
+}
+
+/// Seconds per step: the 10th, 50th and 90th percentile of 30 chunks of at least 50 ms, after a warm-up of 50 ms.
+fn time<F: Scalar>(workload: &Workload) -> Result<[f64; 3], geartrain::Error> {
+    const CHUNKS: usize = 30;
+    const CHUNK: Duration = Duration::from_millis(50);
+    let mut step = workload.prepare::<F>()?;
+    let (start, mut steps) = (Instant::now(), 0_u32);
+    while start.elapsed() < CHUNK || steps < 3 {
+        step.run()?;
+        steps += 1;
+    }
+    let mut times = Vec::with_capacity(CHUNKS);
+    for _ in 0..CHUNKS {
+        let (start, mut done) = (Instant::now(), 0_u32);
+        while done < steps || start.elapsed() < CHUNK {
+            step.run()?;
+            done += 1;
+        }
+        times.push(start.elapsed().as_secs_f64() / f64::from(done));
+    }
+    times.sort_by(f64::total_cmp);
+    Ok([CHUNKS / 10, CHUNKS / 2, CHUNKS - 1 - CHUNKS / 10].map(|i| times[i]))
+}
+
+pub fn run(options: &Options) -> Outcome {
+    let workloads = options.workloads()?;
+    let (time, peak, dtype): (fn(&Workload) -> _, _, _) = match options.dtype {
+        Number::F32 => (time::<f32>, peak::<f32>(), "f32"),
+        Number::F64 => (time::<f64>, peak::<f64>(), "f64"),
+    };
+    let available = available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = usize::from(options.threads).min(available);
+    if threads < usize::from(options.threads) {
+        output::note(&format!("This machine runs {available} threads at once: using {threads}."));
+    }
+    let peak = peak * threads as f64;
+    if !options.json {
+        output::print(&format!(
+            "{dtype}, {threads} thread{}, peak {:.0} GFLOP/s\n\
+             workload      µs/step        p10        p90    GFLOP/s   of peak   µs/layer\n",
+            if threads == 1 { "" } else { "s" },
+            peak / 1e9,
+        ))?;
+    }
+    let mut results = Vec::new();
+    for workload in workloads {
+        let [p10, median, p90] = with_threads(threads, || time(&workload))?;
+        let [low, us, high] = [p10, median, p90].map(|seconds| seconds * 1e6);
+        let name = &workload.name;
+        if options.json {
+            results.push(
+                json!({ "workload": name, "threads": threads, "us_per_step": us, "p10": low, "p90": high }),
+            );
+            continue;
+        }
+        let speed = workload.operations() / median;
+        output::print(&format!(
+            "{name:<10} {us:>10.2} {low:>10.2} {high:>10.2} {:>10.1} {:>8.0}% {:>10.2}\n",
+            speed / 1e9,
+            100.0 * speed / peak,
+            us / workload.depth() as f64,
+        ))?;
+    }
+    if options.json {
+        output::print(&format!("{}\n", serde_json::Value::from(results)))?;
+    }
+    Ok(())
+}

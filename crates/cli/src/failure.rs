@@ -1,0 +1,80 @@
+//! Why a command failed: the message for stderr and the exit code.
+
+use geartrain::Error;
+
+/// The end of a command that did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// An option has an invalid value: exit code 2, as for the options that clap refuses.
+    Option(String),
+    /// Anything else that went wrong: exit code 1.
+    Other(String),
+    /// Ctrl-C: exit code 130. The command has already reported what it kept.
+    Interrupted,
+}
+
+/// The result of a command.
+pub type Outcome<T = ()> = Result<T, Failure>;
+
+impl Failure {
+    /// An invalid option.
+    pub fn option(message: impl ToString) -> Self {
+        Failure::Option(message.to_string())
+    }
+
+    /// Any other error.
+    pub fn other(message: impl ToString) -> Self {
+        Failure::Other(message.to_string())
+    }
+
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Option(_) => 2,
+            Failure::Other(_) => 1,
+            Failure::Interrupted => 130,
+        }
+    }
+
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Failure::Option(message) | Failure::Other(message) => Some(message),
+            Failure::Interrupted => None,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    /// Invalid arguments and layers that do not fit together come from the options.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Argument { .. } | Error::Layer { .. } | Error::TooLarge { .. } => Failure::option(error),
+            _ => Failure::other(error),
+        }
+    }
+}
+
+impl From<Failure> for Box<dyn std::error::Error> {
+    fn from(failure: Failure) -> Self {
+        failure.message().unwrap_or("interrupted").into()
+    }
+}
+
+/// Errors that do not depend on the options' values.
+macro_rules! other {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Failure::other(error)
+            }
+        })*
+    };
+}
+
+other!(
+    String,
+    Box<dyn std::error::Error>,
+    std::fmt::Error,
+    std::io::Error,
+    geartrain::data::DataError,
+    geartrain::io::FileError
+);

@@ -1,0 +1,268 @@
+//! `geartrain gradients`: how gradients flow through deep networks: measured, predicted, diagnosed and trained.
+
+mod networks;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use geartrain::data::{Csv, Dataset, Standardize, toy};
+use geartrain::prelude::*;
+use geartrain_lab::{Anatomy, Experiment, Recorder, Recording, Report};
+use ndarray::s;
+
+use crate::design::Weights;
+use crate::failure::{Failure, Outcome};
+use crate::output;
+use crate::train::network::at_least;
+use networks::{Sizes, build};
+
+/// Measure, predict and explain how gradients flow through deep networks
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Options {
+    /// Networks to compare: an activation (sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, silu), then
+    /// any of +residual, +residual=SCALE, +scaled_residual, +batch_norm, +layer_norm
+    #[arg(
+        long,
+        value_name = "NETWORKS",
+        value_delimiter = ',',
+        default_value = "sigmoid,relu,relu+residual,relu+scaled_residual",
+        help_heading = "Networks"
+    )]
+    networks: Vec<String>,
+
+    /// Hidden layers
+    #[arg(long, default_value_t = 30, value_parser = at_least(2), help_heading = "Networks")]
+    depth: usize,
+
+    /// Units per hidden layer
+    #[arg(long, default_value_t = 64, value_parser = at_least(1), help_heading = "Networks")]
+    width: usize,
+
+    /// Distribution of the weights [default: he for relu and its relatives, xavier for the others]
+    #[arg(long, value_enum, help_heading = "Networks")]
+    init: Option<Scheme>,
+
+    /// Factor for all weights
+    #[arg(long, default_value_t = 1.0, help_heading = "Networks")]
+    gain: f64,
+
+    /// Normal weights of standard deviation SIGMA / √inputs, instead of --init
+    #[arg(long, value_name = "SIGMA", conflicts_with = "init", help_heading = "Networks")]
+    sigma_w: Option<f64>,
+
+    /// Standard deviation of normal biases
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.0, help_heading = "Networks")]
+    sigma_b: f64,
+
+    /// Networks of each kind, with different seeds
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Networks")]
+    seeds: u64,
+
+    /// Generated data to measure on
+    #[arg(long, value_enum, default_value = "friedman", help_heading = "Data")]
+    toy: Toy,
+
+    /// Measure on a CSV file with a header line, instead of generated data
+    #[arg(long, value_name = "FILE", requires = "target", help_heading = "Data")]
+    csv: Option<PathBuf>,
+
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN", requires = "csv", help_heading = "Data")]
+    target: Option<String>,
+
+    /// Rows to measure on
+    #[arg(long, default_value_t = 64, value_parser = at_least(1), help_heading = "Data")]
+    rows: usize,
+
+    /// Also train each network for this many steps
+    #[arg(long, value_name = "STEPS", help_heading = "Training")]
+    train: Option<usize>,
+
+    /// Learning rates to try in training; the best one counts
+    #[arg(long, value_delimiter = ',', default_value = "0.001,0.01,0.1", help_heading = "Training")]
+    rates: Vec<f64>,
+
+    /// Write the report with its pictures (report.html, *.svg, *.csv, numbers.json) to this folder
+    #[arg(long, value_name = "FOLDER", help_heading = "Results")]
+    out: Option<PathBuf>,
+
+    /// Print all numbers as JSON
+    #[arg(long, help_heading = "Results")]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Scheme {
+    Xavier,
+    He,
+    Lecun,
+    Orthogonal,
+    Torch,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Toy {
+    Friedman,
+    Sine,
+    Moons,
+    Spirals,
+}
+
+pub fn run(options: &Options) -> Outcome {
+    if let Some(folder) = &options.out {
+        output::create_folder(folder)?;
+    }
+    let data = load(options)?;
+    let x = data.x().slice_move(s![..options.rows.min(data.rows()), ..]);
+    let sizes = Sizes {
+        inputs: data.features(),
+        width: options.width,
+        depth: options.depth,
+        outputs: data.outputs(),
+    };
+    let mut experiments = Vec::new();
+    let mut anatomies = Vec::new();
+    let mut trained = Vec::new();
+    for name in &options.networks {
+        let network = build(name, sizes, weights(options)).map_err(Failure::option)?;
+        let drawn: Vec<_> = (0..options.seeds).map(|seed| network.clone().with_seed(seed)).collect();
+        let experiment = Experiment::of(name, &drawn, x)?;
+        anatomies.push(Anatomy::of(&experiment, &drawn, x)?);
+        experiments.push(experiment);
+        if let Some(steps) = options.train {
+            trained.push(train(name, &network, &data, steps, &options.rates)?);
+        }
+    }
+    let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
+    let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
+    let report = Report { title, experiments, anatomies, recordings };
+    if options.json {
+        output::print(&format!("{}\n", report.json()))?;
+    } else {
+        output::print(&text(&report, options.train, &trained)?)?;
+    }
+    if let Some(folder) = &options.out {
+        write(&report, folder)?;
+        output::note(&format!("The report is in {}", folder.join("report.html").display()));
+    }
+    Ok(())
+}
+
+/// Standardised data: features and targets with mean 0 and variance 1.
+fn load(options: &Options) -> Outcome<Dataset<f64>> {
+    let data = match (&options.csv, &options.target) {
+        (Some(path), Some(target)) => Dataset::from_csv(path, &Csv::new(target))
+            .map_err(|error| Failure::other(crate::table::with_options(error)))?,
+        _ => match options.toy {
+            Toy::Friedman => toy::friedman1(512, 1.0, 0)?,
+            Toy::Sine => toy::sine(512, 0.1, 0)?,
+            Toy::Moons => toy::two_moons(512, 0.1, 0)?,
+            Toy::Spirals => toy::two_spirals(512, 0.02, 0)?,
+        },
+    };
+    data.check_finite()?;
+    let [x, y] = [data.x(), data.y()].map(|a| Standardize::fit(a).and_then(|s| s.transform(a)));
+    Ok(Dataset::new(x?, y?)?)
+}
+
+fn weights(options: &Options) -> Weights {
+    let init = options.init.map(|scheme| match scheme {
+        Scheme::Xavier => Init::xavier_normal(),
+        Scheme::He => Init::he_normal(),
+        Scheme::Lecun => Init::lecun_normal(),
+        Scheme::Orthogonal => Init::orthogonal(),
+        Scheme::Torch => Init::torch_linear(),
+    });
+    let init = options.sigma_w.map(|sigma_w| Init::lecun_normal().gain(sigma_w)).or(init);
+    Weights { init, gain: options.gain, sigma_b: options.sigma_b }
+}
+
+struct Trained {
+    /// From the initial weights to the end of training.
+    recording: Recording,
+    loss: f64,
+    rate: f64,
+}
+
+/// Trains with each learning rate and keeps the best result. Rates at which training diverges are ignored.
+fn train(
+    name: &str,
+    network: &Network<f64>,
+    data: &Dataset<f64>,
+    steps: usize,
+    rates: &[f64],
+) -> Outcome<Trained> {
+    let rows = s![..data.rows().min(64), ..];
+    let (x, y) = (data.x().slice_move(rows), data.y().slice_move(rows));
+    // 50 columns in the picture of gradients
+    let mut before = Recorder::new(steps.div_ceil(50) as u64, &MeanSquaredError, x, y);
+    before.record(0, network)?;
+    let mut best =
+        Trained { recording: before.clone().into_recording(name), loss: f64::INFINITY, rate: f64::NAN };
+    let per_epoch = data.rows().div_ceil(64);
+    for &rate in rates {
+        let (mut network, mut recorder) = (network.clone(), before.clone());
+        let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
+            .epochs(steps.div_ceil(per_epoch))
+            .batch_size(64)
+            .progress(false)
+            .callback(&mut recorder)
+            .fit(&mut network, data);
+        match fitted {
+            Ok(history) => {
+                let loss = history.train_losses().last().copied().unwrap_or(f64::INFINITY);
+                if loss < best.loss {
+                    best = Trained { recording: recorder.into_recording(name), loss, rate };
+                }
+            }
+            Err(geartrain::Error::Diverged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(best)
+}
+
+fn text(report: &Report, steps: Option<usize>, trained: &[Trained]) -> Result<String, std::fmt::Error> {
+    let mut text = format!("{}\n\n", report.title);
+    let heading = ["network", "ratio per layer", "decades, measured", "decades, predicted"];
+    writeln!(text, "{:24} {:>15} {:>20} {:>20}", heading[0], heading[1], heading[2], heading[3])?;
+    for experiment in &report.experiments {
+        let decades = experiment.measured.decades();
+        let measured = match decades.mean {
+            f64::NEG_INFINITY => "gradient is zero".to_string(),
+            mean => format!("{mean:.2} ± {:.2}", decades.error),
+        };
+        let predicted = experiment.predicted_decades().map_or("not covered".into(), |d| format!("{d:.2}"));
+        let ratio = experiment.measured.ratio();
+        writeln!(text, "{:24} {ratio:>15.4} {measured:>20} {predicted:>20}", experiment.name)?;
+    }
+    for experiment in &report.experiments {
+        writeln!(text, "\n{}\n{}", experiment.name, experiment.diagnosis)?;
+    }
+    if let Some(steps) = steps {
+        writeln!(text, "After {steps} steps (loss 1: no better than the mean of the targets)")?;
+        writeln!(text, "{:24} {:>22} {:>12} {:>14}", "network", "|dL/dz₁| before", "loss", "learning rate")?;
+        for Trained { recording, loss, rate } in trained {
+            let before = &recording.snapshots[0].measurement;
+            let gradient = before.layers[0].gradient;
+            writeln!(text, "{:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}", recording.name)?;
+        }
+    }
+    Ok(text)
+}
+
+fn write(report: &Report, folder: &Path) -> Outcome {
+    output::write(&folder.join("report.html"), report.html())?;
+    output::write(&folder.join("gradients.svg"), report.gradients_svg())?;
+    if let Some(svg) = report.phase_svg() {
+        output::write(&folder.join("phase.svg"), svg)?;
+    }
+    for (name, svg) in report.anatomy_svgs() {
+        output::write(&folder.join(name).with_extension("svg"), svg)?;
+    }
+    output::write(&folder.join("numbers.csv"), report.csv())?;
+    output::write(&folder.join("anatomy.csv"), report.anatomy_csv())?;
+    output::write(&folder.join("numbers.json"), report.json())
+}

@@ -1,0 +1,216 @@
+//! The room "Gradient flow": how gradients come down a deep network, measured, predicted and diagnosed.
+
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::post;
+use geartrain::data::{Standardize, toy};
+use geartrain::prelude::*;
+use geartrain_lab::{self as lab, Average, Log, Measurement, Phase};
+use ndarray::{Array2, s};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::design::Design;
+use crate::lab::choices::{Normalised, Scheme, within};
+use crate::lab::lines::{Lines, Writer, lines};
+use crate::lab::reply::{Problem, Question, compute, number};
+
+pub fn routes() -> Router {
+    Router::new().route("/api/flow", post(answer))
+}
+
+/// Rows of the batch that is measured on.
+const ROWS: usize = 32;
+/// Networks that error bars are over; they are told after 1, 2, 4 and 8.
+const SEEDS: u64 = 8;
+/// The largest depth · width²: one network of it is measured in a few tenths of a second.
+const LARGEST: usize = 200 * 128 * 128;
+/// From this depth on a prediction takes long enough to wait and see whether the question is still asked.
+const DEEP: usize = 60;
+const WAIT: Duration = Duration::from_millis(70);
+
+/// Networks that are looked at at the same time, whoever asks.
+static PLACES: Semaphore = Semaphore::const_new(2);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    depth: usize,
+    width: usize,
+    activation: String,
+    init: Scheme,
+    gain: f64,
+    sigma_b: f64,
+    skip: Option<f64>,
+    norm: Normalised,
+}
+
+async fn answer(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
+    asked.check()?;
+    let place = PLACES.acquire().await.expect("never closed");
+    let question = compute(move || asked.question()).await?;
+    let (writer, lines) = lines();
+    tokio::task::spawn_blocking(move || {
+        let _place = place;
+        // An error after the first line ends the answer with its words.
+        if let Err(error) = question.answer(&writer) {
+            writer.write(&json!({ "kind": "error", "error": error.to_string() }));
+        }
+    });
+    Ok(lines)
+}
+
+/// A network, and the data to look at it with.
+struct Looked {
+    network: Network<f64>,
+    depth: usize,
+    x: Array2<f64>,
+}
+
+impl Asked {
+    fn check(&self) -> Result<(), Problem> {
+        within("depth", self.depth, 1, 200)?;
+        within("width", self.width, 1, 512)?;
+        within("gain", self.gain, 0.0, 100.0)?;
+        within("sigma_b", self.sigma_b, 0.0, 100.0)?;
+        within("skip", self.skip.unwrap_or(1.0), -10.0, 10.0)?;
+        if self.depth * self.width.pow(2) > LARGEST {
+            let most = ((LARGEST / self.depth) as f64).sqrt().floor();
+            let error = format!("at depth {} at most {most}, to answer while you drag", self.depth);
+            return Err(Problem::too_large("width", error));
+        }
+        Ok(())
+    }
+
+    /// The network on the data of the example `vanishing_gradients`, so that both give the same numbers.
+    fn question(&self) -> Result<Looked, Problem> {
+        let internal = |error: geartrain::data::DataError| Problem::in_field("depth", error);
+        let data = toy::friedman1::<f64>(512, 1.0, 0).map_err(internal)?;
+        let scale = Standardize::fit(data.x()).map_err(internal)?;
+        let x = scale.transform(data.x()).map_err(internal)?.slice_move(s![..ROWS, ..]);
+        let design = Design {
+            inputs: x.ncols(),
+            hidden: &vec![self.width; self.depth],
+            outputs: 1,
+            activation: &self.activation,
+            weights: self.init.weights(self.gain, self.sigma_b),
+            skip: self.skip,
+            norm: self.norm.into(),
+        };
+        let network = design.network().map_err(|error| Problem::in_field("activation", error))?;
+        Ok(Looked { network, depth: self.depth, x })
+    }
+}
+
+impl Looked {
+    /// First what is quick: one network measured. Then what theory says of it, more networks, and the diagnosis.
+    fn answer(&self, writer: &Writer) -> Result<(), Error> {
+        let x = self.x.view();
+        let dy = |seed| lab::normal_batch::<f64>(x.nrows(), 1, 1_000 + seed);
+        let measure = |seed| {
+            let network = self.network.clone().with_seed(seed);
+            lab::measure_with_cotangent(&network, x, dy(seed).view())
+        };
+        let mut measured = Average { seeds: vec![measure(0)?] };
+        writer.write(&measurement(&measured));
+        if self.depth >= DEEP {
+            thread::sleep(WAIT);
+        }
+        if writer.is_closed() {
+            return Ok(());
+        }
+        writer.write(&prediction(&self.network, &self.x, &dy(0), &measured.seeds[0])?);
+        for seed in 1..SEEDS {
+            measured.seeds.push(measure(seed)?);
+            if (seed + 1).is_power_of_two() && !writer.write(&measurement(&measured)) {
+                return Ok(());
+            }
+        }
+        let diagnosis = lab::diagnose(&self.network, x, dy(0).view())?;
+        writer.write(&json!({
+            "kind": "diagnosis",
+            "healthy": diagnosis.findings.is_empty(),
+            "text": diagnosis.to_string(),
+        }));
+        Ok(())
+    }
+}
+
+/// `|δ|` of the station `row` relative to the last one, as in the laboratory's report.
+fn gradient(measured: &Measurement, row: usize) -> f64 {
+    let top = measured.stations().last().copied().unwrap_or(row);
+    measured.layers[row].gradient / measured.layers[top].gradient
+}
+
+fn signal(measured: &Measurement, row: usize) -> f64 {
+    let output = measured.layers[row].output;
+    output.mean.powi(2) + output.variance
+}
+
+/// The gradient of the weight at or below the station `row`; a skip connection has that of the last layer in its body.
+fn weight(measured: &Measurement, row: usize) -> f64 {
+    let weights = measured.layers[..=row].iter().rev().find_map(|layer| layer.weights);
+    weights.map_or(f64::NAN, |weights| weights.gradient)
+}
+
+fn measurement(measured: &Average) -> Value {
+    let first = &measured.seeds[0];
+    let stations = first.stations();
+    let logs = |quantity: fn(&Measurement, usize) -> f64| -> Value {
+        let log = |&row: &usize| {
+            let Log { mean, error } = measured.log(|m| quantity(m, row));
+            json!([number(mean), number(error)])
+        };
+        stations.iter().map(log).collect()
+    };
+    let worst = |fraction: fn(&lab::Units) -> f64| {
+        let layers = measured.seeds.iter().flat_map(|m| &m.layers);
+        layers.filter_map(|layer| layer.units.as_ref().map(fraction)).fold(0.0, f64::max)
+    };
+    let decades = measured.decades();
+    json!({
+        "kind": "measured",
+        "seeds": measured.seeds.len(),
+        "layers": stations.iter().map(|&row| format!("{} {}", first.layers[row].path, first.layers[row].layer)).collect::<Value>(),
+        "gradient": logs(gradient),
+        "signal": logs(signal),
+        "weight": logs(weight),
+        "ratio": number(measured.ratio()),
+        "decades": number(decades.mean),
+        "decades_error": number(decades.error),
+        "dead": worst(|units| units.dead),
+        "saturated": worst(|units| units.saturated - units.off),
+    })
+}
+
+fn prediction(
+    network: &Network<f64>,
+    x: &Array2<f64>,
+    dy: &Array2<f64>,
+    measured: &Measurement,
+) -> Result<Value, Error> {
+    let predicted = lab::predict(network, x.view(), dy.view())?;
+    let stations = measured.stations();
+    let top = stations.last().map(|&top| &predicted.layers[top]);
+    let gradient = |&row: &usize| -> Option<Value> {
+        let (layer, top) = (&predicted.layers[row], top?);
+        // one standard deviation of the logarithm of the ratio between networks of this width
+        let band = (layer.deviation.powi(2) - top.deviation.powi(2)).max(0.0).sqrt() / 10_f64.ln();
+        Some(json!([number((layer.gradient? / top.gradient?).log10()), number(band)]))
+    };
+    let signal = |&row: &usize| predicted.layers[row].q.map(|q| json!([number(q.log10()), 0.0]));
+    let phase = Phase::of(network, x.view())?.map(|Phase { activation, sigma_w, sigma_b, edge }| {
+        json!({ "activation": activation, "sigma_w": sigma_w, "sigma_b": sigma_b, "edge": edge })
+    });
+    Ok(json!({
+        "kind": "predicted",
+        "gradient": stations.iter().map(gradient).collect::<Value>(),
+        "signal": stations.iter().map(signal).collect::<Value>(),
+        "decades": predicted.decades(&stations).map(number),
+        "phase": phase,
+        "limits": predicted.limits.iter().map(ToString::to_string).collect::<Value>(),
+    }))
+}

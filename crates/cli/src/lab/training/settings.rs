@@ -1,0 +1,223 @@
+//! Everything that can be chosen, and what is made of it: data, network, loss and optimizer.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use geartrain::data::{DataError, Standardize, toy};
+use geartrain::optim::RMSprop;
+use geartrain::prelude::*;
+use ndarray::Array2;
+use serde::Deserialize;
+
+use super::table::Table;
+use crate::design::Design;
+use crate::lab::choices::{Normalised, Scheme, within};
+use crate::lab::reply::Problem;
+
+const MOST_ROWS: usize = 5_000;
+const MOST_LAYERS: usize = 64;
+const WIDEST: usize = 512;
+const MOST_WEIGHTS: usize = 500_000;
+const MOST_EPOCHS: usize = 10_000;
+const MOST_CELLS: usize = 500_000;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    data: Data,
+    /// Of toy data.
+    rows: usize,
+    noise: f64,
+    /// If `data` is a table.
+    table: Option<Table>,
+    /// Units of each hidden layer.
+    hidden: Vec<usize>,
+    activation: String,
+    init: Scheme,
+    gain: f64,
+    skip: Option<f64>,
+    norm: Normalised,
+    optimizer: Rule,
+    learning_rate: f64,
+    batch: usize,
+    epochs: usize,
+    seed: u64,
+    /// Epochs per second at most, for an eye to follow; 0: as fast as it goes.
+    speed: f64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Data {
+    Sine,
+    Friedman,
+    Moons,
+    Spirals,
+    Table,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Rule {
+    Sgd,
+    Momentum,
+    Adam,
+    Adamw,
+    Rmsprop,
+}
+
+/// A training that can begin.
+pub struct Prepared {
+    /// Untrained, with the scales and names of the data.
+    pub model: Predictor<f64>,
+    /// Rows to train on and rows that training does not see: as they came, and scaled as the network reads them.
+    pub train: Dataset<f64>,
+    pub validation: Dataset<f64>,
+    pub scaled_train: Dataset<f64>,
+    pub scaled_validation: Dataset<f64>,
+    /// The names of the classes; `None` if a number is to be predicted.
+    pub classes: Option<Vec<String>>,
+    pub epochs: usize,
+    pub batch: usize,
+    pub seed: u64,
+    /// The least time for an epoch.
+    pub slowed: Option<Duration>,
+}
+
+impl Settings {
+    pub fn prepare(&self) -> Result<Prepared, Problem> {
+        within("epochs", self.epochs, 0, MOST_EPOCHS)?;
+        within("batch", self.batch, 1, MOST_ROWS)?;
+        within("learning_rate", self.learning_rate, 0.0, 100.0)?;
+        within("gain", self.gain, 0.0, 100.0)?;
+        within("skip", self.skip.unwrap_or(1.0), -10.0, 10.0)?;
+        if self.speed != 0.0 {
+            within("speed", self.speed, 0.1, 1_000.0)?;
+        }
+        let (data, classes) = self.data()?;
+        let (train, validation) =
+            data.split(0.2, self.seed).map_err(|error| Problem::in_field(self.data_field(), error))?;
+        let outputs = classes.as_ref().map_or(data.outputs(), Vec::len);
+        let network = self.network(data.features(), outputs)?;
+
+        let in_data = |error: DataError| Problem::in_field(self.data_field(), error);
+        // Learnt from the training rows alone: the others must stay unknown.
+        let x_scale = Standardize::fit(train.x()).map_err(in_data)?;
+        let y_scale =
+            if classes.is_some() { None } else { Some(Standardize::fit(train.y()).map_err(in_data)?) };
+        let scaled = |data: &Dataset<f64>| -> Result<Dataset<f64>, DataError> {
+            let y = match &y_scale {
+                Some(scale) => scale.transform(data.y())?,
+                None => data.y().to_owned(),
+            };
+            Dataset::new(x_scale.transform(data.x())?, y)
+        };
+        let scaled_train = scaled(&train).map_err(in_data)?;
+        let scaled_validation = scaled(&validation).map_err(in_data)?;
+        let targets = classes.clone().unwrap_or_else(|| train.target_names().to_vec());
+        let in_network = |error: geartrain::Error| Problem::in_field("hidden", error);
+        let mut model = Predictor::new(network).with_x_scale(x_scale).map_err(in_network)?;
+        if let Some(scale) = y_scale {
+            model = model.with_y_scale(scale).map_err(in_network)?;
+        }
+        let model = model.named(train.feature_names().to_vec(), targets).map_err(in_network)?;
+        Ok(Prepared {
+            model,
+            train,
+            validation,
+            scaled_train,
+            scaled_validation,
+            classes,
+            epochs: self.epochs,
+            batch: self.batch,
+            seed: self.seed,
+            slowed: (self.speed > 0.0).then(|| Duration::from_secs_f64(1.0 / self.speed)),
+        })
+    }
+
+    /// The field that an error about the data belongs to.
+    fn data_field(&self) -> &'static str {
+        if matches!(self.data, Data::Table) { "csv" } else { "rows" }
+    }
+
+    fn data(&self) -> Result<(Dataset<f64>, Option<Vec<String>>), Problem> {
+        if let Data::Table = self.data {
+            let table = self.table.as_ref().ok_or_else(|| Problem::in_field("csv", "paste a table"))?;
+            let (data, classes) = table.read()?;
+            // `1e400` is refused by the reader already; this is for what it lets through in columns that are all alike
+            data.check_finite().map_err(|error| Problem::in_field("csv", error))?;
+            let cells = data.rows() * (data.features() + data.outputs());
+            if cells > MOST_CELLS {
+                return Err(Problem::too_large("csv", format!("at most {MOST_CELLS} numbers, got {cells}")));
+            }
+            return Ok((data, classes));
+        }
+        let rows = within("rows", self.rows, 10, MOST_ROWS)?;
+        let noise = within("noise", self.noise, 0.0, 10.0)?;
+        let two = || Some(vec!["0".to_string(), "1".to_string()]);
+        let made = match self.data {
+            Data::Sine => toy::sine(rows, noise, self.seed).map(|data| (data, None)),
+            Data::Friedman => toy::friedman1(rows, noise, self.seed).map(|data| (data, None)),
+            Data::Moons => toy::two_moons(rows, noise, self.seed).map(|data| (data, two())),
+            Data::Spirals | Data::Table => toy::two_spirals(rows, noise, self.seed).map(|data| (data, two())),
+        };
+        made.map_err(|error| Problem::in_field("noise", error))
+    }
+
+    fn network(&self, inputs: usize, outputs: usize) -> Result<Network<f64>, Problem> {
+        within("hidden", self.hidden.len(), 0, MOST_LAYERS).map_err(|_| {
+            Problem::in_field("hidden", format!("at most {MOST_LAYERS} layers, got {}", self.hidden.len()))
+        })?;
+        if let Some(width) = self.hidden.iter().find(|width| !(1..=WIDEST).contains(*width)) {
+            let error = format!("each layer has 1 to {WIDEST} units, got {width}");
+            return Err(Problem::in_field("hidden", error));
+        }
+        let widths: Vec<usize> =
+            [inputs].into_iter().chain(self.hidden.iter().copied()).chain([outputs]).collect();
+        let weights: usize = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
+        if weights > MOST_WEIGHTS {
+            return Err(Problem::too_large(
+                "hidden",
+                format!("at most {MOST_WEIGHTS} weights, got {weights}"),
+            ));
+        }
+        let design = Design {
+            inputs,
+            hidden: &self.hidden,
+            outputs,
+            activation: &self.activation,
+            weights: self.init.weights(self.gain, 0.0),
+            skip: self.skip,
+            norm: self.norm.into(),
+        };
+        let network = design.network().map_err(|error| Problem::in_field("activation", error))?;
+        Ok(network.with_seed(self.seed))
+    }
+
+    pub fn optimizer(&self) -> Box<dyn Optimizer<f64>> {
+        let rate = self.learning_rate;
+        match self.optimizer {
+            Rule::Sgd => Box::new(Sgd::<f64>::new(rate)),
+            Rule::Momentum => Box::new(Sgd::<f64>::new(rate).momentum(0.9)),
+            Rule::Adam => Box::new(Adam::<f64>::new(rate)),
+            Rule::Adamw => Box::new(AdamW::<f64>::new(rate)),
+            Rule::Rmsprop => Box::new(RMSprop::<f64>::new(rate)),
+        }
+    }
+}
+
+impl Prepared {
+    /// Mean squared error for numbers, cross-entropy for classes.
+    pub fn loss(&self) -> &'static dyn Loss<f64> {
+        static CLASSES: LazyLock<CrossEntropy> = LazyLock::new(|| CrossEntropy);
+        if self.classes.is_some() { &*CLASSES } else { &MeanSquaredError }
+    }
+
+    /// The first rows, to measure gradients on.
+    pub fn probe(&self) -> (Array2<f64>, Array2<f64>) {
+        const ROWS: usize = 32;
+        let rows = ..self.scaled_train.rows().min(ROWS);
+        let [x, y] = [self.scaled_train.x(), self.scaled_train.y()];
+        (x.slice(ndarray::s![rows, ..]).to_owned(), y.slice(ndarray::s![rows, ..]).to_owned())
+    }
+}

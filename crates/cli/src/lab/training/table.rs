@@ -1,0 +1,105 @@
+//! A table that the page sends: the library's reader, and its errors in the page's words.
+
+use geartrain::data::{Csv, DataError, Dataset, Missing, Suggestion};
+use serde::Deserialize;
+
+use crate::lab::reply::Problem;
+
+/// The largest table, in bytes.
+const LARGEST: usize = 1 << 20;
+/// The most classes that a page can tell apart by colour.
+const MOST_CLASSES: usize = 6;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    csv: String,
+    target: String,
+    classes: bool,
+    drop: Vec<String>,
+    delimiter: Delimiter,
+    missing: Gaps,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Delimiter {
+    Comma,
+    Semicolon,
+    Tab,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Gaps {
+    Error,
+    Drop,
+    Mean,
+    Median,
+}
+
+impl Table {
+    /// The data, and the names of the classes if the target holds labels.
+    pub fn read(&self) -> Result<(Dataset<f64>, Option<Vec<String>>), Problem> {
+        if self.csv.len() > LARGEST {
+            let error = format!("at most {LARGEST} bytes, got {}", self.csv.len());
+            return Err(Problem::too_large("csv", error));
+        }
+        let csv = Csv::new(&self.target)
+            .drop_columns(&self.drop)
+            .delimiter(match self.delimiter {
+                Delimiter::Comma => b',',
+                Delimiter::Semicolon => b';',
+                Delimiter::Tab => b'\t',
+            })
+            .missing(match self.missing {
+                Gaps::Error => Missing::Error,
+                Gaps::Drop => Missing::DropRows,
+                Gaps::Mean => Missing::Mean,
+                Gaps::Median => Missing::Median,
+            });
+        let source = self.csv.as_bytes();
+        if !self.classes {
+            let data = csv.read(source, "the table").map_err(|error| self.problem(error))?;
+            return Ok((data, None));
+        }
+        let (data, classes) = csv.read_classes(source, "the table").map_err(|error| self.problem(error))?;
+        if !(2..=MOST_CLASSES).contains(&classes.len()) {
+            let error = format!(
+                "{} holds {} different labels; 2 to {MOST_CLASSES} can be told apart here",
+                self.target,
+                classes.len()
+            );
+            return Err(Problem::in_field("target", error));
+        }
+        Ok((data, Some(classes)))
+    }
+
+    /// Beside which field an error belongs, with hints that name the page's fields and not the library's methods.
+    fn problem(&self, mut error: DataError) -> Problem {
+        let hint = match error.take_suggestion() {
+            Some(Suggestion::Delimiter(b'\t')) => Some("are the cells separated by tabs?".into()),
+            Some(Suggestion::Delimiter(b';')) => Some("are the cells separated by semicolons?".into()),
+            Some(Suggestion::Delimiter(b',')) => Some("are the cells separated by commas?".into()),
+            Some(Suggestion::Delimiter(other)) => {
+                Some(format!("cells separated by {:?} are not read here", char::from(other)))
+            }
+            Some(Suggestion::DropColumn(name)) if name == self.target => {
+                Some("are these the names of classes?".into())
+            }
+            Some(Suggestion::DropColumn(_)) => Some("a column of text can be left out".into()),
+            Some(Suggestion::Missing | Suggestion::MissingTarget) => {
+                Some("choose what to do about gaps".into())
+            }
+            Some(other) => Some(other.to_string()),
+            None => None,
+        };
+        let field = match &error {
+            DataError::UnknownColumn { name, .. } if *name == self.target => "target",
+            DataError::UnknownColumn { .. } | DataError::ChosenTwice { .. } => "drop",
+            _ => "csv",
+        };
+        let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));
+        Problem::in_field(field, format!("{error}{hint}"))
+    }
+}

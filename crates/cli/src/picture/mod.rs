@@ -1,0 +1,67 @@
+//! The picture of `geartrain train --svg`: the loss curves, and the predictions on test rows.
+
+mod classification;
+mod losses;
+mod plot;
+mod regression;
+
+use plotters::prelude::*;
+
+use crate::failure::Outcome;
+use crate::table::BuiltIn;
+use crate::train::Options;
+use crate::train::experiment::Trained;
+use crate::train::report;
+use crate::train::task::{Problem, Task};
+use plot::{Area, Failure};
+
+/// Classes up to which the cells of a confusion matrix can be told apart.
+const MOST_CLASSES: usize = 100;
+
+/// Both panels as the text of an SVG file.
+pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcome<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (1200, 540)).into_drawing_area();
+        draw_on(&root, options, problem, trained)?;
+    }
+    Ok(svg)
+}
+
+fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained]) -> Result<(), Failure> {
+    root.fill(&WHITE)?;
+    let (left, right) = root.split_horizontally(600);
+    let histories: Vec<_> = trained.iter().map(|one| &one.history).collect();
+    let loss = match problem.task {
+        Task::Regression => "mean squared error (target in standard deviations)",
+        Task::Classification(_) => "cross-entropy",
+    };
+    losses::draw(&left, &histories, options.model.watched(), loss)?;
+    let data = &problem.data;
+    match &problem.task {
+        Task::Regression => {
+            let r2 = report::pooled_scores(trained)?.0.r2;
+            let title = match trained.len() {
+                1 => format!("Test rows: R² = {r2:.3}"),
+                folds => format!("Test rows of {folds} folds: R² = {r2:.3}"),
+            };
+            if data.features() == 1 {
+                let sine: fn(f64) -> f64 = f64::sin;
+                let truth = (options.table.data == Some(BuiltIn::Sine)).then_some(sine);
+                regression::curve(&right, data, trained, &title, truth)?;
+            } else {
+                regression::scatter(&right, data, trained, &title)?;
+            }
+        }
+        Task::Classification(classes) => {
+            if data.features() == 2 && classes.len() <= classification::COLOURS.len() {
+                let accuracy = trained[0].confusion()?.accuracy();
+                classification::regions(&right, data, trained, classes, accuracy)?;
+            } else if classes.len() <= MOST_CLASSES {
+                classification::confusion(&right, &report::pooled_confusion(trained)?, classes)?;
+            }
+        }
+    }
+    root.present()?;
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! What the theory means for training. Final losses are qualitative: 1 is what predicting the mean scores.
+
+use geartrain::data::{Dataset, Standardize};
+use geartrain::layers::{BatchNorm, LayerNorm};
+use geartrain::prelude::*;
+use geartrain_lab::normal_batch;
+
+use super::{Check, Row, Rows, mean};
+
+type Failure = Box<dyn std::error::Error>;
+
+const INPUTS: usize = 8;
+const WIDTH: usize = 64;
+const SEEDS: u64 = 3;
+
+/// A chain of linear layers with all singular values 1 learns the value 2 in one of its modes: the same numbers as a chain
+/// of single units, with a rate of 0.02 / depth.
+pub fn linear_mode() -> Rows {
+    let mut rows = Vec::new();
+    for (depth, steps) in [(1, 228.0), (8, 88.0), (64, 78.0)] {
+        let unit = || Linear::new(1, 1).without_bias().init(Init::constant(1.0));
+        let mut network =
+            Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
+        let data = Dataset::new(ndarray::array![[1.0]], ndarray::array![[2.0]])?;
+        // the slope of (s − 2)² is 2 (s − 2)
+        let mut training =
+            Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).progress(false);
+        let mut taken = 0.0;
+        while (network.predict(data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
+            training.fit(&mut network, &data)?;
+            taken += 1.0;
+        }
+        rows.push(Row::new(
+            format!("steps to s = 2 with {depth} layers"),
+            steps,
+            (taken, 0.0),
+            Check::Within(1.0),
+        ));
+    }
+    Ok(rows)
+}
+
+/// 512 rows of eight normal features; the target is a smooth function of them.
+fn data(seed: u64) -> Result<Dataset<f32>, Box<dyn std::error::Error + Send + Sync>> {
+    let x = normal_batch::<f32>(512, INPUTS, 10_000 + seed);
+    let y = x.map_axis(ndarray::Axis(1), |x| x[0] * x[1] + (2.0 * x[2]).sin() + x[3] - 0.5 * x[4] * x[4]);
+    let y = y.insert_axis(ndarray::Axis(1));
+    let y = Standardize::fit(y.view())?.transform(y.view())?;
+    Ok(Dataset::new(x, y)?)
+}
+
+type Build<'a> = &'a (dyn Fn(u64) -> Result<Network<f32>, geartrain::Error> + Sync);
+
+/// The final training loss of the best learning rate, over the seeds, each on a thread of its own.
+fn train(build: Build, steps: usize, rates: &[f64]) -> Result<(f64, f64), Failure> {
+    let losses = std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            (0..SEEDS).map(|seed| scope.spawn(move || best(build, seed, steps, rates))).collect();
+        runs.into_iter()
+            .map(|run| run.join().expect("training does not panic"))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    Ok(mean(&losses.map_err(|error| error.to_string())?))
+}
+
+/// The final training loss of the best learning rate. A rate at which training diverges is no result.
+fn best(
+    build: Build,
+    seed: u64,
+    steps: usize,
+    rates: &[f64],
+) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+    let data = data(seed)?;
+    let mut best = f64::INFINITY;
+    for &rate in rates {
+        let mut network = build(seed)?;
+        let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
+            .epochs(steps.div_ceil(8))
+            .batch_size(64)
+            .threads(1)
+            .progress(false)
+            .fit(&mut network, &data);
+        match fitted {
+            Ok(history) => best = best.min(history.train_losses().last().copied().unwrap_or(best)),
+            Err(geartrain::Error::Diverged { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(best)
+}
+
+type Block<'a> = &'a (dyn Fn(Sequential<f32>) -> Sequential<f32> + Sync);
+
+/// `depth` hidden layers, `block` being what comes between two linear ones.
+fn deep(depth: usize, init: Init, block: Block, seed: u64) -> Result<Network<f32>, geartrain::Error> {
+    let linear = |inputs, outputs| Linear::new(inputs, outputs).init(init).bias_init(Init::constant(0.0));
+    let start = Sequential::new().then(linear(INPUTS, WIDTH));
+    let layers = (1..depth).fold(start, |net, _| block(net).then(linear(WIDTH, WIDTH)));
+    Ok(Network::new(block(layers).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+}
+
+pub fn he() -> Rows {
+    let mut rows = Vec::new();
+    let relu: Block = &|net| net.then(ReLU);
+    for depth in [22, 30] {
+        // Glorot and Bengio's variance is 1/n, half of He's
+        let xavier = train(&|seed| deep(depth, Init::xavier_normal(), relu, seed), 1000, &[0.01, 0.1])?;
+        let he = train(&|seed| deep(depth, Init::he_normal(), relu, seed), 1000, &[0.001, 0.005, 0.02])?;
+        rows.push(Row::new(format!("depth {depth}, He learns"), 0.3, he, Check::Below));
+        if depth == 30 {
+            rows.push(Row::new("depth 30, Xavier stalls", 0.95, xavier, Check::Above));
+        } else {
+            rows.push(Row::new(format!("depth {depth}, Xavier is behind"), he.0, xavier, Check::Above));
+        }
+    }
+    Ok(rows)
+}
+
+pub fn sigmoid_depth() -> Rows {
+    let mut rows = Vec::new();
+    let sigmoid: Block = &|net| net.then(Sigmoid);
+    let mut before = 0.0;
+    for depth in [1, 2, 3, 5, 10] {
+        let loss =
+            train(&|seed| deep(depth, Init::xavier_normal(), sigmoid, seed), 1000, &[0.003, 0.03, 0.3])?;
+        if depth >= 5 {
+            rows.push(Row::new(format!("depth {depth} stalls"), 0.95, loss, Check::Above));
+        } else {
+            rows.push(Row::new(format!("depth {depth}, worse than before"), before, loss, Check::Above));
+        }
+        before = loss.0;
+    }
+    Ok(rows)
+}
+
+pub fn cures() -> Rows {
+    let depth = 10;
+    let rates = [0.003, 0.03, 0.3];
+    let xavier = Init::xavier_normal();
+    let run = |block: Block| train(&|seed| deep(depth, xavier, block, seed), 1000, &rates);
+    let batch_norm = run(&|net| net.then(BatchNorm::new(WIDTH)).then(Sigmoid))?;
+    let layer_norm = run(&|net| net.then(LayerNorm::new(WIDTH)).then(Sigmoid))?;
+    let residual = |seed| -> Result<_, geartrain::Error> {
+        let body = || Sequential::new().then(Sigmoid).then(Linear::new(WIDTH, WIDTH).init(xavier));
+        let start = Sequential::new().then(Linear::new(INPUTS, WIDTH).init(xavier));
+        let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body())));
+        Ok(Network::new(layers.then(Sigmoid).then(Linear::new(WIDTH, 1)), INPUTS)?.with_seed(seed))
+    };
+    // gain 4 and a bias that centres every input: exactly a tanh network
+    let centred = |seed| -> Result<_, geartrain::Error> {
+        let mut network = deep(depth, Init::orthogonal().gain(4.0), &|net| net.then(Sigmoid), seed)?;
+        for layer in 1..depth {
+            let sums = network.param(&format!("{}.weight", 2 * layer))?.sum_axis(ndarray::Axis(1));
+            let biases: Vec<f32> = sums.iter().map(|sum| -0.5 * sum).collect();
+            network.set_param(&format!("{}.bias", 2 * layer), &biases)?;
+        }
+        Ok(network)
+    };
+    Ok(vec![
+        Row::new("BatchNorm cures", 0.6, batch_norm, Check::Below),
+        Row::new("skip connections cure", 0.6, train(&residual, 1000, &rates)?, Check::Below),
+        Row::new(
+            "gain 4 with a centred bias cures",
+            0.6,
+            train(&centred, 1000, &[0.001, 0.01, 0.05])?,
+            Check::Below,
+        ),
+        Row::new("LayerNorm does not", 0.95, layer_norm, Check::Above),
+    ])
+}
+
+pub fn degradation() -> Rows {
+    let he = Init::he_normal();
+    let rates = [0.001, 0.005, 0.02];
+    let plain =
+        |depth: i32| train(&|seed| deep(depth as usize, he, &|net| net.then(ReLU), seed), 500, &rates);
+    let residual = |depth: i32| {
+        let build = |seed| -> Result<_, geartrain::Error> {
+            let linear =
+                |inputs, outputs| Linear::new(inputs, outputs).init(he).bias_init(Init::constant(0.0));
+            let start = Sequential::new().then(linear(INPUTS, WIDTH));
+            let scale = 1.0 / f64::from(depth).sqrt();
+            let body = || Sequential::new().then(ReLU).then(linear(WIDTH, WIDTH));
+            let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body()).scale(scale)));
+            Ok(Network::new(layers.then(ReLU).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+        };
+        train(&build, 500, &rates)
+    };
+    let depths = [10, 25, 50, 100];
+    let (mut plains, mut residuals) = (Vec::new(), Vec::new());
+    for depth in depths {
+        plains.push(plain(depth)?);
+        residuals.push(residual(depth)?);
+    }
+    let mut rows = Vec::new();
+    for i in 1..depths.len() {
+        let what = format!("plain, {} layers against {}", depths[i], depths[i - 1]);
+        rows.push(Row::new(what, plains[i - 1].0, plains[i], Check::Above));
+    }
+    let (shallow, deep) = (residuals[0].0, residuals[3]);
+    rows.push(Row::new("residual, 100 layers against 10", 2.0 * shallow, deep, Check::Below));
+    rows.push(Row::new("100 layers, residual against plain", plains[3].0, deep, Check::Below));
+    // least squares of ln loss over ln depth
+    let slope = |losses: &[(f64, f64)]| {
+        let x = depths.map(|depth| f64::ln(f64::from(depth)));
+        let centre = x.iter().sum::<f64>() / 4.0;
+        let products: f64 = x.iter().zip(losses).map(|(x, loss)| (x - centre) * loss.0.ln()).sum();
+        (products / x.iter().map(|x| (x - centre).powi(2)).sum::<f64>(), 0.0)
+    };
+    rows.push(Row::new("plain, slope of ln loss over ln depth", 1.0, slope(&plains), Check::Above));
+    rows.push(Row::new("residual, the same slope", 0.5, slope(&residuals), Check::Below));
+    Ok(rows)
+}

@@ -1,0 +1,287 @@
+//! Which table to read, and how, as options of a command.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use geartrain::data::{Csv, DataError, Missing, Suggestion};
+
+use crate::failure::{Failure, Outcome};
+
+/// The format of a CSV file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Format of the file")]
+pub struct Format {
+    /// The character between cells, or `tab`
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
+    delimiter: u8,
+
+    /// The file has no header line; its columns are called 0, 1, 2, …
+    #[arg(long)]
+    no_header: bool,
+
+    /// What to do with missing values: cells that are empty, NA, NaN, null or ? [default: error]
+    #[arg(long, value_enum)]
+    missing: Option<MissingCells>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MissingCells {
+    /// Stop, and say where
+    Error,
+    /// Leave out the row
+    Drop,
+    /// Fill a feature with the mean of its column
+    Mean,
+    /// Fill a feature with the median of its column
+    Median,
+}
+
+impl Format {
+    /// A reader of files of this format; `missing` applies if the command line says nothing about missing values.
+    pub fn csv(&self, target: &str, missing: Missing) -> Csv {
+        let missing = self.missing.map_or(missing, |chosen| match chosen {
+            MissingCells::Error => Missing::Error,
+            MissingCells::Drop => Missing::DropRows,
+            MissingCells::Mean => Missing::Mean,
+            MissingCells::Median => Missing::Median,
+        });
+        Csv::new(target).delimiter(self.delimiter).header(!self.no_header).missing(missing)
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        &[byte] => Ok(byte),
+        _ => Err("expected one ASCII character, or `tab`".into()),
+    }
+}
+
+/// The table to learn from, and its columns.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub struct TableOptions {
+    /// The CSV file to learn from, with a header line
+    #[arg(value_name = "FILE", required_unless_present = "data", requires = "target")]
+    pub file: Option<PathBuf>,
+
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+
+    /// The columns to predict from, separated by commas [default: all but the target]
+    ///
+    /// A name that contains a comma goes in double quotes: --features 'price,"width, mm"'
+    #[arg(long, value_name = "COLUMNS", value_parser = names)]
+    pub features: Option<Names>,
+
+    /// Columns to leave out, separated by commas: text, identifiers, a second target
+    #[arg(long, value_name = "COLUMNS", value_parser = names, conflicts_with = "features")]
+    pub drop: Option<Names>,
+
+    /// Learn from a data set that is part of the program, instead of a file
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "file")]
+    pub data: Option<BuiltIn>,
+
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Names of columns.
+#[derive(Debug, Clone, Default)]
+pub struct Names(Vec<String>);
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub enum BuiltIn {
+    /// 392 cars: miles per gallon by seven numbers
+    AutoMpg,
+    /// 342 penguins of three species, four measurements
+    Penguins,
+    /// 150 irises of three species, four measurements
+    Iris,
+    /// 500 rows of y = sin x, noise of standard deviation 0.1
+    Sine,
+    /// 500 rows, ten features of which five count, noise of standard deviation 1 (Friedman 1991)
+    Friedman1,
+    /// 500 points on two interleaved half circles, noise 0.2
+    Moons,
+    /// 400 points on two intertwined spirals, noise 0.1
+    Spirals,
+}
+
+/// A table that is part of the program.
+struct Shipped {
+    path: &'static str,
+    text: &'static str,
+    target: &'static str,
+    /// Columns that do not hold numbers.
+    text_columns: &'static [&'static str],
+    missing: Missing,
+}
+
+impl BuiltIn {
+    /// The table; `None` for generated data.
+    fn shipped(self) -> Option<Shipped> {
+        let table = match self {
+            BuiltIn::AutoMpg => Shipped {
+                path: "auto-mpg.csv",
+                text: include_str!("../../../data/auto-mpg.csv"),
+                target: "mpg",
+                text_columns: &["name"],
+                missing: Missing::Error,
+            },
+            BuiltIn::Penguins => Shipped {
+                path: "penguins.csv",
+                text: include_str!("../../../data/penguins.csv"),
+                target: "species",
+                text_columns: &["species", "island", "sex"],
+                missing: Missing::DropRows,
+            },
+            BuiltIn::Iris => Shipped {
+                path: "iris.csv",
+                text: include_str!("../../../data/iris.csv"),
+                target: "species",
+                text_columns: &["species"],
+                missing: Missing::Error,
+            },
+            BuiltIn::Sine | BuiltIn::Friedman1 | BuiltIn::Moons | BuiltIn::Spirals => return None,
+        };
+        Some(table)
+    }
+}
+
+/// A table that can be read several times, and the reader with its options.
+pub struct Table<'a> {
+    pub csv: Csv,
+    /// The column to predict.
+    pub target: String,
+    name: String,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    File(&'a Path),
+    Text(&'static str),
+}
+
+impl TableOptions {
+    /// The table with the chosen columns; `None` for generated data.
+    pub fn table(&self) -> Outcome<Option<Table<'_>>> {
+        let shipped = match self.data {
+            None => None,
+            Some(built_in) => match built_in.shipped() {
+                Some(shipped) => Some(shipped),
+                None if self.target.is_some() || self.features.is_some() || self.drop.is_some() => {
+                    let message = "--target, --features and --drop are for tables, not for generated data";
+                    return Err(Failure::option(message));
+                }
+                None => return Ok(None),
+            },
+        };
+        let target = self.target.as_deref().or(shipped.as_ref().map(|shipped| shipped.target));
+        let target = target.unwrap_or_default().to_owned();
+        let mut csv =
+            self.format.csv(&target, shipped.as_ref().map_or(Missing::Error, |shipped| shipped.missing));
+        if let Some(Names(features)) = &self.features {
+            csv = csv.features(features);
+        } else {
+            let chosen = self.drop.iter().flat_map(|Names(names)| names.iter().map(String::as_str));
+            let text = shipped.iter().flat_map(|shipped| shipped.text_columns.iter().copied());
+            let dropped: BTreeSet<&str> = chosen.chain(text.filter(|&column| column != target)).collect();
+            csv = csv.drop_columns(dropped);
+        }
+        Ok(Some(match (shipped, &self.file) {
+            (Some(shipped), _) => {
+                let (name, source) = (shipped.path.to_owned(), Source::Text(shipped.text));
+                Table { csv, target, name, source }
+            }
+            (None, Some(path)) => Table::file(csv, target, path),
+            (None, None) => return Err(Failure::option("give a FILE, or a data set with --data")),
+        }))
+    }
+
+    /// The file at `path`, read with the same options, for the columns `features`.
+    pub fn other<'a>(&self, path: &'a Path, target: &str, features: &[String]) -> Table<'a> {
+        let csv = self.format.csv(target, Missing::Error).features(features);
+        Table::file(csv, target.to_owned(), path)
+    }
+}
+
+impl<'a> Table<'a> {
+    fn file(csv: Csv, target: String, path: &'a Path) -> Self {
+        Table { csv, target, name: path.display().to_string(), source: Source::File(path) }
+    }
+
+    /// Hands the table and its name to `read`, a method of [`Csv`].
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
+    ) -> Outcome<T> {
+        let result = match self.source {
+            Source::Text(text) => read(&self.csv, &mut text.as_bytes(), &self.name),
+            Source::File(path) => {
+                let file = File::open(path);
+                let mut file = file.map_err(|error| Failure::other(format!("{}: {error}", self.name)))?;
+                read(&self.csv, &mut file, &self.name)
+            }
+        };
+        result.map_err(|error| Failure::other(with_options(error)))
+    }
+}
+
+/// Splits at commas outside double quotes.
+fn names(text: &str) -> Result<Names, String> {
+    let mut names = vec![String::new()];
+    let mut quoted = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let name = names.last_mut().expect("never empty");
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => name.extend(characters.next()),
+            '"' if quoted || name.is_empty() => quoted = !quoted,
+            ',' if !quoted => names.push(String::new()),
+            other => name.push(other),
+        }
+    }
+    if quoted { Err("a double quote is not closed".into()) } else { Ok(Names(names)) }
+}
+
+/// The error with advice that names options of the command line instead of methods.
+pub fn with_options(mut error: DataError) -> String {
+    let separated =
+        |by: &str, option: &str| format!("are the cells separated by {by}? Add --delimiter {option}");
+    let advice = match error.take_suggestion() {
+        None => return error.to_string(),
+        Some(Suggestion::Delimiter(b'\t')) => separated("tabs", "tab"),
+        Some(Suggestion::Delimiter(byte)) => {
+            let quoted = format!("'{}'", char::from(byte));
+            separated(&quoted, &quoted)
+        }
+        Some(Suggestion::Header) => "is this line a header? Leave out --no-header".into(),
+        Some(Suggestion::DropColumn(name)) => {
+            let name = crate::output::csv_cell(&name).replace('\'', r"'\''");
+            format!("leave out a column of text with --drop '{name}'")
+        }
+        Some(Suggestion::Missing) => "accept missing values with --missing drop, mean or median".into(),
+        Some(Suggestion::MissingTarget) => "leave out rows without a target with --missing drop".into(),
+        Some(other) => other.to_string(),
+    };
+    format!("{error} ({advice})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Names, names};
+
+    #[test]
+    fn names_are_split_at_commas_outside_quotes() {
+        let split = |text| names(text).map(|Names(names)| names);
+        assert_eq!(split("a,b c").unwrap(), ["a", "b c"]);
+        assert_eq!(split("\"width, mm\",b").unwrap(), ["width, mm", "b"]);
+        assert_eq!(split("\"say \"\"x\"\"\",5\" disk").unwrap(), ["say \"x\"", "5\" disk"]);
+        assert!(split("\"open").is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! One split of the rows: scale, train, and score on the test rows.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use geartrain::data::{DataError, Dataset, Standardize};
+use geartrain::prelude::*;
+use geartrain::train::{Ending, History};
+use geartrain::{ConfusionMatrix, metrics};
+use ndarray::{Array2, ArrayView2};
+
+use super::baseline::least_squares;
+use super::network::ModelOptions;
+use super::task::Task;
+use crate::failure::Outcome;
+
+/// The rows of one experiment, scaled by the mean and standard deviation of the training rows.
+pub struct Split {
+    pub x_scale: Standardize,
+    /// For regression only.
+    pub y_scale: Option<Standardize>,
+    train: Dataset<f32>,
+    watched: Dataset<f32>,
+    /// The test rows, in their own units.
+    pub test: Dataset<f32>,
+}
+
+/// A trained model and its test.
+pub struct Trained {
+    pub history: History,
+    pub model: Predictor<f32>,
+    /// The test rows, in their own units.
+    pub test: Dataset<f32>,
+    /// The output of the model for the test rows.
+    pub predicted: Array2<f32>,
+    /// The prediction of linear least squares for the test rows. For regression only, and only for a
+    /// number of columns that takes seconds at most.
+    pub baseline: Option<Array2<f32>>,
+}
+
+/// The scores of a regression.
+#[derive(Clone, Copy)]
+pub struct Scores {
+    /// NaN for a single row, for which it is undefined.
+    pub r2: f64,
+    pub rmse: f64,
+    pub mae: f64,
+}
+
+impl Split {
+    pub fn new(
+        (train, test): (Dataset<f32>, Dataset<f32>),
+        task: &Task,
+        options: &ModelOptions,
+    ) -> Result<Self, DataError> {
+        let (train, held_out) = options.hold_out(train)?;
+        // Fitted on the training rows alone: nothing may be known of the test rows.
+        let x_scale = Standardize::fit(train.x())?;
+        let y_scale = match task {
+            Task::Regression => Some(Standardize::fit(train.y())?),
+            Task::Classification(_) => None,
+        };
+        let scaled = |data: &Dataset<f32>| {
+            let y = match &y_scale {
+                Some(scale) => scale.transform(data.y())?,
+                None => data.y().to_owned(),
+            };
+            Dataset::new(x_scale.transform(data.x())?, y)
+        };
+        let (scaled_train, watched) = (scaled(&train)?, scaled(held_out.as_ref().unwrap_or(&test))?);
+        Ok(Split { x_scale, y_scale, train: scaled_train, watched, test })
+    }
+
+    /// Trains `network` on the training rows and tests it.
+    pub fn train(
+        self,
+        mut network: Network<f32>,
+        task: &Task,
+        options: &ModelOptions,
+        quiet: bool,
+        stop: Arc<AtomicBool>,
+    ) -> Outcome<Trained> {
+        let loss = task.loss();
+        let history = options.training(&loss, &self.watched, quiet, stop)?.fit(&mut network, &self.train)?;
+        let baseline = self.baseline()?;
+        let Split { x_scale, y_scale, test, .. } = self;
+        let model = Predictor::new(network).with_x_scale(x_scale)?;
+        let model = match (y_scale, task) {
+            (Some(scale), _) => {
+                model.with_y_scale(scale)?.named(test.feature_names(), test.target_names())?
+            }
+            (None, Task::Classification(classes)) => model.named(test.feature_names(), classes)?,
+            (None, Task::Regression) => model.named(test.feature_names(), test.target_names())?,
+        };
+        let predicted = model.predict(test.x())?;
+        Ok(Trained { history, model, test, predicted, baseline })
+    }
+
+    /// The prediction of linear least squares for the test rows.
+    fn baseline(&self) -> Result<Option<Array2<f32>>, DataError> {
+        let Some(y_scale) = &self.y_scale else { return Ok(None) };
+        let wide = |array: ArrayView2<f32>| array.mapv(f64::from);
+        let weights = least_squares(wide(self.train.x()).view(), wide(self.train.y()).column(0));
+        let Some(weights) = weights else { return Ok(None) };
+        let fit = wide(self.x_scale.transform(self.test.x())?.view()).dot(&weights);
+        let fit = fit.mapv(|value| value as f32).insert_axis(ndarray::Axis(1));
+        Ok(Some(y_scale.inverse(fit.view())?))
+    }
+}
+
+impl Trained {
+    /// Whether Ctrl-C ended the training.
+    pub fn was_interrupted(&self) -> bool {
+        self.history.ended == Ending::StopFlag
+    }
+
+    pub fn scores(&self) -> Outcome<Scores> {
+        Scores::new(&self.predicted, &self.test.y().to_owned())
+    }
+
+    pub fn confusion(&self) -> Outcome<ConfusionMatrix> {
+        Ok(ConfusionMatrix::new(self.predicted.view(), self.test.y())?)
+    }
+}
+
+impl Scores {
+    pub fn new(prediction: &Array2<f32>, target: &Array2<f32>) -> Outcome<Self> {
+        let (prediction, target) = (prediction.view(), target.view());
+        let r2 = if target.nrows() > 1 { metrics::r2(prediction, target)? } else { f64::NAN };
+        let rmse = metrics::root_mean_squared_error(prediction, target)?;
+        Ok(Scores { r2, rmse, mae: metrics::mean_absolute_error(prediction, target)? })
+    }
+
+    /// The mean of each score; NaN where one of them is undefined.
+    pub fn mean(all: &[Scores]) -> Scores {
+        let mean = |score: fn(&Scores) -> f64| all.iter().map(score).sum::<f64>() / all.len() as f64;
+        Scores { r2: mean(|s| s.r2), rmse: mean(|s| s.rmse), mae: mean(|s| s.mae) }
+    }
+}
+
+/// The predictions of all folds and their targets, one below the other; `None` if a fold has no such prediction.
+pub fn join<'a>(
+    folds: &'a [Trained],
+    prediction: impl Fn(&'a Trained) -> Option<&'a Array2<f32>>,
+) -> Option<(Array2<f32>, Array2<f32>)> {
+    let predictions = folds.iter().map(|fold| Some(prediction(fold)?.view())).collect::<Option<Vec<_>>>()?;
+    let targets: Vec<_> = folds.iter().map(|fold| fold.test.y()).collect();
+    let stack = |parts: &[ArrayView2<f32>]| {
+        ndarray::concatenate(ndarray::Axis(0), parts).expect("all folds have the same columns")
+    };
+    Some((stack(&predictions), stack(&targets)))
+}

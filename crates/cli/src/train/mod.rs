@@ -1,0 +1,128 @@
+//! `geartrain train`: train a network on a table, test it, and save it.
+//!
+//! | file | content |
+//! |---|---|
+//! | `options` | the options of the command |
+//! | `task` | regression or classification; reading the data |
+//! | `network` | the options of the network and its training |
+//! | `experiment` | one split of the rows: scaling, training, testing |
+//! | `baseline` | linear least squares, for comparison |
+//! | `report` | the results as text and as JSON |
+
+mod baseline;
+pub mod experiment;
+pub mod network;
+mod options;
+pub mod report;
+pub mod task;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use geartrain::prelude::*;
+
+pub use options::Options;
+
+use crate::failure::{Failure, Outcome};
+use crate::{interrupt, output, picture};
+use experiment::Split;
+use task::{Problem, Task};
+
+pub fn run(options: &Options) -> Outcome {
+    output::check_writable(options.outputs())?;
+    let mut problem = Problem::read(options)?;
+    if let Some(reason) = problem.reason.as_ref().filter(|_| !options.quiet) {
+        output::note(reason);
+    }
+    if let Task::Classification(classes) = &mut problem.task
+        && let [only] = &classes[..]
+    {
+        let only = output::shortened(only, 40);
+        output::note(&format!("warning: every row is of the class `{only}`: there is nothing to learn"));
+        // With a single output the network would return the logit of class 1.
+        classes.push(format!("not {only}"));
+    }
+    let Problem { task, data, .. } = &problem;
+    let network = options.model.network(data.features(), task.outputs())?;
+    if !options.quiet && !options.json {
+        output::print(&format!("{}\n", network.summary()))?;
+    }
+    let splits = splits(options, &problem)?;
+    warn_about_constants(data, &splits);
+
+    let stop = interrupt::flag()?;
+    let count = splits.len();
+    let mut trained = Vec::new();
+    for (i, split) in splits.into_iter().enumerate() {
+        if options.folds.is_some() && !options.quiet {
+            output::note(&format!("fold {} of {count}", i + 1));
+        }
+        let one = split.train(network.clone(), task, &options.model, options.quiet, stop.clone())?;
+        let interrupted = one.was_interrupted();
+        // An interrupted fold is incomplete; an interrupted single run is the result.
+        if !interrupted || options.folds.is_none() {
+            trained.push(one);
+        }
+        if interrupted || stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    let interrupted = stop.load(Ordering::Relaxed);
+    if trained.is_empty() {
+        output::note("Interrupted in the first fold: there are no results.");
+        return Err(Failure::Interrupted);
+    }
+    output::print(&report::report(options, &problem, &trained, interrupted)?)?;
+    if let Some(path) = &options.save {
+        trained[0].model.save(path)?;
+        output::note(&format!("The model is in {}", path.display()));
+    }
+    if let Some(path) = &options.svg {
+        let svg = picture::draw(options, &problem, &trained)?;
+        output::write(path, svg)?;
+        output::note(&format!("The picture is in {}", path.display()));
+    }
+    match (interrupted, trained[0].history.epochs.len()) {
+        (false, _) => Ok(()),
+        (true, epochs) => {
+            let what = match options.folds {
+                Some(folds) => format!("the results are those of {} of {folds} folds", trained.len()),
+                None => format!("the results are those of the model after {epochs} complete epochs"),
+            };
+            output::note(&format!("Interrupted: {what}."));
+            Err(Failure::Interrupted)
+        }
+    }
+}
+
+/// The splits into training and test rows: one, or one for each fold.
+fn splits(options: &Options, problem: &Problem) -> Outcome<Vec<Split>> {
+    let (data, seed) = (&problem.data, options.model.seed);
+    let parts = match (options.folds, &problem.test) {
+        (Some(folds), _) => data.folds(folds, seed)?,
+        (None, Some(test)) => vec![(data.clone(), test.clone())],
+        (None, None) => vec![data.split(0.2, seed)?],
+    };
+    let split = |part| Ok(Split::new(part, &problem.task, &options.model)?);
+    parts.into_iter().map(split).collect()
+}
+
+/// Warns about columns from which nothing can be learned.
+fn warn_about_constants(data: &Dataset<f32>, splits: &[Split]) {
+    let mut names = BTreeSet::new();
+    for split in splits {
+        names.extend(split.x_scale.constant_columns().iter().map(|&i| &data.feature_names()[i]));
+        let target = split.y_scale.as_ref().map_or(&[][..], |scale| scale.constant_columns());
+        names.extend(target.iter().map(|&i| &data.target_names()[i]));
+    }
+    if !names.is_empty() {
+        const MOST: usize = 20;
+        let more = names.len().saturating_sub(MOST);
+        let names = names.into_iter().take(MOST).map(|name| format!("`{}`", output::shortened(name, 40)));
+        let mut list = names.collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            list += &format!(" and {more} more");
+        }
+        output::note(&format!("warning: columns without information, constant in the training rows: {list}"));
+    }
+}

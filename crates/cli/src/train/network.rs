@@ -1,0 +1,240 @@
+//! Which network to train, and how, as options of a command.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::builder::RangedU64ValueParser;
+use geartrain::data::DataError;
+use geartrain::optim::RMSprop;
+use geartrain::optim::schedule::{Cosine, Exponential, Step};
+use geartrain::prelude::{
+    Adam, AdamW, BatchNorm, Dataset, Dropout, LayerNorm, Linear, Loss, Network, Optimizer, ReLU, Residual,
+    Sequential, Sgd, Sigmoid, Tanh, Training,
+};
+use geartrain::train::EarlyStopping;
+
+use crate::failure::{Failure, Outcome};
+
+/// A training run with the loss and the optimizer of the command line.
+pub type AnyTraining<'a> = Training<'a, f32, &'a dyn Loss<f32>, Box<dyn Optimizer<f32>>>;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Network and training")]
+pub struct ModelOptions {
+    /// Widths of the hidden layers, separated by commas
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "64,64")]
+    hidden: Vec<usize>,
+
+    /// The activation after every hidden layer
+    #[arg(long, value_enum, default_value = "tanh")]
+    activation: Activation,
+
+    /// Add a residual connection around every hidden layer that is as wide as the one before
+    #[arg(long)]
+    residual: bool,
+
+    /// Passes over the training rows; 0 leaves the network untrained
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    pub epochs: usize,
+
+    /// Rows per training step
+    #[arg(long, value_name = "ROWS", default_value_t = 16, value_parser = at_least(1))]
+    pub batch_size: usize,
+
+    /// The update rule
+    #[arg(long, value_enum, default_value = "sgd")]
+    optimizer: Rule,
+
+    /// Learning rate
+    #[arg(long, value_name = "RATE", default_value_t = 0.002)]
+    learning_rate: f64,
+
+    /// How the learning rate changes from epoch to epoch
+    #[arg(long, value_enum, default_value = "constant")]
+    schedule: Schedule,
+
+    /// Momentum of sgd and rmsprop, from 0 to below 1 [default: 0.9 for sgd, 0 for rmsprop]
+    #[arg(long, value_name = "FACTOR")]
+    momentum: Option<f64>,
+
+    /// Weight decay: adds this multiple of the weights to their gradient (adamw: decays the weights directly)
+    #[arg(long, value_name = "FACTOR", default_value_t = 0.002)]
+    weight_decay: f64,
+
+    /// Stop after this many epochs without a better validation loss, and keep the best weights
+    ///
+    /// The validation rows are a fifth of the training rows; the network does not train on them.
+    #[arg(long, value_name = "PATIENCE")]
+    early_stopping: Option<usize>,
+
+    /// Fraction of every hidden layer's outputs to set to 0 in training
+    #[arg(long, value_name = "FRACTION")]
+    dropout: Option<f64>,
+
+    /// Normalise before every activation: each row (layer) or each feature over the batch (batch)
+    #[arg(long, value_enum)]
+    norm: Option<Norm>,
+
+    /// Seed of everything random: the split, the initial weights, the order of rows, generated data
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Activation {
+    Relu,
+    Sigmoid,
+    Tanh,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Rule {
+    Sgd,
+    Adam,
+    Adamw,
+    Rmsprop,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Schedule {
+    Constant,
+    /// Half a cosine, from the learning rate to 0
+    Cosine,
+    /// Divided by 10 after each third of the epochs
+    Step,
+    /// The same factor every epoch, to a hundredth in the end
+    Exponential,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Norm {
+    Layer,
+    Batch,
+}
+
+/// A parser of whole numbers from `least` on.
+pub fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
+}
+
+impl ModelOptions {
+    /// The network from `inputs` features to `outputs`, with its initial weights.
+    pub fn network(&self, inputs: usize, outputs: usize) -> Outcome<Network<f32>> {
+        self.check_memory(inputs, outputs)?;
+        let mut layers = Sequential::new();
+        let mut residuals = 0;
+        let mut width = inputs;
+        for (i, &hidden) in self.hidden.iter().enumerate() {
+            if self.residual && i > 0 && hidden == width {
+                layers = layers.then(Residual::new(self.layer(Sequential::new(), width, hidden)));
+                residuals += 1;
+            } else {
+                layers = self.layer(layers, width, hidden);
+            }
+            width = hidden;
+        }
+        if self.residual && residuals == 0 {
+            let message = "--residual needs two neighbours of equal width in --hidden, such as 64,64";
+            return Err(Failure::option(message));
+        }
+        Ok(Network::new(layers.then(Linear::new(width, outputs)), inputs)?.with_seed(self.seed))
+    }
+
+    /// Refuses sizes for which training would run out of memory.
+    fn check_memory(&self, inputs: usize, outputs: usize) -> Outcome {
+        /// Parameters, gradients, the optimizer's state, a copy of the best weights, initialisation in `f64`.
+        const PER_PARAMETER: u128 = 6 * size_of::<f32>() as u128;
+        /// Output and gradient of a linear layer, its normalisation, its activation and its dropout.
+        const PER_UNIT: u128 = 8 * size_of::<f32>() as u128;
+        let widths = [&[inputs], &self.hidden[..], &[outputs]].concat();
+        let parameters = widths.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum::<u128>();
+        let units = widths.iter().map(|&width| width as u128).sum::<u128>();
+        let bytes = parameters * PER_PARAMETER + units * self.batch_size as u128 * PER_UNIT;
+        let mut memory = Vec::<u8>::new();
+        if usize::try_from(bytes).is_ok_and(|bytes| memory.try_reserve_exact(bytes).is_ok()) {
+            return Ok(());
+        }
+        let gigabytes = bytes as f64 / 1e9;
+        Err(Failure::option(format!(
+            "a network of {parameters} parameters needs about {gigabytes:.0} GB to train, more than this \
+             computer has; choose smaller layers with --hidden"
+        )))
+    }
+
+    /// `layers` and another hidden layer.
+    fn layer(&self, layers: Sequential<f32>, inputs: usize, outputs: usize) -> Sequential<f32> {
+        let layers = layers.then(Linear::new(inputs, outputs));
+        let layers = match self.norm {
+            None => layers,
+            Some(Norm::Layer) => layers.then(LayerNorm::new(outputs)),
+            Some(Norm::Batch) => layers.then(BatchNorm::new(outputs)),
+        };
+        let layers = match self.activation {
+            Activation::Relu => layers.then(ReLU),
+            Activation::Sigmoid => layers.then(Sigmoid),
+            Activation::Tanh => layers.then(Tanh),
+        };
+        match self.dropout {
+            None => layers,
+            Some(fraction) => layers.then(Dropout::new(fraction)),
+        }
+    }
+
+    /// The rows to train on, and the validation rows for early stopping.
+    pub fn hold_out(&self, train: Dataset<f32>) -> Result<(Dataset<f32>, Option<Dataset<f32>>), DataError> {
+        match self.early_stopping {
+            None => Ok((train, None)),
+            Some(_) => train.split(0.2, self.seed).map(|(train, held_out)| (train, Some(held_out))),
+        }
+    }
+
+    /// The rows of the second loss curve. Without early stopping nothing is chosen by them.
+    pub fn watched(&self) -> &'static str {
+        if self.early_stopping.is_some() { "validation rows" } else { "test rows" }
+    }
+
+    /// The training run: it minimises `loss`, measures the loss of the rows `watched`, and ends when `stop` is set.
+    pub fn training<'a>(
+        &self,
+        loss: &'a dyn Loss<f32>,
+        watched: &'a Dataset<f32>,
+        quiet: bool,
+        stop: Arc<AtomicBool>,
+    ) -> Outcome<AnyTraining<'a>> {
+        let mut training = Training::new(loss, self.optimizer()?)
+            .epochs(self.epochs)
+            .batch_size(self.batch_size)
+            .seed(self.seed)
+            .validation(watched)
+            .stop_flag(stop);
+        let epochs = self.epochs.max(1);
+        training = match self.schedule {
+            Schedule::Constant => training,
+            Schedule::Cosine => training.schedule(Cosine::new(epochs as u64)),
+            Schedule::Step => training.schedule(Step::new(epochs.div_ceil(3) as u64, 0.1)),
+            Schedule::Exponential => training.schedule(Exponential::new(0.01_f64.powf(1.0 / epochs as f64))),
+        };
+        if let Some(patience) = self.early_stopping {
+            training = training.early_stopping(EarlyStopping::new(patience));
+        }
+        Ok(if quiet { training.progress(false) } else { training })
+    }
+
+    fn optimizer(&self) -> Outcome<Box<dyn Optimizer<f32>>> {
+        let (rate, decay) = (self.learning_rate, self.weight_decay);
+        Ok(match self.optimizer {
+            Rule::Adam | Rule::Adamw if self.momentum.is_some() => {
+                return Err(Failure::option("--momentum is for the optimizers sgd and rmsprop"));
+            }
+            Rule::Sgd => {
+                Box::new(Sgd::<f32>::new(rate).momentum(self.momentum.unwrap_or(0.9)).weight_decay(decay))
+            }
+            Rule::Adam => Box::new(Adam::<f32>::new(rate).weight_decay(decay)),
+            Rule::Adamw => Box::new(AdamW::<f32>::new(rate).weight_decay(decay)),
+            Rule::Rmsprop => {
+                let momentum = self.momentum.unwrap_or(0.0);
+                Box::new(RMSprop::<f32>::new(rate).momentum(momentum).weight_decay(decay))
+            }
+        })
+    }
+}

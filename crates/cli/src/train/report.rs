@@ -1,0 +1,196 @@
+//! The results as text and as JSON.
+
+use geartrain::ConfusionMatrix;
+use serde_json::{Map, Value, json};
+
+use super::Options;
+use super::experiment::{Scores, Trained, join};
+use super::task::{Problem, Task};
+use crate::failure::Outcome;
+use crate::output::shortened;
+
+/// Classes up to which the confusion matrix is printed.
+const READABLE_CLASSES: usize = 20;
+/// Classes up to which the confusion matrix is part of the JSON object.
+const JSON_CLASSES: usize = 50;
+/// Lines of folds and of confused classes at most.
+const MOST_LINES: usize = 20;
+/// Characters of a name at most.
+const LONGEST_NAME: usize = 40;
+
+/// The results of all trained networks; several are the folds of a cross-validation.
+pub fn report(
+    options: &Options,
+    problem: &Problem,
+    trained: &[Trained],
+    interrupted: bool,
+) -> Outcome<String> {
+    let folds = options.folds.is_some();
+    let mut text = match (&problem.task, options.json) {
+        (Task::Regression, false) => regression_text(trained, folds, &problem.target)?,
+        (Task::Classification(classes), false) => classification_text(trained, folds, classes)?,
+        (task, true) => {
+            let common = json!({
+                "task": match task { Task::Regression => "regression", Task::Classification(_) => "classification" },
+                "target": problem.target,
+                "rows": problem.data.rows(),
+                "test_rows": rows(trained),
+                "interrupted": interrupted,
+            });
+            let scores = match task {
+                Task::Regression => regression_json(trained, folds)?,
+                Task::Classification(classes) => classification_json(trained, folds, classes)?,
+            };
+            let object = |value| if let Value::Object(fields) = value { fields } else { Map::new() };
+            let fields: Map<String, Value> = object(common).into_iter().chain(object(scores)).collect();
+            Value::Object(fields).to_string()
+        }
+    };
+    text.push('\n');
+    Ok(text)
+}
+
+/// A table of scores.
+fn regression_text(trained: &[Trained], folds: bool, target: &str) -> Outcome<String> {
+    let (network, baseline) = pooled_scores(trained)?;
+    let mut lines = Vec::new();
+    if folds {
+        let each = trained.iter().map(Trained::scores).collect::<Outcome<Vec<_>>>()?;
+        lines.extend(each.iter().take(MOST_LINES).enumerate().map(|(i, &s)| (format!("fold {}", i + 1), s)));
+        lines.push(("mean of folds".into(), Scores::mean(&each)));
+        lines.push(("all folds together".into(), network));
+        lines.extend(baseline.map(|scores| ("linear baseline, together".to_string(), scores)));
+    } else {
+        lines.push(("network".into(), network));
+        lines.extend(baseline.map(|scores| ("linear baseline".to_string(), scores)));
+    }
+    let heading = format!("{} test rows", rows(trained));
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(heading.len());
+    let mut text = format!("{heading:width$}  {:>9}  {:>10}  {:>10}\n", "R²", "RMSE", "MAE");
+    for (i, (name, Scores { r2, rmse, mae })) in lines.iter().enumerate() {
+        if i == MOST_LINES && trained.len() > MOST_LINES {
+            text += &format!("and {} more folds\n", trained.len() - MOST_LINES);
+        }
+        let r2 = if r2.is_nan() { "undefined".into() } else { format!("{r2:.4}") };
+        text += &format!("{name:width$}  {r2:>9}  {:>10}  {:>10}\n", short(*rmse), short(*mae));
+    }
+    text += &format!("RMSE and MAE are in the unit of `{}`.", shortened(target, LONGEST_NAME));
+    match baseline {
+        None => text += "\nNo linear baseline: least squares would take too long with this many columns.",
+        Some(baseline) if baseline.rmse < network.rmse => {
+            text += "\nThe linear baseline is better than the network. Try --early-stopping 20, a smaller \
+                     network (--hidden 8) or more weight decay (--weight-decay 0.1).";
+        }
+        Some(_) => {}
+    }
+    Ok(text)
+}
+
+fn regression_json(trained: &[Trained], folds: bool) -> Outcome<Value> {
+    let (network, baseline) = pooled_scores(trained)?;
+    let baseline = baseline.map(object);
+    if !folds {
+        let test = object(network);
+        return Ok(
+            json!({ "test": test, "folds": null, "mean": null, "pooled": null, "baseline": baseline }),
+        );
+    }
+    let each = trained.iter().map(Trained::scores).collect::<Outcome<Vec<_>>>()?;
+    let list: Value = each.iter().copied().map(object).collect();
+    let (mean, pooled) = (object(Scores::mean(&each)), object(network));
+    Ok(json!({ "test": null, "folds": list, "mean": mean, "pooled": pooled, "baseline": baseline }))
+}
+
+/// The scores of all test predictions together: of the network and of the linear baseline.
+pub fn pooled_scores(trained: &[Trained]) -> Outcome<(Scores, Option<Scores>)> {
+    let (prediction, target) = join(trained, |one| Some(&one.predicted)).expect("every network predicts");
+    let network = Scores::new(&prediction, &target)?;
+    let baseline = join(trained, |one| one.baseline.as_ref());
+    Ok((network, baseline.map(|(prediction, target)| Scores::new(&prediction, &target)).transpose()?))
+}
+
+/// Undefined scores become null.
+fn object(Scores { r2, rmse, mae }: Scores) -> Value {
+    json!({ "r2": r2, "rmse": rmse, "mae": mae })
+}
+
+/// The accuracy, and which class was predicted for which.
+fn classification_text(trained: &[Trained], folds: bool, classes: &[String]) -> Outcome<String> {
+    let all = pooled_confusion(trained)?;
+    let mut text = format!("{} test rows\n", rows(trained));
+    if folds {
+        let each = accuracies(trained)?;
+        for (i, accuracy) in each.iter().take(MOST_LINES).enumerate() {
+            text += &format!("fold {:<14} accuracy {accuracy:.4}\n", i + 1);
+        }
+        if each.len() > MOST_LINES {
+            text += &format!("and {} more folds\n", each.len() - MOST_LINES);
+        }
+        text += &format!("mean of folds       accuracy {:.4}\n", mean(&each));
+        text += &format!("all folds together  accuracy {:.4}\n\n", all.accuracy());
+    } else {
+        text += &format!("accuracy {:.4}\n\n", all.accuracy());
+    }
+    let names: Vec<String> = classes.iter().map(|name| shortened(name, LONGEST_NAME)).collect();
+    text += &if names.len() <= READABLE_CLASSES { all.table(&names)? } else { confusions(&all, &names) };
+    Ok(text)
+}
+
+fn classification_json(trained: &[Trained], folds: bool, classes: &[String]) -> Outcome<Value> {
+    let object = |confusion: ConfusionMatrix| {
+        let rows = || confusion.counts().rows().into_iter().map(|row| row.to_vec()).collect::<Value>();
+        let counts = if classes.len() <= JSON_CLASSES { rows() } else { Value::Null };
+        json!({ "accuracy": confusion.accuracy(), "confusion": counts })
+    };
+    let all = object(pooled_confusion(trained)?);
+    if !folds {
+        return Ok(json!({ "classes": classes, "test": all, "folds": null, "mean": null, "pooled": null }));
+    }
+    let list = trained.iter().map(|one| Ok(object(one.confusion()?))).collect::<Outcome<Vec<_>>>()?;
+    let mean = json!({ "accuracy": mean(&accuracies(trained)?) });
+    Ok(json!({ "classes": classes, "test": null, "folds": list, "mean": mean, "pooled": all }))
+}
+
+/// The confusion matrix of all test predictions together.
+pub fn pooled_confusion(trained: &[Trained]) -> Outcome<ConfusionMatrix> {
+    let (prediction, target) = join(trained, |one| Some(&one.predicted)).expect("every network predicts");
+    Ok(ConfusionMatrix::new(prediction.view(), target.view())?)
+}
+
+fn accuracies(trained: &[Trained]) -> Outcome<Vec<f64>> {
+    trained.iter().map(|one| Ok(one.confusion()?.accuracy())).collect()
+}
+
+/// The most frequent confusions, for more classes than a table can show.
+fn confusions(all: &ConfusionMatrix, names: &[String]) -> String {
+    let counts = all.counts();
+    let wrong = counts.indexed_iter().filter(|&((truth, said), &count)| truth != said && count > 0);
+    let mut wrong: Vec<_> = wrong.collect();
+    wrong.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
+    let line = |&((truth, said), count): &((usize, usize), &usize)| {
+        format!("{count:>6} rows of `{}` predicted as `{}`", names[truth], names[said])
+    };
+    let mut lines = vec![format!("{} classes. The most frequent confusions:", names.len())];
+    lines.extend(wrong.iter().take(MOST_LINES).map(line));
+    if wrong.len() > MOST_LINES {
+        lines.push(format!("and {} more pairs of classes", wrong.len() - MOST_LINES));
+    }
+    lines.join("\n")
+}
+
+fn rows(trained: &[Trained]) -> usize {
+    trained.iter().map(|one| one.test.rows()).sum()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// About four significant digits.
+fn short(number: f64) -> String {
+    match number.abs() {
+        size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{number:.3e}"),
+        size if size >= 100.0 => format!("{number:.1}"),
+        _ => format!("{number:.4}"),
+    }
+}

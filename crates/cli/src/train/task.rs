@@ -1,0 +1,141 @@
+//! What to predict: numbers (regression) or classes (classification), decided by the target column.
+
+use std::sync::LazyLock;
+
+use clap::ValueEnum;
+use geartrain::data::{Dataset, toy};
+use geartrain::prelude::*;
+
+use super::Options;
+use crate::failure::{Failure, Outcome};
+use crate::table::{BuiltIn, Table};
+
+/// The kind of task, as an option.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub enum Kind {
+    /// Predict a number
+    Regression,
+    /// Predict a class; every different value of the target is a class
+    Classification,
+}
+
+/// The kind of task, with what belongs to it.
+pub enum Task {
+    Regression,
+    /// The names of the classes. The target is the index of a row's class.
+    Classification(Vec<String>),
+}
+
+/// The rows to learn from.
+pub struct Problem {
+    pub task: Task,
+    /// Why it is this task, in a sentence, if the program has decided.
+    pub reason: Option<String>,
+    pub data: Dataset<f32>,
+    /// The rows of `--test`.
+    pub test: Option<Dataset<f32>>,
+    /// The column to predict.
+    pub target: String,
+}
+
+impl Task {
+    /// Mean squared error for numbers, cross-entropy for classes.
+    pub fn loss(&self) -> &'static dyn Loss<f32> {
+        static CROSS_ENTROPY: LazyLock<CrossEntropy> = LazyLock::new(CrossEntropy::new);
+        match self {
+            Task::Regression => &MeanSquaredError,
+            Task::Classification(_) => &*CROSS_ENTROPY,
+        }
+    }
+
+    /// The number of outputs of a network for this task.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Task::Regression => 1,
+            Task::Classification(classes) => classes.len(),
+        }
+    }
+}
+
+impl Problem {
+    /// Reads the data and decides on the task.
+    pub fn read(options: &Options) -> Outcome<Self> {
+        let Some(table) = options.table.table()? else { return generated(options) };
+        let (kind, reason) = match options.task {
+            Some(kind) => (kind, None),
+            None => decide(&table)?,
+        };
+        let (task, data) = match kind {
+            Kind::Regression => (Task::Regression, table.read(|csv, source, name| csv.read(source, name))?),
+            Kind::Classification => {
+                let (data, classes) = table.read(|csv, source, name| csv.read_classes(source, name))?;
+                (Task::Classification(classes), data)
+            }
+        };
+        let target = table.target;
+        let test = match &options.test {
+            None => None,
+            Some(path) => {
+                let table = options.table.other(path, &target, data.feature_names());
+                Some(test_rows(&table, &task)?)
+            }
+        };
+        Ok(Problem { task, reason, data, test, target })
+    }
+}
+
+/// Text is a class; so are numbers with only two different values, such as 0 and 1. Other numbers are numbers.
+fn decide(table: &Table) -> Outcome<(Kind, Option<String>)> {
+    let read = table.read::<(Dataset<f32>, _)>(|csv, source, name| csv.read_classes(source, name));
+    let (_, values) = read?;
+    let (count, target) = (values.len(), crate::output::shortened(&table.target, 40));
+    let numbers = values.iter().all(|value| value.parse::<f64>().is_ok());
+    let (kind, what, other) = match (numbers, count) {
+        (false, _) => (Kind::Classification, format!("text, {count} different values"), None),
+        (true, 2) => (Kind::Classification, "two different numbers".to_string(), Some("regression")),
+        (true, _) => (Kind::Regression, "numbers".to_string(), Some("classification")),
+    };
+    let name = if kind == Kind::Regression { "regression" } else { "classification" };
+    let hint = other.map_or(String::new(), |other| format!(" (--task {other} overrides this)"));
+    Ok((kind, Some(format!("Task: {name}, because `{target}` holds {what}{hint}"))))
+}
+
+/// The rows of a separate test file; their classes must be among those of the training rows.
+fn test_rows(table: &Table, task: &Task) -> Outcome<Dataset<f32>> {
+    let Task::Classification(known) = task else {
+        return table.read(|csv, source, name| csv.read(source, name));
+    };
+    let (data, classes) =
+        table.read::<(Dataset<f32>, _)>(|csv, source, name| csv.read_classes(source, name))?;
+    let indices = classes.iter().map(|class| match known.iter().position(|name| name == class) {
+        Some(index) => Ok(index as f32),
+        None => Err(Failure::other(format!(
+            "the test rows have a class that the training rows do not have: `{}`",
+            crate::output::shortened(class, 40)
+        ))),
+    });
+    let indices = indices.collect::<Outcome<Vec<f32>>>()?;
+    let y = data.y().mapv(|class| indices[class as usize]);
+    Ok(Dataset::new(data.x().to_owned(), y)?.named(data.feature_names(), data.target_names())?)
+}
+
+/// Generated data: the task is known.
+fn generated(options: &Options) -> Outcome<Problem> {
+    let seed = options.model.seed;
+    let data = match options.table.data {
+        Some(BuiltIn::Sine) => toy::sine(500, 0.1, seed)?,
+        Some(BuiltIn::Friedman1) => toy::friedman1(500, 1.0, seed)?,
+        Some(BuiltIn::Moons) => toy::two_moons(500, 0.2, seed)?,
+        _ => toy::two_spirals(400, 0.1, seed)?,
+    };
+    let regression = matches!(options.table.data, Some(BuiltIn::Sine | BuiltIn::Friedman1));
+    let (kind, task) = match regression {
+        true => (Kind::Regression, Task::Regression),
+        false => (Kind::Classification, Task::Classification(vec!["0".into(), "1".into()])),
+    };
+    if options.task.is_some_and(|task| task != kind) {
+        return Err(Failure::option("--task does not fit this generated data"));
+    }
+    let target = data.target_names()[0].clone();
+    Ok(Problem { task, reason: None, data, test: None, target })
+}

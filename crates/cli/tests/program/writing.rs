@@ -1,0 +1,101 @@
+//! Files that a command writes: tested before the work, kept after Ctrl-C.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use geartrain::Predictor;
+
+use crate::support::{Folder, data, stderr};
+
+#[test]
+fn a_path_that_cannot_be_written_is_an_error_before_training() {
+    let folder = Folder::new();
+    let penguins = data("penguins.csv");
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    for arguments in [
+        "train --data auto-mpg --save no/such/model.safetensors",
+        "train --data auto-mpg --save folder",
+        "train --data auto-mpg --svg no/such/picture.svg",
+        "gradients --out /dev/null/report",
+        "graph --svg no/such/graph.svg",
+        "graph --dot folder",
+        &format!("predict model.safetensors '{penguins}' --output no/such/out.csv"),
+    ] {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {}", stderr(&output));
+        assert!(stderr(&output).starts_with("error: cannot write"), "{arguments}: {}", stderr(&output));
+        // Nothing has been trained or printed before.
+        assert_eq!(stderr(&output).lines().count(), 1, "{arguments}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{arguments}");
+    }
+    assert_eq!(folder.names(), ["folder"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_write_protected_file_is_an_error_before_training() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    folder.write("model.safetensors", "old");
+    let path = folder.path("model.safetensors");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let output = folder.run("train --data auto-mpg --save model.safetensors");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("error: cannot write model.safetensors"), "{}", stderr(&output));
+    assert_eq!(folder.read("model.safetensors"), "old");
+}
+
+#[test]
+fn nothing_is_written_without_an_option() {
+    let folder = Folder::new();
+    for command in
+        ["train --data auto-mpg --epochs 1 --quiet", "graph", "gradients --depth 3 --width 8 --seeds 2"]
+    {
+        folder.succeed(command);
+        assert_eq!(folder.names(), [""; 0], "{command}");
+    }
+}
+
+#[test]
+fn gradients_write_a_report() {
+    let folder = Folder::new();
+    let text =
+        folder.succeed("gradients --depth 4 --width 16 --seeds 2 --networks sigmoid,relu --out new/report");
+    assert!(text.contains("ratio per layer") && text.contains("sigmoid"), "{text}");
+    for file in ["report.html", "gradients.svg", "numbers.csv", "anatomy.csv", "numbers.json"] {
+        assert!(!folder.read(&format!("new/report/{file}")).is_empty(), "{file}");
+    }
+    let json = folder.json("gradients --depth 4 --width 16 --seeds 2 --networks sigmoid,relu --json");
+    assert_eq!(
+        json.to_string(),
+        serde_json::from_str::<serde_json::Value>(&folder.read("new/report/numbers.json"))
+            .unwrap()
+            .to_string()
+    );
+}
+
+/// Ctrl-C while a training of many epochs runs.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_saves_its_model_and_exits_with_130() {
+    let folder = Folder::new();
+    let arguments =
+        ["train", "--data", "auto-mpg", "--epochs", "1000000", "--save", "m.safetensors", "--json"];
+    let mut command = folder.command(&arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // The first lines of progress: training has begun.
+    lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("epoch 1/"))).expect("progress").unwrap();
+    let signalled = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signalled.expect("kill exists").success());
+    let notes: Vec<String> = lines.map(Result::unwrap).collect();
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{notes:?}");
+    assert!(notes.iter().any(|line| line.contains("The model is in m.safetensors")), "{notes:?}");
+    assert!(notes.last().unwrap().starts_with("Interrupted: "), "{notes:?}");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).expect("scores");
+    assert_eq!(result["interrupted"], true);
+    assert!(result["test"]["rmse"].is_number(), "{result}");
+    let model = Predictor::<f32>::load(folder.path("m.safetensors")).expect("a whole model");
+    assert_eq!(model.target_names(), ["mpg"]);
+}

@@ -1,0 +1,98 @@
+//! The main job: predict the fuel economy of cars, compare with linear least squares, and draw the result.
+//!
+//! ```text
+//! cargo run --release --example train_regressor   # writes train_regressor.svg
+//! ```
+
+use geartrain::data::{Csv, Standardize};
+use geartrain::prelude::*;
+use geartrain::{metrics, train::History};
+use ndarray::Array2;
+use plotters::prelude::*;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    // 1. 392 cars, seven numbers about each. A fifth of them is held out as test rows.
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/auto-mpg.csv");
+    let cars = Dataset::<f32>::from_csv(path, &Csv::new("mpg").drop_columns(["name"]))?;
+    let (train, test) = cars.split(0.2, 7)?;
+
+    // 2. Scale every column to mean 0 and standard deviation 1 over the training rows.
+    let (x_scale, y_scale) = (Standardize::fit(train.x())?, Standardize::fit(train.y())?);
+    let scaled =
+        |data: &Dataset<f32>| Dataset::new(x_scale.transform(data.x())?, y_scale.transform(data.y())?);
+    let (scaled_train, scaled_test) = (scaled(&train)?, scaled(&test)?);
+
+    // 3. Train a network of two hidden layers.
+    let block = |inputs| Sequential::new().then(Linear::new(inputs, 64)).then(Tanh);
+    let mut network = Network::new(block(7).then(block(64)).then(Linear::new(64, 1)), 7)?.with_seed(7);
+    println!("{}", network.summary());
+    let history = Training::new(MeanSquaredError, Sgd::new(0.002).momentum(0.9).weight_decay(0.002))
+        .epochs(200)
+        .batch_size(16)
+        .seed(7)
+        .validation(&scaled_test)
+        .fit(&mut network, &scaled_train)?;
+
+    // 4. Test it on rows that it was not trained on, beside linear least squares.
+    let predicted = y_scale.inverse(network.predict(scaled_test.x())?.view())?;
+    let weights = least_squares(&scaled_train);
+    let linear = y_scale.inverse(scaled_test.x().dot(&weights).view())?;
+    println!("{:14}  {:>7}  {:>7}", "78 test rows", "R²", "RMSE");
+    for (name, prediction) in [("network", &predicted), ("least squares", &linear)] {
+        let r2 = metrics::r2(prediction.view(), test.y())?;
+        let rmse = metrics::root_mean_squared_error(prediction.view(), test.y())?;
+        println!("{name:14}  {r2:>7.4}  {rmse:>7.4} mpg");
+    }
+
+    draw(&history, &test, &predicted)?;
+    println!("The picture is in train_regressor.svg");
+    Ok(())
+}
+
+/// The weights `w` that minimise |x w − y|², by conjugate gradients on `xᵀx w = xᵀy`.
+fn least_squares(data: &Dataset<f32>) -> Array2<f32> {
+    let (gram, mut residual) = (data.x().t().dot(&data.x()), data.x().t().dot(&data.y()));
+    let mut weights = Array2::zeros(residual.dim());
+    let mut direction = residual.clone();
+    for _ in 0..2 * data.features() {
+        let (image, size) = (gram.dot(&direction), residual.pow2().sum());
+        let step = size / (&direction * &image).sum().max(f32::MIN_POSITIVE);
+        weights.scaled_add(step, &direction);
+        residual.scaled_add(-step, &image);
+        direction = &residual + direction * (residual.pow2().sum() / size.max(f32::MIN_POSITIVE));
+    }
+    weights
+}
+
+/// Left the loss curves, right predicted against actual numbers.
+fn draw(history: &History, test: &Dataset<f32>, predicted: &Array2<f32>) -> Result<()> {
+    let root = SVGBackend::new("train_regressor.svg", (1000, 480)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (left, right) = root.split_horizontally(500);
+    let chart = |area, title, x, y| {
+        ChartBuilder::on(area)
+            .caption(title, ("sans-serif", 20))
+            .margin(16)
+            .x_label_area_size(40)
+            .y_label_area_size(50)
+            .build_cartesian_2d(x, y)
+    };
+
+    let mut losses = chart(&left, "Loss: training rows blue, test rows red", 0.0..200_f32, 0.0..0.5_f32)?;
+    losses.configure_mesh().x_desc("epoch").y_desc("mean squared error").draw()?;
+    for (values, colour) in [(history.train_losses(), BLUE), (history.validation_losses(), RED)] {
+        let points = values.iter().enumerate().map(|(epoch, &loss)| (epoch as f32 + 1.0, loss as f32));
+        losses.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+    }
+
+    let mut cars = chart(&right, "Miles per gallon of 78 test cars", 5.0..50_f32, 5.0..50_f32)?;
+    cars.configure_mesh().x_desc("actual").y_desc("predicted").draw()?;
+    cars.draw_series(LineSeries::new([(5.0, 5.0), (50.0, 50.0)], BLACK))?;
+    let points =
+        test.y().iter().zip(predicted).map(|(&actual, &predicted)| (actual, predicted)).collect::<Vec<_>>();
+    cars.draw_series(points.into_iter().map(|point| Circle::new(point, 3, BLUE.filled())))?;
+    root.present()?;
+    Ok(())
+}
