@@ -27,6 +27,7 @@
 mod cache;
 mod confusion;
 pub mod data;
+mod difference;
 pub mod error;
 mod flat;
 pub mod gradcheck;
@@ -43,6 +44,7 @@ pub mod params;
 mod random;
 mod settings;
 mod summary;
+mod text;
 pub mod train;
 
 pub use cache::{Buffer, Cache};

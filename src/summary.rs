@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::layer::{Kind, Layer};
 use crate::params::count;
+use crate::text::align;
 use crate::{Network, Scalar};
 
 /// The layers of a network as a table. `to_string` and `{}` print it.
@@ -83,15 +84,13 @@ impl fmt::Display for Summary {
         lines.push(["total", "", "", "", ""].map(String::from));
         lines.last_mut().expect("just pushed")[3..]
             .clone_from_slice(&[self.parameters, self.trainable].map(thousands));
-        let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 5] = std::array::from_fn(width);
-        let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1));
-        for (i, [path, layer, shape, parameters, trainable]) in lines.iter().enumerate() {
+        align(&mut lines, 3);
+        let rule = "─".repeat(lines[0].iter().map(|cell| cell.chars().count() + 2).sum::<usize>() - 2);
+        for (i, line) in lines.iter().enumerate() {
             if i == 1 || i + 1 == lines.len() {
                 writeln!(f, "{rule}")?;
             }
-            let [p, l, s, n, t] = widths;
-            writeln!(f, "{path:p$}  {layer:l$}  {shape:s$}  {parameters:>n$}  {trainable:>t$}")?;
+            writeln!(f, "{}", line.join("  "))?;
         }
         Ok(())
     }

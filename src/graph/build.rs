@@ -1,4 +1,4 @@
-//! The graph itself: a flat list of nodes, each after its operands.
+//! The graph: a flat list of nodes, each after its operands, and the methods that build it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,35 +8,46 @@ use super::{Error, Op};
 
 /// A scalar function as a graph of elementary operations; see the [module's tutorial](super).
 ///
-/// Nodes lie in one list, operands before the nodes that use them. So the order of construction is the order of the
-/// forward pass, the reverse of it is the order of the backward pass, and no pass sorts, recurses or allocates per node.
-#[derive(Clone, Debug)]
+/// Nodes are stored in one list, operands before the nodes that use them. The order of
+/// construction is the order of the forward pass, its reverse the order of the backward pass; no
+/// pass sorts, recurses or allocates per node.
+#[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// Tells the ids of this graph from those of another. A clone keeps it: its nodes are the same nodes.
-    tag: u32,
+    tag: Tag,
     pub(super) nodes: Vec<Node>,
     pub(super) inputs: Vec<Input>,
-    by_name: HashMap<Arc<str>, u32>,
-    /// Names given to inner nodes.
-    pub(super) labels: HashMap<u32, Arc<str>>,
+    /// The nodes that have a name, inputs included, in both directions.
+    pub(super) by_name: HashMap<Arc<str>, u32>,
+    pub(super) given_names: HashMap<u32, Arc<str>>,
     pub(super) output: Option<u32>,
     pub(super) formula: Option<String>,
-    /// One for each node. Those of inputs and constants are kept between passes.
+    /// One per node. Those of inputs and constants are kept between passes.
     pub(super) values: Vec<f64>,
-    pub(super) gradients: Vec<f64>,
-    /// Whether the output depends on the node, as the last backward pass found.
-    pub(super) reached: Vec<bool>,
+    /// One per node; `None` if the output does not depend on it.
+    pub(super) gradients: Vec<Option<f64>>,
     pub(super) has_values: bool,
     pub(super) has_gradients: bool,
 }
 
-/// Twelve bytes; names, values and gradients are kept apart so that a pass reads only what it needs.
+/// Identifies a graph and its clones: node ids of other graphs are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Tag(u32);
+
+impl Default for Tag {
+    fn default() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Twelve bytes; names, values and gradients are stored apart, so that a pass reads only what it
+/// needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     pub op: Op,
-    /// Whether it depends on an input; if not, no gradient is computed for it.
+    /// Whether the node depends on an input; if not, it has no gradient.
     pub varying: bool,
-    /// A node with one operand has it twice, a node without operands has zeros.
+    /// A node with one operand stores it twice, a node without operands stores zeros.
     operands: [u32; 2],
 }
 
@@ -53,26 +64,24 @@ impl Node {
 
 #[derive(Clone, Debug)]
 pub(super) struct Input {
-    pub name: Arc<str>,
     pub node: u32,
     pub is_set: bool,
 }
 
-/// A node of one graph: small, and free to copy.
-///
-/// It is valid for the graph that made it and for clones of that graph.
+/// The id of a node, valid for the graph that made it and for clones of that graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId {
-    tag: u32,
+    tag: Tag,
     index: u32,
 }
 
-/// Names a node either by its [`NodeId`] or by its name; made from both by `into()`.
+/// A node, given by its [`NodeId`] or by its name; both convert with `into()`.
 #[derive(Clone, Copy, Debug)]
 pub enum NodeRef<'a> {
-    /// By what the builder returned.
+    /// The id that the builder returned.
     Id(NodeId),
-    /// By the name of an input, a name given with [`Graph::name`], or the automatic name (`u`, `v`, `f`, …).
+    /// The name of an input, a name given with [`Graph::name`], or the automatic name (`u`, `v`,
+    /// `f`, …).
     Name(&'a str),
 }
 
@@ -88,180 +97,115 @@ impl<'a> From<&'a str> for NodeRef<'a> {
     }
 }
 
-impl Default for Graph {
-    fn default() -> Self {
-        Self::new()
+/// Methods of [`Graph`] that append one operation each.
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident: $op:ident($($operand:ident),+);)*) => {$(
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name(&mut self, $($operand: NodeId),+) -> NodeId {
+            self.operation(Op::$op, &[$($operand),+])
+        }
+    )*};
+}
+
+/// # Operations
+///
+/// Each method appends one node and returns its id.
+///
+/// # Panics
+/// If an operand belongs to another graph. This is an error in the program, as an index out of
+/// bounds is.
+impl Graph {
+    operations! {
+        /// `a + b`
+        add: Add(a, b);
+        /// `a − b`
+        sub: Sub(a, b);
+        /// `a · b`
+        mul: Mul(a, b);
+        /// `a / b`
+        div: Div(a, b);
+        /// `a ^ b`. A negative base is allowed wherever the power is real, and has a gradient if
+        /// the exponent is constant.
+        pow: Pow(a, b);
+        /// `−a`
+        neg: Neg(a);
+        /// `a²`
+        square: Square(a);
+        /// `exp(a)`
+        exp: Exp(a);
+        /// `ln(a)`, the natural logarithm
+        ln: Ln(a);
+        /// `sin(a)`
+        sin: Sin(a);
+        /// `cos(a)`
+        cos: Cos(a);
+        /// `√a`
+        sqrt: Sqrt(a);
+        /// `tanh(a)`
+        tanh: Tanh(a);
+        /// `1 / (1 + exp(−a))`
+        sigmoid: Sigmoid(a);
+        /// `max(a, 0)`
+        relu: ReLU(a);
+        /// The larger of `a` and `b`
+        max: Max(a, b);
+        /// The smaller of `a` and `b`
+        min: Min(a, b);
     }
 }
 
 impl Graph {
     /// A graph without nodes.
     pub fn new() -> Self {
-        static NEXT_TAG: AtomicU32 = AtomicU32::new(0);
-        Self {
-            tag: NEXT_TAG.fetch_add(1, Ordering::Relaxed),
-            nodes: Vec::new(),
-            inputs: Vec::new(),
-            by_name: HashMap::new(),
-            labels: HashMap::new(),
-            output: None,
-            formula: None,
-            values: Vec::new(),
-            gradients: Vec::new(),
-            reached: Vec::new(),
-            has_values: false,
-            has_gradients: false,
-        }
+        Self::default()
     }
 
-    /// The input of this name, made if it is new: the same name is always the same node.
+    /// The input `name`, created at the first call: one name is one node.
     ///
-    /// If an inner node was given this name, it goes back to its automatic name.
+    /// An inner node with this name gets its automatic name back.
     pub fn input(&mut self, name: &str) -> NodeId {
         if let Some(&index) = self.by_name.get(name) {
             if self.nodes[index as usize].op == Op::Input {
                 return self.id(index as usize);
             }
-            self.labels.remove(&index);
+            self.given_names.remove(&index);
         }
         let id = self.push(Op::Input, true, [0, 0], f64::NAN);
-        let name: Arc<str> = name.into();
-        self.by_name.insert(name.clone(), id.index);
-        self.inputs.push(Input { name, node: id.index, is_set: false });
+        self.give_name(id.index, name);
+        self.inputs.push(Input { node: id.index, is_set: false });
         id
     }
 
-    /// A number that never changes. No gradient is computed for it.
+    /// A constant. It has no gradient.
     pub fn constant(&mut self, value: f64) -> NodeId {
         self.push(Op::Constant, false, [0, 0], value)
     }
 
-    /// `a + b`
-    ///
-    /// # Panics
-    /// This method and those that follow panic if an operand belongs to another graph: that is a slip in the program,
-    /// as an index out of bounds is, and the message says so.
-    #[track_caller]
-    pub fn add(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Add, a, b)
-    }
-
-    /// `a − b`
-    #[track_caller]
-    pub fn sub(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Sub, a, b)
-    }
-
-    /// `a · b`
-    #[track_caller]
-    pub fn mul(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Mul, a, b)
-    }
-
-    /// `a / b`
-    #[track_caller]
-    pub fn div(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Div, a, b)
-    }
-
-    /// `a ^ b`. With a constant exponent a negative base is fine wherever the power is real.
-    #[track_caller]
-    pub fn pow(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Pow, a, b)
-    }
-
-    /// `−a`
-    #[track_caller]
-    pub fn neg(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Neg, a, a)
-    }
-
-    /// `a²`
-    #[track_caller]
-    pub fn square(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Square, a, a)
-    }
-
-    /// `exp(a)`
-    #[track_caller]
-    pub fn exp(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Exp, a, a)
-    }
-
-    /// `ln(a)`, the natural logarithm
-    #[track_caller]
-    pub fn ln(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Ln, a, a)
-    }
-
-    /// `sin(a)`
-    #[track_caller]
-    pub fn sin(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Sin, a, a)
-    }
-
-    /// `cos(a)`
-    #[track_caller]
-    pub fn cos(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Cos, a, a)
-    }
-
-    /// `√a`
-    #[track_caller]
-    pub fn sqrt(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Sqrt, a, a)
-    }
-
-    /// `tanh(a)`
-    #[track_caller]
-    pub fn tanh(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Tanh, a, a)
-    }
-
-    /// `1 / (1 + exp(−a))`
-    #[track_caller]
-    pub fn sigmoid(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Sigmoid, a, a)
-    }
-
-    /// `max(a, 0)`
-    #[track_caller]
-    pub fn relu(&mut self, a: NodeId) -> NodeId {
-        self.operation(Op::Relu, a, a)
-    }
-
-    /// The larger of `a` and `b`
-    #[track_caller]
-    pub fn max(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Max, a, b)
-    }
-
-    /// The smaller of `a` and `b`
-    #[track_caller]
-    pub fn min(&mut self, a: NodeId, b: NodeId) -> NodeId {
-        self.operation(Op::Min, a, b)
-    }
-
-    /// Gives a node the name under which the trace and the drawing show it.
+    /// Names a node; trace and drawing show the name.
     ///
     /// # Errors
-    /// [`Error::NameTaken`] if another node has the name; [`Error::ForeignNode`]; and [`Error::NameTaken`] for an input,
-    /// which keeps the name it was made with.
+    /// [`Error::NameTaken`] if another node has the name or `node` is an input, which keeps its
+    /// own; [`Error::ForeignNode`].
     pub fn name(&mut self, node: NodeId, name: &str) -> Result<(), Error> {
         let index = self.check(node)? as u32;
         let taken = self.by_name.get(name).is_some_and(|&other| other != index);
         if taken || self.nodes[index as usize].op == Op::Input {
             return Err(Error::NameTaken { name: name.to_owned() });
         }
-        let name: Arc<str> = name.into();
-        if let Some(old) = self.labels.insert(index, name.clone()) {
-            self.by_name.remove(&old);
-        }
-        self.by_name.insert(name, index);
+        self.give_name(index, name);
         Ok(())
     }
 
-    /// Makes `node` the value of the function. Unless this is called, it is the node made last.
+    fn give_name(&mut self, index: u32, name: &str) {
+        let name: Arc<str> = name.into();
+        if let Some(old) = self.given_names.insert(index, name.clone()) {
+            self.by_name.remove(&old);
+        }
+        self.by_name.insert(name, index);
+    }
+
+    /// Makes `node` the output. Default: the node created last.
     ///
     /// # Errors
     /// [`Error::ForeignNode`]
@@ -271,7 +215,7 @@ impl Graph {
         Ok(())
     }
 
-    /// The node whose value is the function's; `None` in an empty graph.
+    /// The output node; `None` in an empty graph.
     pub fn output_node(&self) -> Option<NodeId> {
         let last = self.nodes.len().checked_sub(1)?;
         Some(self.id(self.output.map_or(last, |output| output as usize)))
@@ -282,7 +226,7 @@ impl Graph {
         self.nodes.len()
     }
 
-    /// Whether there is no node at all.
+    /// Whether the graph has no node.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -292,14 +236,15 @@ impl Graph {
         (0..self.nodes.len()).map(|index| self.id(index))
     }
 
-    /// The names of the inputs, in the order in which they were made.
+    /// The names of the inputs, in order of creation.
     pub fn input_names(&self) -> impl Iterator<Item = &str> {
-        self.inputs.iter().map(|input| &*input.name)
+        self.inputs.iter().map(|input| &*self.given_names[&input.node])
     }
 
-    /// The node of this name: an input's, one given with [`Graph::name`], or an automatic one as the trace shows it.
+    /// The node with this name: an input, a node named by [`Graph::name`], or a node under its
+    /// automatic name.
     ///
-    /// Automatic names are made on demand, so looking one up takes time in the number of nodes.
+    /// Automatic names are created on demand: looking one up is linear in the number of nodes.
     ///
     /// # Errors
     /// [`Error::UnknownNode`], and [`Error::ForeignNode`] for the id of another graph.
@@ -330,6 +275,19 @@ impl Graph {
         Ok(self.nodes[self.index(node)?].operands().map(|operand| self.id(operand)).collect())
     }
 
+    /// The edges on which a gradient can flow: the node that uses the operand, and which operand.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (usize, usize)> {
+        let edges = self.all_edges().filter(|&(from, ..)| self.nodes[from].varying);
+        edges.map(|(_, to, which)| (to, which))
+    }
+
+    /// All edges: from, to, and which operand.
+    pub(super) fn all_edges(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let into =
+            |to: usize| self.nodes[to].operands().enumerate().map(move |(which, from)| (from, to, which));
+        (0..self.nodes.len()).flat_map(into)
+    }
+
     pub(super) fn index<'a>(&self, node: impl Into<NodeRef<'a>>) -> Result<usize, Error> {
         self.node(node).map(|id| id.index as usize)
     }
@@ -343,46 +301,53 @@ impl Graph {
         (self.nodes[index].op == Op::Constant).then(|| self.values[index])
     }
 
-    /// Takes back a constant that the parser has folded into the next node: it is always the newest node.
+    /// Removes a constant that the parser folds into the next node; it must be the newest node.
     pub(super) fn drop_last_constant(&mut self, id: NodeId) {
         debug_assert_eq!(id.index as usize + 1, self.nodes.len());
         self.nodes.pop();
         self.values.pop();
     }
 
+    /// Marks the values and gradients of the last run as outdated.
+    pub(super) fn forget(&mut self) {
+        self.has_values = false;
+        self.has_gradients = false;
+    }
+
     fn check(&self, id: NodeId) -> Result<usize, Error> {
         let index = id.index as usize;
-        // A clone may have grown since, and its newer nodes are not ours.
+        // Nodes added to a clone do not exist here.
         if id.tag == self.tag && index < self.nodes.len() { Ok(index) } else { Err(Error::ForeignNode) }
     }
 
+    /// Appends an operation on one or two operands.
     #[track_caller]
-    pub(super) fn operation(&mut self, op: Op, a: NodeId, b: NodeId) -> NodeId {
-        let operands = [a, b].map(|id| match self.check(id) {
-            Ok(index) => index,
-            Err(_) => panic!("an operand of `{}` belongs to another graph", op.symbol()),
-        });
-        let varying = operands.iter().any(|&operand| self.nodes[operand].varying);
-        self.push(op, varying, [a.index, b.index], f64::NAN)
+    pub(super) fn operation(&mut self, op: Op, operands: &[NodeId]) -> NodeId {
+        debug_assert_eq!(operands.len(), op.arity());
+        let foreign = |id: &NodeId| self.check(*id).is_err();
+        assert!(!operands.iter().any(foreign), "an operand of `{}` belongs to another graph", op.symbol());
+        let varying = operands.iter().any(|id| self.nodes[id.index as usize].varying);
+        self.push(op, varying, [operands[0].index, operands[operands.len() - 1].index], f64::NAN)
     }
 
     fn push(&mut self, op: Op, varying: bool, operands: [u32; 2], value: f64) -> NodeId {
         let index = u32::try_from(self.nodes.len()).expect("a graph has at most 2³² nodes");
         self.nodes.push(Node { op, varying, operands });
         self.values.push(value);
-        self.has_values = false;
-        self.has_gradients = false;
+        self.forget();
         NodeId { tag: self.tag, index }
     }
 
     pub(super) fn input_slot(&self, name: &str) -> Result<usize, Error> {
         let node = self.by_name.get(name).copied();
-        // Inputs are made in ascending order of their nodes.
-        node.and_then(|node| self.inputs.binary_search_by_key(&node, |input| input.node).ok()).ok_or_else(
-            || Error::UnknownInput {
-                name: name.to_owned(),
-                known: self.input_names().map(str::to_owned).collect(),
-            },
-        )
+        node.and_then(|node| self.slot_of(node)).ok_or_else(|| {
+            let known = self.input_names().map(str::to_owned).collect();
+            Error::UnknownInput { name: name.to_owned(), known }
+        })
+    }
+
+    /// The place of an input's node in `inputs`, which is ordered by node.
+    pub(super) fn slot_of(&self, node: u32) -> Option<usize> {
+        self.inputs.binary_search_by_key(&node, |input| input.node).ok()
     }
 }

@@ -1,17 +1,20 @@
-//! Every way in which a call on a graph can fail. (A formula that cannot be read is a [`ParseError`](super::ParseError).)
+//! Errors of calls on a graph. (A formula that does not parse is a
+//! [`ParseError`](super::ParseError).)
 
 use thiserror::Error;
+
+use crate::text::list;
 
 /// Why a graph could not be run, read or drawn.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value was given to an input that the graph does not have.
+    /// The graph has no input of this name.
     #[error("no input is named `{name}`; the inputs are {}", list(known))]
     UnknownInput {
-        /// The name that was asked for.
+        /// The name asked for.
         name: String,
-        /// The inputs of the graph, in the order in which they were made.
+        /// The inputs of the graph, in order of creation.
         known: Vec<String>,
     },
     /// A forward pass needs a value for every input.
@@ -23,10 +26,10 @@ pub enum Error {
     /// No input and no node has this name.
     #[error("no node is named `{name}`")]
     UnknownNode {
-        /// The name that was asked for.
+        /// The name asked for.
         name: String,
     },
-    /// Two nodes cannot share a name.
+    /// Another node has this name.
     #[error("the name `{name}` is taken by another node")]
     NameTaken {
         /// The name.
@@ -35,46 +38,33 @@ pub enum Error {
     /// The node id was made by another graph.
     #[error("this node belongs to another graph")]
     ForeignNode,
-    /// The graph has no node, so there is nothing to compute.
+    /// The graph has no nodes.
     #[error("the graph is empty")]
     Empty,
-    /// Values are asked for, but no forward pass has run since the inputs or the graph changed.
-    #[error("not run yet: call forward first")]
+    /// No forward pass has run since the inputs or the graph last changed.
+    #[error("no values yet: call `forward` or `run` first")]
     ForwardFirst,
-    /// Gradients are asked for, but no backward pass has run since the last forward pass.
-    #[error("not run yet: call backward first")]
+    /// No backward pass has run since the last forward pass.
+    #[error("no gradients yet: call `backward` first")]
     BackwardFirst,
-    /// A constant never changes, so no gradient is computed for it (nor for a node made of constants only).
+    /// Constants, and nodes that depend on constants only, have no gradient.
     #[error("`{name}` is constant and has no gradient; make it an input to differentiate by it")]
     Constant {
-        /// The constant's text, or the node's name.
+        /// The number of the constant, or the name of the node.
         name: String,
     },
     /// The step of a central difference is not a positive finite number.
     #[error("the step of a central difference must be positive and finite, got {step}")]
     Step {
-        /// The step that was given.
+        /// The step given.
         step: f64,
     },
-    /// Nobody could read the picture.
-    #[error("the graph has {nodes} nodes; a drawing holds at most {limit}")]
+    /// The drawing would be too large to read.
+    #[error("the graph has {nodes} nodes; a drawing has at most {limit}")]
     TooLargeToDraw {
-        /// Nodes of the graph.
+        /// Number of nodes of the graph.
         nodes: usize,
-        /// The most that is drawn.
+        /// The largest number that is drawn.
         limit: usize,
     },
-}
-
-/// `a, b and 3 more`: a graph may have a million inputs, a message may not.
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 20;
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }

@@ -1,12 +1,13 @@
-//! What a differentiation returns: one number per input, and what it cost.
+//! The result of a differentiation: one number per input, and its cost.
 
 use std::fmt;
-use std::ops::{Add, Index};
+use std::ops::Index;
 use std::sync::Arc;
 
-use super::number::brief;
+use crate::difference::StepWarning;
+use crate::text::brief;
 
-/// The derivative of the output with respect to each input, and the number of operations it took.
+/// The derivative of the output with respect to each input, and the number of operations.
 ///
 /// ```
 /// # use geartrain::graph::Graph;
@@ -21,22 +22,45 @@ use super::number::brief;
 pub struct Gradients {
     pub(super) entries: Vec<(Arc<str>, f64)>,
     pub(super) operations: Operations,
+    pub(super) warnings: Vec<StepWarning>,
 }
 
 impl Gradients {
     /// The derivative with respect to the input `name`, if there is such an input.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.entries.iter().find(|(input, _)| &**input == name).map(|&(_, gradient)| gradient)
+        self.find(name).copied()
     }
 
-    /// Name and derivative for each input, in the order in which the inputs were made.
+    fn find(&self, name: &str) -> Option<&f64> {
+        self.entries.iter().find(|(input, _)| &**input == name).map(|(_, gradient)| gradient)
+    }
+
+    /// Name and derivative of each input, in order of creation.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, f64)> {
         self.entries.iter().map(|(name, gradient)| (&**name, *gradient))
     }
 
-    /// What the passes did to find these derivatives.
+    /// The operations of the passes that computed these derivatives.
     pub fn operations(&self) -> Operations {
         self.operations
+    }
+
+    /// Central differences only: the inputs for which the step is too small or too large, so that
+    /// the derivative above is not reliable. Empty otherwise.
+    ///
+    /// ```
+    /// # use geartrain::graph::Graph;
+    /// let mut graph = Graph::parse("sin(1e4 * x)")?;
+    /// graph.run(&[("x", 1.0)])?;
+    /// let measured = graph.central_difference(1e-5)?;
+    /// assert_eq!(
+    ///     measured.warnings()[0].to_string(),
+    ///     "the step 1e-5 is too large for `x` here: 3.125e-7 gives -9521.54",
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn warnings(&self) -> &[StepWarning] {
+        &self.warnings
     }
 }
 
@@ -44,12 +68,9 @@ impl Index<&str> for Gradients {
     type Output = f64;
 
     /// # Panics
-    /// If no input has this name; [`Gradients::get`] returns an `Option` instead.
+    /// If no input has this name; [`Gradients::get`] returns an `Option`.
     fn index(&self, name: &str) -> &f64 {
-        match self.entries.iter().find(|(input, _)| &**input == name) {
-            Some((_, gradient)) => gradient,
-            None => panic!("no input is named `{name}`"),
-        }
+        self.find(name).unwrap_or_else(|| panic!("no input is named `{name}`"))
     }
 }
 
@@ -63,11 +84,11 @@ impl fmt::Display for Gradients {
     }
 }
 
-/// A count of scalar work, kept while a pass runs.
+/// A count of scalar operations.
 ///
-/// One is counted for each evaluation of a node's operation, each evaluation of a local derivative (one per edge), each
-/// product of a local derivative with what flows along its edge, and each sum where two flows meet. So `exp` counts as
-/// much as `+`; reading, writing and looking up count nothing.
+/// Counted are: each evaluation of a node's operation, each evaluation of a local derivative (one
+/// per edge), each product of a local derivative with a gradient or tangent, and each sum of two
+/// of them. `exp` counts as much as `+`; memory access is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
     /// Evaluations of a node's operation.
@@ -76,26 +97,22 @@ pub struct Operations {
     pub local_derivatives: u64,
     /// Products along an edge.
     pub multiplications: u64,
-    /// Sums where flows meet.
+    /// Sums of gradients or tangents.
     pub additions: u64,
 }
 
 impl Operations {
-    /// All four together.
+    /// Adds one contribution, local derivative × flow, to the sum of those before it.
+    #[inline]
+    pub(super) fn accumulate(&mut self, sum: &mut Option<f64>, contribution: f64) {
+        self.local_derivatives += 1;
+        self.multiplications += 1;
+        self.additions += u64::from(sum.is_some());
+        *sum = Some(sum.map_or(contribution, |sum| sum + contribution));
+    }
+
+    /// The sum of all four.
     pub fn total(self) -> u64 {
         self.values + self.local_derivatives + self.multiplications + self.additions
-    }
-}
-
-impl Add for Operations {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            values: self.values + other.values,
-            local_derivatives: self.local_derivatives + other.local_derivatives,
-            multiplications: self.multiplications + other.multiplications,
-            additions: self.additions + other.additions,
-        }
     }
 }

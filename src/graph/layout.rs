@@ -1,52 +1,50 @@
-//! Where the nodes of a drawing go: columns from left to right, few crossings, straight edges.
+//! The positions of a drawing's nodes: columns from left to right, few crossings, straight edges.
 //!
-//! The method of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures", 1981):
-//! nodes into columns by their longest path, a way-point in each column that an edge passes, the order within columns by
-//! barycentres, then heights as close to those of the neighbours as the order allows.
+//! The method of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical
+//! system structures", 1981): nodes in columns by their longest path, a way-point in each column
+//! that an edge passes, an order within columns by barycentres, then heights as close to those of
+//! the neighbours as the order allows.
 
 use std::collections::HashMap;
 
-/// Space between two neighbours in a column.
+/// The gap between two neighbours in a column.
 const ROOM: f64 = 26.0;
 
 /// A node or a way-point.
 pub(super) struct Item {
     pub column: usize,
     pub height: f64,
-    /// The centre, once placed.
+    /// The centre.
     pub y: f64,
     is_node: bool,
     left: Vec<usize>,
     right: Vec<usize>,
 }
 
+impl Item {
+    fn new(column: usize, height: f64, is_node: bool) -> Self {
+        Self { column, height, y: 0.0, is_node, left: Vec::new(), right: Vec::new() }
+    }
+}
+
 pub(super) struct Layout {
-    /// The nodes under their own numbers, then the way-points.
+    /// The nodes in their own order, then the way-points.
     pub items: Vec<Item>,
-    /// For each edge the items on its way, from its source to its target.
+    /// For each edge the items from its source to its target.
     pub paths: Vec<Vec<usize>>,
 }
 
-/// Places nodes of the given columns and heights; each edge leads to a column further right.
+/// Positions nodes of the given columns and heights; each edge leads to a column further right.
 pub(super) fn layout(nodes: &[(usize, f64)], edges: &[(usize, usize)]) -> Layout {
-    let mut items: Vec<Item> = nodes
-        .iter()
-        .map(|&(column, height)| Item {
-            column,
-            height,
-            y: 0.0,
-            is_node: true,
-            left: Vec::new(),
-            right: Vec::new(),
-        })
-        .collect();
+    let mut items: Vec<Item> =
+        nodes.iter().map(|&(column, height)| Item::new(column, height, true)).collect();
     let paths = way_points(&mut items, edges);
     let columns = order(&items);
     place(&mut items, &columns);
     Layout { items, paths }
 }
 
-/// Edges from one source share their way-points, but for parallel edges, which must be seen to be two.
+/// Edges from one source share their way-points, except parallel edges, which must stay distinct.
 fn way_points(items: &mut Vec<Item>, edges: &[(usize, usize)]) -> Vec<Vec<usize>> {
     let mut seen: HashMap<(usize, usize), usize> = HashMap::new();
     let mut chains: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
@@ -58,14 +56,7 @@ fn way_points(items: &mut Vec<Item>, edges: &[(usize, usize)]) -> Vec<Vec<usize>
         let steps = items[to].column - items[from].column;
         while chain.len() < steps {
             let (last, new) = (chain[chain.len() - 1], items.len());
-            items.push(Item {
-                column: items[last].column + 1,
-                height: 0.0,
-                y: 0.0,
-                is_node: false,
-                left: vec![last],
-                right: Vec::new(),
-            });
+            items.push(Item { left: vec![last], ..Item::new(items[last].column + 1, 0.0, false) });
             items[last].right.push(new);
             chain.push(new);
         }
@@ -79,8 +70,9 @@ fn way_points(items: &mut Vec<Item>, edges: &[(usize, usize)]) -> Vec<Vec<usize>
     paths
 }
 
-/// The items of each column from top to bottom: the best of several sweeps, each ordering a column by the mean position
-/// of its neighbours in the column before it (or after it, on the way back).
+/// The items of each column from top to bottom: the best of several sweeps. Each sweep orders the
+/// columns by the mean position of an item's neighbours on the left, or on the way back on the
+/// right.
 fn order(items: &[Item]) -> Vec<Vec<usize>> {
     const SWEEPS: usize = 24;
     let count = items.iter().map(|item| item.column + 1).max().unwrap_or(0);
@@ -92,8 +84,12 @@ fn order(items: &[Item]) -> Vec<Vec<usize>> {
     for column in &columns {
         number(column, &mut position);
     }
-    let mut best = (crossings(items, &columns, &position), columns.clone());
-    for sweep in 0..SWEEPS {
+    let mut best = (usize::MAX, Vec::new());
+    for sweep in 0..=SWEEPS {
+        let found = crossings(items, &columns, &position);
+        if found < best.0 {
+            best = (found, columns.clone());
+        }
         let forward = sweep % 2 == 0;
         for step in 0..count {
             let column = &mut columns[if forward { step } else { count - 1 - step }];
@@ -105,15 +101,11 @@ fn order(items: &[Item]) -> Vec<Vec<usize>> {
             number(column, &mut position);
             swap_neighbours(items, column, &mut position);
         }
-        let found = crossings(items, &columns, &position);
-        if found < best.0 {
-            best = (found, columns.clone());
-        }
     }
     best.1
 }
 
-/// Swaps adjacent items of a column as long as that removes crossings.
+/// Swaps adjacent items of a column while that removes crossings.
 fn swap_neighbours(items: &[Item], column: &mut [usize], position: &mut [f64]) {
     for _ in 0..column.len() {
         let mut improved = false;
@@ -135,21 +127,21 @@ fn swap_neighbours(items: &[Item], column: &mut [usize], position: &mut [f64]) {
     }
 }
 
-/// How many edges to neighbours `above` and `below` cross, if they leave from two items in that order.
+/// The number of crossings between the edges of two items, the first above the second, that lead to
+/// the neighbours `above` and `below`.
 fn inversions(above: &[usize], below: &[usize], position: &[f64]) -> usize {
     above.iter().map(|&a| below.iter().filter(|&&b| position[a] > position[b]).count()).sum()
 }
 
 fn crossings(items: &[Item], columns: &[Vec<usize>], position: &[f64]) -> usize {
-    let pairs = |column: &Vec<usize>| -> usize {
-        (1..column.len())
-            .flat_map(|below| (0..below).map(move |above| (above, below)))
-            .map(|(above, below)| {
-                inversions(&items[column[above]].right, &items[column[below]].right, position)
-            })
+    let right = |index: usize| &items[index].right[..];
+    let below = |column: &[usize], above: usize| -> usize {
+        column[above + 1..]
+            .iter()
+            .map(|&below| inversions(right(column[above]), right(below), position))
             .sum()
     };
-    columns.iter().map(pairs).sum()
+    columns.iter().flat_map(|column| (0..column.len()).map(move |above| below(column, above))).sum()
 }
 
 fn number(column: &[usize], position: &mut [f64]) {
@@ -158,12 +150,11 @@ fn number(column: &[usize], position: &mut [f64]) {
     }
 }
 
-/// Gives each item its height: again and again as near as possible to the mean of its neighbours.
+/// Moves each item repeatedly as near as possible to the mean height of its neighbours.
 fn place(items: &mut [Item], columns: &[Vec<usize>]) {
     const SWEEPS: usize = 301;
     for column in columns {
-        let all: Vec<f64> = vec![0.0; column.len()];
-        set_heights(items, column, &all);
+        set_heights(items, column, &vec![0.0; column.len()]);
     }
     for sweep in 0..SWEEPS {
         for step in 0..columns.len() {
@@ -172,13 +163,11 @@ fn place(items: &mut [Item], columns: &[Vec<usize>]) {
                 .iter()
                 .map(|&index| {
                     let item = &items[index];
-                    // The weights of Gansner et al., "A technique for drawing directed graphs", 1993: the
-                    // further an edge goes, the straighter it should be.
-                    let pull = |&n: &usize| match (items[n].is_node, item.is_node) {
-                        (true, true) => (items[n].y, 1.0),
-                        (false, false) => (items[n].y, 8.0),
-                        _ => (items[n].y, 2.0),
-                    };
+                    // The weights of Gansner et al., "A technique for drawing directed graphs",
+                    // 1993: the longer an edge, the straighter it should be.
+                    let weight =
+                        |n: usize| [8.0, 2.0, 1.0][usize::from(items[n].is_node) + usize::from(item.is_node)];
+                    let pull = |&n: &usize| (items[n].y, weight(n));
                     mean(item.left.iter().chain(&item.right).map(pull)).unwrap_or(item.y)
                 })
                 .collect();
@@ -191,12 +180,12 @@ fn place(items: &mut [Item], columns: &[Vec<usize>]) {
     }
 }
 
-/// The heights nearest to the wanted ones (least squares) that keep order and distances: isotonic regression by
-/// pooling adjacent violators.
+/// The heights nearest to the wanted ones (least squares) that keep order and gaps: isotonic
+/// regression by pooling adjacent violators.
 fn set_heights(items: &mut [Item], column: &[usize], wanted: &[f64]) {
     let mut offset = 0.0;
     let mut offsets = Vec::with_capacity(column.len());
-    // Blocks of items that touch: the sum of what they want, and how many they are.
+    // Blocks of adjacent items: the sum of their wanted heights, and their number.
     let mut blocks: Vec<(f64, usize)> = Vec::new();
     for (place, &index) in column.iter().enumerate() {
         if place > 0 {
@@ -229,7 +218,7 @@ mod tests {
     use super::{ROOM, crossings, layout, order};
 
     #[test]
-    fn neighbours_keep_their_distance_and_a_crossing_is_undone() {
+    fn neighbours_keep_their_gap_and_a_crossing_is_removed() {
         // 0 and 1 lead to 3 and 2.
         let laid = layout(&[(0, 40.0), (0, 40.0), (1, 40.0), (1, 60.0)], &[(0, 3), (1, 2)]);
         let columns = order(&laid.items);
@@ -248,7 +237,7 @@ mod tests {
         let laid = layout(&[(0, 40.0), (1, 40.0), (2, 40.0), (3, 40.0)], &[(0, 1), (1, 2), (2, 3), (0, 3)]);
         assert_eq!(laid.paths[3].len(), 4);
         assert_eq!(laid.items.len(), 6);
-        // It passes beside the nodes, not through them.
+        // It passes between the nodes, not through them.
         for way_point in &laid.items[4..] {
             let node = &laid.items[way_point.column];
             assert!((node.y - way_point.y).abs() > node.height / 2.0);

@@ -1,21 +1,38 @@
 //! The chain rule on a blackboard: a scalar computational graph that shows its work.
 //!
-//! This page is a lesson. Every block of code on it runs, and `examples/computational_graph.rs` prints and draws the same
-//! for any formula. The rest of the crate does what this page does, with matrices in the place of numbers.
+//! This page is a lesson. All its code runs, and `examples/computational_graph.rs` prints and draws
+//! the same for any formula. The rest of the crate does the same with matrices instead of numbers.
+//!
+//! | file | content |
+//! |---|---|
+//! | `build` | the graph, a list of nodes, each after its operands, and the methods that build it |
+//! | `op` | the elementary operations: the value and the local derivatives of each |
+//! | `parse` | the parser of formulas |
+//! | `pass` | the forward pass, the backward pass, forward mode and central differences |
+//! | `gradients` | the result of a differentiation, its warnings and its operation count |
+//! | `names` | the automatic names of nodes, and the symbols of derivatives |
+//! | `trace` | the calculation of both passes as a table |
+//! | `non_finite` | the origin of a NaN or an infinity |
+//! | `drawing` | the positions of a picture's parts, for programs that draw the graph themselves |
+//! | `layout` | the positions of the nodes: columns, few crossings, straight edges |
+//! | `route` | the paths of the edges and the positions of their labels |
+//! | `svg`, `svg.css` | the picture as SVG, and its style sheet |
+//! | `dot` | the graph in the language of Graphviz |
+//! | `error` | the errors of calls on a graph |
 //!
 //! # 1. Gears
 //!
-//! Turn a wheel *x* that drives a wheel *u*, which drives a wheel *f*. If *u* turns 3 times as fast as *x*, and *f* turns
-//! 14 times as fast as *u*, then *f* turns 14 · 3 = 42 times as fast as *x*. Nobody needs to look at the whole train: each
-//! pair of gears knows its own ratio, and the ratios multiply. For functions the ratio is the derivative, and this is the
-//! **chain rule**:
+//! A wheel *x* drives a wheel *u*, which drives a wheel *f*. If *u* turns 3 times as fast as *x*,
+//! and *f* turns 14 times as fast as *u*, then *f* turns 14 · 3 = 42 times as fast as *x*. Each
+//! pair of gears has its own ratio, and the ratios multiply. For functions the ratio is the
+//! derivative, and this is the **chain rule**:
 //!
 //! ```text
 //! df/dx = df/du · du/dx
 //! ```
 //!
-//! One thing is different from gears of brass: the ratios depend on where the wheels stand. *f = u²* has the ratio 2*u*. So
-//! before we can multiply ratios, we must know the values.
+//! One thing differs from gears: the ratios depend on the positions of the wheels. *f = u²* has the
+//! ratio 2*u*. So the values must be known before the ratios can be multiplied.
 //!
 //! # 2. The graph
 //!
@@ -25,8 +42,8 @@
 //! u = w·x        v = u + b        f = v²
 //! ```
 //!
-//! Each line is a **node**; each use of an earlier value is an **edge**. That is all a computational graph is. Build it
-//! node by node …
+//! Each line is a **node**; each use of an earlier value is an **edge**. A computational graph is
+//! no more than that. Build it node by node …
 //!
 //! ```
 //! use geartrain::graph::Graph;
@@ -39,15 +56,15 @@
 //! # let _ = f;
 //! ```
 //!
-//! … or from text, [`Graph::parse`]`("(w*x + b)^2")`, which makes the same nodes. Below is what [`Graph::to_svg`] draws of
-//! it when we are through with this page.
+//! … or from text: [`Graph::parse`]`("(w*x + b)^2")` makes the same nodes. This is its picture,
+//! drawn by [`Graph::to_svg`], with the numbers of the following sections.
 //!
 #![doc = include_str!("../../docs/graph.svg")]
 //!
 //! # 3. Forward: the values
 //!
-//! The forward pass walks from the inputs to the output and **keeps every value on the way**: we shall need them for the
-//! ratios.
+//! The forward pass computes from the inputs to the output and **stores every value**: the ratios
+//! need them.
 //!
 //! ```
 //! # use geartrain::graph::Graph;
@@ -59,8 +76,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Nodes without a name get one: the output is `f`, the others are `u`, `v`, `p`, … (or `v1`, `v2`, … if there are many).
-//! Before a pass has run there is no value, and asking for one says so; 0 would be a lie.
+//! Unnamed nodes get a name: the output is `f`, the others are `u`, `v`, `p`, … (or `v1`, `v2`, …
+//! in a large graph). Before a pass has run, a node has no value, and asking for it is an error.
 //!
 //! ```
 //! # use geartrain::graph::{Error, Graph};
@@ -71,19 +88,19 @@
 //!
 //! # 4. Local derivatives: the ratios
 //!
-//! Each operation knows how its value moves with each of its operands, and nothing else. It needs no idea of the graph
-//! around it ([`Op::slope`] has them all):
+//! Each operation knows the derivative of its value with respect to each operand, and nothing about
+//! the rest of the graph ([`Op::slope`] lists them all):
 //!
 //! | node      | local derivatives              | in words                        |
 //! |-----------|--------------------------------|---------------------------------|
 //! | u = w · x | ∂u/∂w = x = 3, ∂u/∂x = w = 2   | a product swaps its factors     |
-//! | v = u + b | ∂v/∂u = 1, ∂v/∂b = 1           | a sum passes everything on      |
-//! | f = v²    | ∂f/∂v = 2v = 14                | steeper, the further from 0     |
+//! | v = u + b | ∂v/∂u = 1, ∂v/∂b = 1           | a sum passes gradients unchanged |
+//! | f = v²    | ∂f/∂v = 2v = 14                | the slope grows with v          |
 //!
 //! # 5. Backward: the gradients
 //!
-//! Start at the output with df/df = 1 and walk back. At each node take the gradient that has come in, multiply it by the
-//! local derivative of each edge, and hand the product to the operand:
+//! Start at the output with df/df = 1 and go back. At each node, multiply the incoming gradient by
+//! the local derivative of each edge, and pass the product to the operand:
 //!
 //! ```
 //! # use geartrain::graph::Graph;
@@ -98,7 +115,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One walk back, and we have the derivative for every input. [`Graph::trace`] writes down the whole calculation:
+//! One pass gives the derivative for every input. [`Graph::trace`] shows the whole calculation:
 //!
 //! ```
 //! # use geartrain::graph::Graph;
@@ -134,22 +151,23 @@
 //!
 //! # 6. Many paths: sum
 //!
-//! A value that is used twice moves the output in two ways at once, and the effects add. For f = x·x each of the two edges
-//! brings x, together 2x. Forgetting the sum is the classic mistake of a backward pass written by hand: the last path would
-//! overwrite the others.
+//! A value that is used twice changes the output in two ways, and the effects add up. For f = x·x
+//! each of the two edges contributes x, together 2x. To forget the sum is the classic error in a
+//! backward pass written by hand: the last path overwrites the others.
 //!
 //! ```
 //! # use geartrain::graph::Graph;
 //! let mut graph = Graph::parse("x * x")?;
 //! graph.run(&[("x", 3.0)])?;
 //! assert_eq!(graph.backward()?["x"], 6.0); // 3 along each edge
-//! assert_eq!(graph.backward()?["x"], 6.0); // each call starts afresh
+//! assert_eq!(graph.backward()?["x"], 6.0); // each call starts from zero
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # 7. Trust, but check
 //!
-//! A derivative is the slope of a secant that has become short. So move one input a little to both sides and look:
+//! A derivative is the limit of the slopes of ever shorter secants. So change one input a little in
+//! both directions and compare:
 //!
 //! ```
 //! # use geartrain::graph::Graph;
@@ -163,14 +181,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It is not exact and it is slow, two evaluations for each input, but it knows no chain rule and so cannot make the same
-//! mistake.
+//! This is not exact, and it is slow: two evaluations per input. But it does not use the chain
+//! rule, so it does not repeat an error in the backward pass. [`Gradients::warnings`] reports a
+//! step that is too small or too large for the function.
 //!
-//! # 8. Which way to walk
+//! # 8. Forward or reverse
 //!
-//! The product of ratios can be multiplied from either end. **Forward mode** starts at one input with dx/dx = 1 and walks to
-//! the output: one pass for each input. **Reverse mode** starts at the output: one pass for all inputs. The numbers are the
-//! same and the work is not, which is why networks with a million weights and one loss are trained in reverse.
+//! The product of ratios can be multiplied from either end. **Forward mode** starts at one input
+//! with dx/dx = 1 and goes to the output: one pass per input. **Reverse mode** starts at the
+//! output: one pass for all inputs. The numbers are the same, the cost is not. This is why networks
+//! with a million weights and one loss are trained in reverse mode.
 //!
 //! ```
 //! # use geartrain::graph::Graph;
@@ -186,9 +206,9 @@
 //!
 //! # 9. Long trains
 //!
-//! Fifty gears that each halve the speed leave nothing of it; fifty that each add a half tear the train apart. This is why
-//! deep networks are hard to train: the gradient of the first layer is a product with one factor, or more, for each layer
-//! after it. The slope of the sigmoid is at most 1/4:
+//! Fifty gears that each halve the speed reduce it to nothing; fifty gears with ratio 1.5 tear the
+//! train apart. This is why deep networks are hard to train: the gradient of the first layer is a
+//! product with one or more factors for each later layer. The slope of the sigmoid is at most 1/4:
 //!
 //! ```
 //! # use geartrain::graph::Graph;
@@ -205,13 +225,14 @@
 //!
 //! # Conventions
 //!
-//! - **Kinks.** Where there is no derivative, PyTorch's choice: relu'(0) = 0, and `max` and `min` of equal operands give half
-//!   to each.
-//! - **Outside the domain.** ln(0), 1/0 or (−1)^0.5 give NaN or an infinity, visible in the node. [`Graph::non_finite`] and
-//!   the trace say which node was the first.
-//! - **Constants** have no gradient. So (−2)^3 is no trouble: only the derivative by the base is needed, not the one by the
-//!   exponent, which has ln(−2) in it.
-//! - **Size.** Nodes lie in one flat list and no pass recurses: a chain of a million nodes takes a few hundredths of a second.
+//! - **Kinks.** Where no derivative exists, the conventions are those of PyTorch: relu'(0) = 0, and
+//!   `max` and `min` of equal operands give half to each.
+//! - **Outside the domain** ln(0), 1/0 and (−1)^0.5 give NaN or an infinity in the node.
+//!   [`Graph::non_finite`] and the trace name the first one.
+//! - **Constants** have no gradient. So (−2)^3 works: only the derivative by the base is needed,
+//!   not that by the exponent, which contains ln(−2).
+//! - **Size.** Nodes are stored in one flat list and no pass recurses: a chain of a million nodes
+//!   takes a few hundredths of a second.
 
 mod build;
 mod dot;
@@ -221,7 +242,6 @@ mod gradients;
 mod layout;
 mod names;
 mod non_finite;
-mod number;
 mod op;
 mod parse;
 mod pass;
@@ -229,6 +249,7 @@ mod route;
 mod svg;
 mod trace;
 
+pub use crate::difference::StepWarning;
 pub use build::{Graph, NodeId, NodeRef};
 pub use drawing::{Drawing, DrawnEdge, DrawnNode};
 pub use error::Error;

@@ -1,47 +1,37 @@
-//! Names for nodes that nobody named: few and short, as on a blackboard.
+//! Automatic names of nodes: few and short, as on a blackboard.
 
-use std::collections::HashSet;
-
-use super::number::brief;
 use super::{Graph, Op};
+use crate::text::brief;
 
-/// Enough for a formula on a blackboard; beyond them nodes are numbered.
+/// The names of unnamed operations; if they do not suffice, operations are numbered.
 const LETTERS: [&str; 8] = ["u", "v", "p", "q", "r", "s", "t", "z"];
 
 impl Graph {
-    /// The name of every node. Inputs and named nodes keep theirs and constants show their number. The output is `f`;
-    /// the other operations are `u`, `v`, `p`, … if those suffice, else `v1`, `v2`, …; a name in use is passed over.
+    /// The name of every node. Inputs and named nodes keep theirs, and constants show their number.
+    /// The output is `f`; the other operations are `u`, `v`, `p`, … if those suffice, otherwise
+    /// `v1`, `v2`, …. Names in use are skipped.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = vec![String::new(); self.nodes.len()];
-        for input in &self.inputs {
-            names[input.node as usize] = input.name.to_string();
+        for (&node, name) in &self.given_names {
+            names[node as usize] = name.to_string();
         }
-        for (&node, label) in &self.labels {
-            names[node as usize] = label.to_string();
-        }
-        let taken: HashSet<&str> =
-            self.input_names().chain(self.labels.values().map(|label| &**label)).collect();
-        let free = |name: &String| !taken.contains(name.as_str());
-        let is_anonymous =
-            |index: usize| self.nodes[index].op.arity() > 0 && !self.labels.contains_key(&(index as u32));
+        let free = |name: &String| !self.by_name.contains_key(name.as_str());
+        let anonymous = |&index: &usize| {
+            self.nodes[index].op.arity() > 0 && !self.given_names.contains_key(&(index as u32))
+        };
 
         let output = self.output_index();
-        if let Some(output) = output.filter(|&output| is_anonymous(output)) {
+        if let Some(output) = output.filter(anonymous) {
             let numbered = (1..).map(|number| format!("f{number}"));
             names[output] = std::iter::once("f".to_owned()).chain(numbered).find(free).unwrap_or_default();
         }
-        let inner: Vec<usize> =
-            (0..self.nodes.len()).filter(|&index| is_anonymous(index) && Some(index) != output).collect();
+        let inner = (0..self.nodes.len()).filter(|index| anonymous(index) && Some(*index) != output);
         let letters: Vec<String> = LETTERS.map(str::to_owned).into_iter().filter(free).collect();
-        if inner.len() <= letters.len() {
-            for (index, letter) in inner.into_iter().zip(letters) {
-                names[index] = letter;
-            }
-        } else {
-            let numbered = (1..).map(|number| format!("v{number}")).filter(free);
-            for (index, name) in inner.into_iter().zip(numbered) {
-                names[index] = name;
-            }
+        let count = inner.clone().count();
+        let numbered = (1..).map(|number| format!("v{number}")).filter(free).take(count);
+        let automatic = if count <= letters.len() { letters } else { numbered.collect() };
+        for (index, name) in inner.zip(automatic) {
+            names[index] = name;
         }
         for (index, node) in self.nodes.iter().enumerate() {
             if node.op == Op::Constant && names[index].is_empty() {
@@ -52,7 +42,7 @@ impl Graph {
     }
 
     pub(super) fn find_automatic_name(&self, name: &str) -> Option<usize> {
-        // Constants show a number, which is no name.
+        // Constants show a number; that is not a name.
         let names = self.names();
         (0..names.len()).find(|&index| self.nodes[index].op.arity() > 0 && names[index] == name)
     }
@@ -65,5 +55,24 @@ impl Graph {
     pub(super) fn expression(&self, index: usize, names: &[String]) -> String {
         let node = self.nodes[index];
         node.op.expression(&names[node.operand(0)], &names[node.operand(1)])
+    }
+
+    /// `∂u/∂w`
+    pub(super) fn slope_symbol(&self, index: usize, which: usize, names: &[String]) -> String {
+        format!("∂{}/∂{}", names[index], names[self.nodes[index].operand(which)])
+    }
+
+    /// The formula of the local derivative, in names: `2·v`.
+    pub(super) fn slope_expression(&self, index: usize, which: usize, names: &[String]) -> String {
+        let node = self.nodes[index];
+        let (a, b) = (node.operand(0), node.operand(1));
+        let exponent = self.constant_value(self.id(b));
+        node.op.slope_expression(which, [&names[a], &names[b], &names[index]], exponent)
+    }
+
+    /// `df/dv`
+    pub(super) fn gradient_symbol(&self, index: usize, names: &[String]) -> String {
+        let output = self.output_index().map_or("f", |output| &names[output]);
+        format!("d{output}/d{}", names[index])
     }
 }

@@ -1,11 +1,11 @@
-//! Where a NaN or an infinity came from.
+//! The origin of a NaN or an infinity.
 
 use std::fmt;
 
-use super::number::brief;
 use super::{Graph, Op};
+use crate::text::brief;
 
-/// The first place where a run left the finite numbers; its `Display` says it in one sentence.
+/// The first number of a run that is not finite; its `Display` is one sentence.
 ///
 /// ```
 /// # use geartrain::graph::Graph;
@@ -16,11 +16,11 @@ use super::{Graph, Op};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFinite {
-    /// The node's name.
+    /// The name of the node.
     pub node: String,
-    /// What of the node is not finite.
+    /// Which quantity of the node is not finite.
     pub quantity: Quantity,
-    /// What is written before "is": `u = ln(x)`, `∂u/∂x = 1/x`, `df/dx`.
+    /// The text before "is": `u = ln(x)`, `∂u/∂x = 1/x`, `df/dx`.
     pub expression: String,
     /// NaN or infinite.
     pub value: f64,
@@ -28,14 +28,14 @@ pub struct NonFinite {
     pub operands: Vec<(String, f64)>,
 }
 
-/// What of a node can cease to be finite.
+/// A quantity of a node that can be NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// Its value, in the forward pass.
     Value,
-    /// A local derivative, with finite values around it: `sqrt` at 0.
+    /// A local derivative between finite values, as of `sqrt` at 0.
     LocalDerivative,
-    /// Its gradient, with finite local derivatives: a product or a sum too large for an f64.
+    /// Its gradient, with finite local derivatives: a product or a sum overflows.
     Gradient,
 }
 
@@ -50,66 +50,41 @@ impl fmt::Display for NonFinite {
 }
 
 impl Graph {
-    /// Tells which node first became NaN or infinite in the last run: in order of the forward pass for values and local
-    /// derivatives, of the backward pass for gradients. `None` if all is finite or nothing has run.
+    /// The first NaN or infinity of the last run: the first value in the order of the forward pass,
+    /// else the first local derivative, else the first gradient in the order of the backward pass.
+    /// `None` if all numbers are finite or no pass has run.
     pub fn non_finite(&self) -> Option<NonFinite> {
         if !self.has_values {
             return None;
         }
-        let finding = |index: usize, quantity, expression, value| {
-            let names = self.names();
-            // By name, so that x·x mentions x once; constants show themselves.
-            let mut operands: Vec<(String, f64)> = Vec::new();
-            for operand in self.nodes[index].operands() {
-                if self.nodes[operand].op != Op::Constant
-                    && operands.iter().all(|(name, _)| *name != names[operand])
-                {
-                    operands.push((names[operand].clone(), self.values[operand]));
-                }
+        let nodes = 0..self.nodes.len();
+        let value = nodes.clone().map(|node| (Quantity::Value, node, 0, self.values[node]));
+        let slope =
+            self.edges().map(|(to, which)| (Quantity::LocalDerivative, to, which, self.slope(to, which)));
+        let gradients = if self.has_gradients { nodes } else { 0..0 };
+        let gradient = gradients.rev().map(|node| (Quantity::Gradient, node, 0, self.gradient_of(node)));
+        let (quantity, node, which, value) =
+            value.chain(slope).chain(gradient).find(|(.., value)| !value.is_finite())?;
+
+        let names = self.names();
+        let expression = match (quantity, self.nodes[node].op) {
+            (Quantity::Value, Op::Input) => format!("the input {}", names[node]),
+            (Quantity::Value, Op::Constant) => "a constant".to_owned(),
+            (Quantity::Value, _) => self.title_line(node, &names),
+            (Quantity::LocalDerivative, _) => {
+                let formula = self.slope_expression(node, which, &names);
+                format!("{} = {formula}", self.slope_symbol(node, which, &names))
             }
-            NonFinite { node: names[index].clone(), quantity, expression, value, operands }
+            (Quantity::Gradient, _) => self.gradient_symbol(node, &names),
         };
-
-        let bad = |index: &usize| !self.values[*index].is_finite();
-        if let Some(index) = (0..self.nodes.len()).find(bad) {
-            let names = self.names();
-            let name = &names[index];
-            let expression = match self.nodes[index].op {
-                Op::Input => format!("the input {name}"),
-                Op::Constant => "a constant".to_owned(),
-                _ => format!("{name} = {}", self.expression(index, &names)),
-            };
-            return Some(finding(index, Quantity::Value, expression, self.values[index]));
+        // By name, so that x·x lists x once; constants show their own value.
+        let mut operands: Vec<(String, f64)> = Vec::new();
+        let variable = |&o: &usize| quantity != Quantity::Gradient && self.nodes[o].op != Op::Constant;
+        for operand in self.nodes[node].operands().filter(variable) {
+            if operands.iter().all(|(name, _)| *name != names[operand]) {
+                operands.push((names[operand].clone(), self.values[operand]));
+            }
         }
-        let mut edges = self.edges();
-        if let Some((index, which)) = edges.find(|&(index, which)| !self.slope(index, which).is_finite()) {
-            let names = self.names();
-            let expression = format!(
-                "{} = {}",
-                self.slope_symbol(index, which, &names),
-                self.slope_expression(index, which, &names)
-            );
-            return Some(finding(index, Quantity::LocalDerivative, expression, self.slope(index, which)));
-        }
-        if self.has_gradients
-            && let Some(index) = (0..self.nodes.len()).rev().find(|&index| !self.gradients[index].is_finite())
-        {
-            let expression = self.gradient_symbol(index, &self.names());
-            return Some(NonFinite {
-                operands: Vec::new(),
-                ..finding(index, Quantity::Gradient, expression, self.gradients[index])
-            });
-        }
-        None
-    }
-
-    /// The edges along which a gradient can flow: node and number of the operand.
-    pub(super) fn edges(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.nodes.iter().enumerate().flat_map(move |(index, node)| {
-            node.operands()
-                .enumerate()
-                .filter(|&(_, operand)| self.nodes[operand].varying)
-                .map(move |(which, _)| (index, which))
-        })
+        Some(NonFinite { node: names[node].clone(), quantity, expression, value, operands })
     }
 }

@@ -1,13 +1,15 @@
-//! The elementary operations: each knows its value and its local derivatives, and nothing else.
+//! The elementary operations: the value and the local derivatives of each.
 
-/// What a node does with its operands.
+use crate::text::brief;
+
+/// What a node computes from its operands.
 ///
-/// Written `a` and `b` for the operands and `y` for the value, as in [`Op::value`] and [`Op::slope`].
+/// Below, `a` and `b` are the operands and `y` is the value, as in [`Op::value`] and [`Op::slope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// A number from outside, which may change between passes.
+    /// A number set by the caller. It may change between passes.
     Input,
-    /// A number fixed when the graph is built. No gradient flows into it.
+    /// A number fixed when the graph is built. It has no gradient.
     Constant,
     /// `y = a + b`
     Add,
@@ -38,30 +40,21 @@ pub enum Op {
     /// `y = 1 / (1 + exp(−a))`
     Sigmoid,
     /// `y = max(a, 0)`
-    Relu,
+    ReLU,
     /// `y` is the larger of `a` and `b`
     Max,
     /// `y` is the smaller of `a` and `b`
     Min,
 }
 
-/// The operations which a formula writes as `name(…)`.
-pub(super) const FUNCTIONS: [Op; 11] = [
-    Op::Exp,
-    Op::Ln,
-    Op::Sin,
-    Op::Cos,
-    Op::Sqrt,
-    Op::Tanh,
-    Op::Sigmoid,
-    Op::Relu,
-    Op::Square,
-    Op::Max,
-    Op::Min,
-];
+/// The operations that a formula writes as `name(…)`.
+pub(super) const FUNCTIONS: [Op; 11] = {
+    use Op::*;
+    [Exp, Ln, Sin, Cos, Sqrt, Tanh, Sigmoid, ReLU, Square, Max, Min]
+};
 
 impl Op {
-    /// How many operands: 0 for inputs and constants, else 1 or 2.
+    /// Number of operands: 0 for inputs and constants, otherwise 1 or 2.
     pub fn arity(self) -> usize {
         match self {
             Op::Input | Op::Constant => 0,
@@ -70,7 +63,7 @@ impl Op {
         }
     }
 
-    /// The sign or the name of the operation, as the trace and the drawing write it.
+    /// The sign or name of the operation, as the trace and the drawing write it.
     pub fn symbol(self) -> &'static str {
         match self {
             Op::Input => "input",
@@ -88,16 +81,16 @@ impl Op {
             Op::Sqrt => "sqrt",
             Op::Tanh => "tanh",
             Op::Sigmoid => "sigmoid",
-            Op::Relu => "relu",
+            Op::ReLU => "relu",
             Op::Max => "max",
             Op::Min => "min",
         }
     }
 
-    /// The value `y` from the operands; operations with one operand ignore `b`.
+    /// The value `y` of the operation; operations with one operand ignore `b`.
     ///
-    /// Outside its domain an operation gives what IEEE 754 gives: `ln(0) = −∞`, `1/0 = ∞`, `(−1)^0.5 = NaN`. A NaN
-    /// operand makes the value NaN, also for relu, max and min.
+    /// Outside its domain an operation follows IEEE 754: `ln(0) = −∞`, `1/0 = ∞`, `(−1)^0.5 = NaN`.
+    /// A NaN operand gives NaN, for relu, max and min as well.
     #[inline]
     pub fn value(self, a: f64, b: f64) -> f64 {
         match self {
@@ -116,81 +109,58 @@ impl Op {
             Op::Sqrt => a.sqrt(),
             Op::Tanh => a.tanh(),
             Op::Sigmoid => sigmoid(a),
-            Op::Relu if a <= 0.0 => 0.0,
-            Op::Relu => a,
+            Op::ReLU if a <= 0.0 => 0.0,
+            Op::ReLU => a,
             Op::Max if a >= b || a.is_nan() => a,
-            Op::Max => b,
             Op::Min if a <= b || a.is_nan() => a,
-            Op::Min => b,
+            Op::Max | Op::Min => b,
         }
     }
 
     /// The local derivative of `y` with respect to operand 0 (`a`) or operand 1 (`b`).
     ///
-    /// At a kink, where there is no derivative, the conventions are PyTorch's: `relu'(0) = 0`; `max` and `min` of equal
-    /// operands give half to each.
+    /// At a kink, where no derivative exists, the conventions are those of PyTorch: `relu'(0) = 0`;
+    /// `max` and `min` of equal operands give half to each.
     #[inline]
     pub fn slope(self, operand: usize, a: f64, b: f64, y: f64) -> f64 {
-        let first = operand == 0;
-        match self {
-            // Nothing to differentiate.
-            Op::Input | Op::Constant => 0.0,
+        match (self, operand) {
+            (Op::Input | Op::Constant, _) => 0.0,
             // (a + b)' = a' + b'
-            Op::Add => 1.0,
+            (Op::Add, _) => 1.0,
             // (a − b)' = a' − b'
-            Op::Sub => {
-                if first {
-                    1.0
-                } else {
-                    -1.0
-                }
-            }
+            (Op::Sub, 0) => 1.0,
+            (Op::Sub, _) => -1.0,
             // (a·b)' = a'·b + a·b': the other factor
-            Op::Mul => {
-                if first {
-                    b
-                } else {
-                    a
-                }
-            }
+            (Op::Mul, 0) => b,
+            (Op::Mul, _) => a,
             // (a·b⁻¹)' = a'/b − a·b'/b²
-            Op::Div => {
-                if first {
-                    1.0 / b
-                } else {
-                    -y / b
-                }
-            }
-            // d/da a^b = b·a^(b−1); a^0 = 1 is flat everywhere, also at a = 0 where a^(−1) is not finite
-            Op::Pow if first && b == 0.0 => 0.0,
-            Op::Pow if first => b * a.powf(b - 1.0),
+            (Op::Div, 0) => 1.0 / b,
+            (Op::Div, _) => -y / b,
+            // d/da a^b = b·a^(b−1); a^0 = 1 is flat everywhere, also at a = 0 where a^(−1) is
+            // infinite
+            (Op::Pow, 0) if b == 0.0 => 0.0,
+            (Op::Pow, 0) => b * a.powf(b - 1.0),
             // d/db exp(b·ln a) = a^b·ln a; 0^b = 0 is flat for b > 0, where 0·ln 0 would be NaN
-            Op::Pow if a == 0.0 && b >= 0.0 => 0.0,
-            Op::Pow => y * a.ln(),
-            Op::Neg => -1.0,
-            // (a·a)' = a' ·a + a·a'
-            Op::Square => 2.0 * a,
+            (Op::Pow, _) if a == 0.0 && b >= 0.0 => 0.0,
+            (Op::Pow, _) => y * a.ln(),
+            (Op::Neg, _) => -1.0,
+            // (a·a)' = a'·a + a·a'
+            (Op::Square, _) => 2.0 * a,
             // exp is its own derivative
-            Op::Exp => y,
+            (Op::Exp, _) => y,
             // a = exp(y), so da/dy = a and dy/da = 1/a
-            Op::Ln => 1.0 / a,
-            Op::Sin => a.cos(),
-            Op::Cos => -a.sin(),
+            (Op::Ln, _) => 1.0 / a,
+            (Op::Sin, _) => a.cos(),
+            (Op::Cos, _) => -a.sin(),
             // a = y², so da/dy = 2y
-            Op::Sqrt => 0.5 / y,
-            // (sinh/cosh)' = 1 − tanh², factored so that nothing cancels near ±1
-            Op::Tanh => (1.0 - y) * (1.0 + y),
+            (Op::Sqrt, _) => 0.5 / y,
+            // (sinh/cosh)' = 1 − tanh², factored to avoid cancellation near ±1
+            (Op::Tanh, _) => (1.0 - y) * (1.0 + y),
             // y' = e^(−a) / (1 + e^(−a))² = y·(1 − y)
-            Op::Sigmoid => y * (1.0 - y),
-            Op::Relu => {
-                if a > 0.0 {
-                    1.0
-                } else {
-                    0.0
-                }
-            }
-            Op::Max => winner(if first { a - b } else { b - a }),
-            Op::Min => winner(if first { b - a } else { a - b }),
+            (Op::Sigmoid, _) => y * (1.0 - y),
+            (Op::ReLU, _) => f64::from(a > 0.0),
+            (Op::Max, 0) | (Op::Min, 1..) => winner(a - b),
+            (Op::Max, _) | (Op::Min, 0) => winner(b - a),
         }
     }
 
@@ -206,88 +176,58 @@ impl Op {
         }
     }
 
-    /// The formula of [`Op::slope`] on named operands, such as `2·v`; `exponent` is `b` if that is a constant.
+    /// The formula of [`Op::slope`] on named operands, such as `2·v`; `exponent` is `b` if that is
+    /// a constant.
     pub(super) fn slope_expression(
         self,
         operand: usize,
-        a: &str,
-        b: &str,
-        y: &str,
+        [a, b, y]: [&str; 3],
         exponent: Option<f64>,
     ) -> String {
-        let first = operand == 0;
         let (a, b) = (atom(a), atom(b));
-        match self {
-            Op::Input | Op::Constant => "0".to_owned(),
-            Op::Add => "1".to_owned(),
-            Op::Sub if first => "1".to_owned(),
-            Op::Sub | Op::Neg => "-1".to_owned(),
-            Op::Mul => {
-                if first {
-                    b
-                } else {
-                    a
-                }
-            }
-            Op::Div if first => format!("1/{b}"),
-            Op::Div => format!("-{a}/{b}²"),
-            Op::Pow if first => match exponent {
+        match (self, operand) {
+            (Op::Input | Op::Constant, _) => "0".to_owned(),
+            (Op::Add, _) | (Op::Sub, 0) => "1".to_owned(),
+            (Op::Sub | Op::Neg, _) => "-1".to_owned(),
+            (Op::Mul, 0) => b,
+            (Op::Mul, _) => a,
+            (Op::Div, 0) => format!("1/{b}"),
+            (Op::Div, _) => format!("-{a}/{b}²"),
+            (Op::Pow, 0) => match exponent {
                 Some(3.0) => format!("3·{a}²"),
-                Some(c) => format!("{b}·{a}^{}", atom(&super::number::brief(c - 1.0, 6))),
+                Some(c) => format!("{b}·{a}^{}", atom(&brief(c - 1.0, 6))),
                 None => format!("{b}·{a}^({b} - 1)"),
             },
-            Op::Pow => format!("{y}·ln({a})"),
-            Op::Square => format!("2·{a}"),
-            Op::Exp => y.to_owned(),
-            Op::Ln => format!("1/{a}"),
-            Op::Sin => format!("cos({a})"),
-            Op::Cos => format!("-sin({a})"),
-            Op::Sqrt => format!("1/(2·{y})"),
-            Op::Tanh => format!("1 - {y}²"),
-            Op::Sigmoid => format!("{y}·(1 - {y})"),
-            Op::Relu => format!("[{a} > 0]"),
-            Op::Max => {
-                if first {
-                    format!("[{a} > {b}]")
-                } else {
-                    format!("[{b} > {a}]")
-                }
-            }
-            Op::Min => {
-                if first {
-                    format!("[{a} < {b}]")
-                } else {
-                    format!("[{b} < {a}]")
-                }
-            }
+            (Op::Pow, _) => format!("{y}·ln({a})"),
+            (Op::Square, _) => format!("2·{a}"),
+            (Op::Exp, _) => y.to_owned(),
+            (Op::Ln, _) => format!("1/{a}"),
+            (Op::Sin, _) => format!("cos({a})"),
+            (Op::Cos, _) => format!("-sin({a})"),
+            (Op::Sqrt, _) => format!("1/(2·{y})"),
+            (Op::Tanh, _) => format!("1 - {y}²"),
+            (Op::Sigmoid, _) => format!("{y}·(1 - {y})"),
+            (Op::ReLU, _) => format!("[{a} > 0]"),
+            (Op::Max, 0) => format!("[{a} > {b}]"),
+            (Op::Max, _) => format!("[{b} > {a}]"),
+            (Op::Min, 0) => format!("[{a} < {b}]"),
+            (Op::Min, _) => format!("[{b} < {a}]"),
         }
     }
 }
 
-/// Both forms are the same function; each is used where its exponential cannot overflow.
+/// The logistic function. Each form is used where its exponential cannot overflow.
 fn sigmoid(a: f64) -> f64 {
-    if a >= 0.0 {
-        1.0 / (1.0 + (-a).exp())
-    } else {
-        let e = a.exp();
-        e / (1.0 + e)
-    }
+    let e = (-a.abs()).exp();
+    (if a >= 0.0 { 1.0 } else { e }) / (1.0 + e)
 }
 
-/// The whole slope to the winner, half to each at a tie; NaN stays visible.
+/// The whole slope to the winner, half to each at a tie; NaN stays NaN.
 fn winner(lead: f64) -> f64 {
-    if lead > 0.0 {
-        1.0
-    } else if lead < 0.0 {
-        0.0
-    } else if lead == 0.0 {
-        0.5
-    } else {
-        f64::NAN
-    }
+    if lead == 0.0 { 0.5 } else { 0.5 + 0.5 * lead.signum() }
 }
 
 /// Parentheses around a negative number, so that `2·(-3)` does not read `2·-3`.
-fn atom(name: &str) -> String {
+pub(super) fn atom(name: &str) -> String {
     if name.starts_with('-') { format!("({name})") } else { name.to_owned() }
 }

@@ -1,22 +1,24 @@
-//! Formulas as text: `(w*x + b)^2` to a graph.
+//! The parser of formulas: `(w*x + b)^2` to a graph.
 //!
-//! Operators wait on a stack of our own until their right operand is complete (Dijkstra's shunting yard), so the depth
-//! of a formula is bounded by memory and not by the call stack.
-
-use std::fmt;
+//! Dijkstra's shunting yard algorithm: operators wait on an explicit stack until their right
+//! operand is complete, so the nesting depth is limited by memory and not by the call stack.
 
 use super::op::FUNCTIONS;
 use super::{Graph, NodeId, Op};
+use crate::text::shorten;
 
 impl Graph {
-    /// Reads a formula.
+    /// Parses a formula.
     ///
-    /// - Numbers: `2`, `.5`, `6.02e23`. Names: letters of any script, digits and `_`; each name is one input.
-    /// - From loose to tight: `+ -`, then `* /`, then the sign `-x`, then `^`, which groups from the right: `-x^2` is
-    ///   `-(x^2)` and `2^3^2` is `2^(3^2)`. The signs `×`, `·`, `÷` and `−` are read too.
+    /// - Numbers: `2`, `.5`, `6.02e23`. Names: letters of any script, digits and `_`; each name is
+    ///   one input.
+    /// - Precedence, from low to high: `+ -`, then `* /`, then the sign `-x`, then `^`. `^` is
+    ///   right associative: `-x^2` is `-(x^2)` and `2^3^2` is `2^(3^2)`. `×`, `·`, `÷` and `−` are
+    ///   operators as well.
+    /// - Superscripts are integer powers: `x²` is `x^2`, `(a + b)⁻¹` is `(a + b)^-1`.
     /// - Functions: `exp ln sin cos sqrt tanh sigmoid relu square`, and `max(a, b)`, `min(a, b)`.
-    /// - `^2` becomes the square node, and `-` before a number a negative number. Nothing else is rearranged or merged:
-    ///   `x*x + x*x` has two product nodes.
+    /// - `^2` becomes a square node, and `-` before a number a negative constant. Nothing else is
+    ///   simplified: `x*x + x*x` has two product nodes.
     ///
     /// ```
     /// use geartrain::graph::Graph;
@@ -30,14 +32,15 @@ impl Graph {
     /// ```
     ///
     /// # Errors
-    /// [`ParseError`], with the place in the formula.
+    /// [`ParseError`], with the position in the formula.
     pub fn parse(formula: &str) -> Result<Self, ParseError> {
-        Parser { formula, at: 0, graph: Graph::new(), waiting: Vec::new(), operands: Vec::new() }.run()
+        Parser { formula, at: 0, graph: Graph::new(), waiting: vec![], operands: vec![] }.run()
     }
 }
 
-/// Why and where a formula could not be read.
-#[derive(Clone, Debug, PartialEq)]
+/// An error in a formula, with its position.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("column {column}: {kind}")]
 pub struct ParseError {
     kind: ParseErrorKind,
     offset: usize,
@@ -46,86 +49,77 @@ pub struct ParseError {
     caret: usize,
 }
 
-/// What is wrong with a formula. Text quoted from the formula is cut after 40 characters.
+/// The kinds of errors in formulas. Quoted text is cut after 40 characters.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
-    /// There is nothing but space.
+    /// The formula is empty or white space.
     #[error("the formula is empty")]
     Empty,
-    /// A value must stand here.
-    #[error("expected a number, a name or `(`, found {}", quote(found.as_deref()))]
-    ExpectedValue {
-        /// What stands there; `None` at the end.
-        found: Option<String>,
-    },
-    /// A value is complete, and something other than an operator follows.
-    #[error("expected an operator, found {}{}", quote(Some(found)), hint(*starts_value))]
+    /// A value is missing.
+    #[error("expected a number, a name or `(`, found {}", quote(.0.as_deref()))]
+    ///
+    /// Contains the text in its place; `None` at the end.
+    ExpectedValue(Option<String>),
+    /// A value is followed by something other than an operator.
+    #[error("expected an operator, found `{found}`{}", if *starts_value { " (a product needs its `*`)" } else { "" })]
     ExpectedOperator {
-        /// What stands there.
+        /// The text in its place.
         found: String,
-        /// Whether it starts another value, as in `2x`: a multiplication sign is missing.
+        /// Whether the text starts another value, as in `2x`: a multiplication sign is missing.
         starts_value: bool,
     },
-    /// `**` is not an operator here.
+    /// `**` is not an operator.
     #[error("write a power as `^`, not `**`")]
     DoubleStar,
-    /// The number is beyond the range of f64.
-    #[error("the number `{text}` is too large")]
-    NumberTooLarge {
-        /// The number as written.
-        text: String,
-    },
+    /// The number exceeds the range of f64.
+    #[error("the number `{0}` is too large")]
+    NumberTooLarge(String),
     /// No function has this name.
-    #[error("unknown function `{name}`; known are {}", known_functions())]
-    UnknownFunction {
-        /// The name before the parenthesis.
-        name: String,
-    },
-    /// A function's name stands without `(`.
-    #[error("`{name}` is a function: write `{name}(…)`")]
-    FunctionWithoutParenthesis {
-        /// The function.
-        name: &'static str,
-    },
+    #[error("unknown function `{0}`; the functions are {functions}", functions = FUNCTIONS.map(Op::symbol).join(", "))]
+    UnknownFunction(String),
+    /// The name of a function is not followed by `(`.
+    #[error("`{0}` is a function: write `{0}(…)`")]
+    FunctionWithoutParenthesis(&'static str),
     /// A function has too few or too many arguments.
     #[error("`{name}` takes {expected} argument{}, got {got}", if *expected == 1 { "" } else { "s" })]
     ArgumentCount {
         /// The function.
         name: &'static str,
-        /// How many it takes.
+        /// The number of arguments of the function.
         expected: usize,
-        /// How many there are.
+        /// The number of arguments in the formula.
         got: usize,
     },
-    /// A `(` without its `)`.
-    #[error("this `(` is never closed")]
+    /// A `(` without a matching `)`.
+    #[error("this `(` has no matching `)`")]
     Unclosed,
-    /// A `)` without its `(`.
-    #[error("this `)` closes nothing")]
+    /// A `)` without a matching `(`.
+    #[error("this `)` has no matching `(`")]
     Unopened,
     /// A `,` outside the arguments of a function.
-    #[error("`,` separates the arguments of a function and cannot stand here; the decimal sign is a point")]
+    #[error("`,` only separates the arguments of max and min; the decimal separator is a point")]
     StrayComma,
 }
 
 impl ParseError {
-    /// What is wrong.
+    /// The kind of the error.
     pub fn kind(&self) -> &ParseErrorKind {
         &self.kind
     }
 
-    /// Where it is wrong, in bytes from the start of the formula.
+    /// The position, in bytes from the start of the formula.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// Where it is wrong, in characters; the first is 1.
+    /// The position, in characters; the first is 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// The formula, and below it a caret under the character. Of a long formula only the surroundings.
+    /// The formula and, on a second line, a caret under the character. A long formula is cut around
+    /// it.
     pub fn pointer(&self) -> String {
         format!("{}\n{}^", self.excerpt, " ".repeat(self.caret))
     }
@@ -136,7 +130,7 @@ impl ParseError {
         let skipped = before.saturating_sub(AROUND);
         let mut excerpt = String::from(if skipped > 0 { "…" } else { "" });
         let mut rest = formula.chars().skip(skipped);
-        // A line break or a tab would put the caret elsewhere, a control character anything.
+        // A line break or a tab would displace the caret.
         excerpt.extend(rest.by_ref().take(2 * AROUND).map(|c| if c.is_control() { ' ' } else { c }));
         if rest.next().is_some() {
             excerpt.push('…');
@@ -146,31 +140,16 @@ impl ParseError {
     }
 }
 
-impl fmt::Display for ParseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: {}", self.column, self.kind)
-    }
-}
-
-impl std::error::Error for ParseError {}
+use ParseErrorKind as Kind;
 
 fn quote(found: Option<&str>) -> String {
     found.map_or_else(|| "the end of the formula".to_owned(), |text| format!("`{text}`"))
 }
 
-fn hint(starts_value: bool) -> &'static str {
-    if starts_value { " (a product needs its `*`)" } else { "" }
-}
-
-fn known_functions() -> String {
-    FUNCTIONS.map(Op::symbol).join(", ")
-}
-
-/// What waits for the operand at its right, or for its `)`.
+/// An operator or parenthesis that waits for its right operand or its `)`.
 enum Waiting {
-    Binary(Op),
-    Negate,
-    /// `(`, with its offset and, if it belongs to a function, the function and its arguments so far.
+    Operator(Op),
+    /// `(` at this offset; for a call, the function and the number of commas so far.
     Open {
         offset: usize,
         function: Option<Op>,
@@ -178,20 +157,11 @@ enum Waiting {
     },
 }
 
-impl Waiting {
-    fn tightness(&self) -> u8 {
-        match self {
-            Waiting::Open { .. } => 0,
-            Waiting::Binary(op) => tightness(*op),
-            Waiting::Negate => 3,
-        }
-    }
-}
-
-fn tightness(binary: Op) -> u8 {
-    match binary {
+fn precedence(operator: Op) -> u8 {
+    match operator {
         Op::Add | Op::Sub => 1,
         Op::Mul | Op::Div => 2,
+        Op::Neg => 3,
         _ => 4,
     }
 }
@@ -208,7 +178,7 @@ struct Parser<'f> {
 impl<'f> Parser<'f> {
     fn run(mut self) -> Result<Graph, ParseError> {
         if self.peek().is_none() {
-            return Err(self.error(0, ParseErrorKind::Empty));
+            return self.fail(0, Kind::Empty);
         }
         loop {
             self.value()?;
@@ -222,75 +192,65 @@ impl<'f> Parser<'f> {
         Ok(self.graph)
     }
 
-    /// Reads signs and opening parentheses up to one number or name.
+    /// Reads signs and opening parentheses, then one number or name.
     fn value(&mut self) -> Result<(), ParseError> {
         loop {
-            let start = self.at_token();
-            match self.peek() {
-                Some('(') => self.open(start, None),
+            let next = self.peek();
+            let start = self.at;
+            match next {
+                Some('(') => self.open(None),
                 Some('-' | '−') => {
                     self.advance();
-                    self.waiting.push(Waiting::Negate);
+                    self.waiting.push(Waiting::Operator(Op::Neg));
                 }
                 Some('+') => self.advance(),
-                Some(c) if c.is_ascii_digit() || c == '.' => return self.number(start),
+                Some(c) if c.is_ascii_digit() || c == '.' => return self.number(),
                 Some(c) if is_name_start(c) => {
                     let name = self.take_while(is_name_part);
                     let function = FUNCTIONS.into_iter().find(|op| op.symbol() == name);
-                    match (function, self.peek()) {
-                        (Some(_), Some('(')) => self.open(start, function),
-                        (Some(op), _) => {
-                            let name = op.symbol();
-                            return Err(
-                                self.error(start, ParseErrorKind::FunctionWithoutParenthesis { name })
-                            );
+                    let call = self.peek() == Some('(');
+                    match function {
+                        Some(_) if call => self.open(function),
+                        Some(op) => return self.fail(start, Kind::FunctionWithoutParenthesis(op.symbol())),
+                        None if call => {
+                            return self.fail(start, Kind::UnknownFunction(shorten(name, LONGEST)));
                         }
-                        (None, Some('(')) => {
-                            let name = shorten(name);
-                            return Err(self.error(start, ParseErrorKind::UnknownFunction { name }));
-                        }
-                        (None, _) => {
-                            let input = self.graph.input(name);
-                            self.operands.push(input);
+                        None => {
+                            self.operands.push(self.graph.input(name));
                             return Ok(());
                         }
                     }
                 }
-                other => {
+                _ => {
                     // `f()` is not a missing value but a missing argument.
-                    let empty_call = match (other, self.waiting.last()) {
-                        (Some(')'), Some(Waiting::Open { function: Some(op), commas: 0, .. })) => Some(*op),
-                        _ => None,
-                    };
-                    if let Some(op) = empty_call {
-                        return Err(self.error(start, argument_count(op, 0)));
+                    if let (Some(')'), Some(&Waiting::Open { function: Some(op), commas: 0, .. })) =
+                        (next, self.waiting.last())
+                    {
+                        return self.fail(start, argument_count(op, 0));
                     }
-                    let found = other.map(String::from);
-                    return Err(self.error(start, ParseErrorKind::ExpectedValue { found }));
+                    return self.fail(start, Kind::ExpectedValue(next.map(String::from)));
                 }
             }
         }
     }
 
-    fn open(&mut self, offset: usize, function: Option<Op>) {
-        self.at_token();
+    fn open(&mut self, function: Option<Op>) {
+        self.waiting.push(Waiting::Open { offset: self.at, function, commas: 0 });
         self.advance();
-        self.waiting.push(Waiting::Open { offset, function, commas: 0 });
     }
 
-    /// Reads closing parentheses up to one operator or comma; false at the end of the formula.
+    /// Reads superscripts and closing parentheses, then one operator or comma; false at the end of
+    /// the formula.
     fn operator(&mut self) -> Result<bool, ParseError> {
         loop {
-            let start = self.at_token();
-            let op = match self.peek() {
+            self.superscript()?;
+            let next = self.peek();
+            let start = self.at;
+            let op = match next {
                 None => {
                     self.reduce(1);
                     return match self.waiting.last() {
-                        Some(&Waiting::Open { offset, .. }) => {
-                            // The offset is that of the function's name; the parenthesis follows it.
-                            let parenthesis = self.formula[offset..].find('(').unwrap_or(0);
-                            Err(self.error(offset + parenthesis, ParseErrorKind::Unclosed))
-                        }
+                        Some(&Waiting::Open { offset, .. }) => self.fail(offset, Kind::Unclosed),
                         _ => Ok(false),
                     };
                 }
@@ -302,13 +262,12 @@ impl<'f> Parser<'f> {
                 Some(',') => {
                     self.advance();
                     self.reduce(1);
-                    match self.waiting.last_mut() {
-                        Some(Waiting::Open { function: Some(_), commas, .. }) => {
-                            *commas += 1;
-                            return Ok(true);
-                        }
-                        _ => return Err(self.error(start, ParseErrorKind::StrayComma)),
-                    }
+                    let Some(Waiting::Open { function: Some(_), commas, .. }) = self.waiting.last_mut()
+                    else {
+                        return self.fail(start, Kind::StrayComma);
+                    };
+                    *commas += 1;
+                    return Ok(true);
                 }
                 Some('+') => Op::Add,
                 Some('-' | '−') => Op::Sub,
@@ -317,119 +276,124 @@ impl<'f> Parser<'f> {
                 Some('^') => Op::Pow,
                 Some(c) => {
                     let starts_value = c == '(' || c.is_ascii_digit() || is_name_start(c);
-                    let found =
-                        if is_name_start(c) { shorten(self.take_while(is_name_part)) } else { c.to_string() };
-                    return Err(self.error(start, ParseErrorKind::ExpectedOperator { found, starts_value }));
+                    let name = if is_name_start(c) { self.take_while(is_name_part) } else { "" };
+                    let found = if name.is_empty() { c.to_string() } else { shorten(name, LONGEST) };
+                    return self.fail(start, Kind::ExpectedOperator { found, starts_value });
                 }
             };
             self.advance();
             if self.formula[start..].starts_with("**") {
-                return Err(self.error(start, ParseErrorKind::DoubleStar));
+                return self.fail(start, Kind::DoubleStar);
             }
-            // What binds as tightly goes first, except that powers group from the right.
-            self.reduce(if op == Op::Pow { tightness(op) + 1 } else { tightness(op) });
-            self.waiting.push(Waiting::Binary(op));
+            // Left associative, except for powers.
+            self.reduce(precedence(op) + u8::from(op == Op::Pow));
+            self.waiting.push(Waiting::Operator(op));
             return Ok(true);
         }
+    }
+
+    /// Reads the superscript of a value, if it has one: `²`, `⁻¹`.
+    fn superscript(&mut self) -> Result<(), ParseError> {
+        self.peek();
+        let start = self.at;
+        let text = self.take_while(|c| superscript(c).is_some());
+        if text.is_empty() {
+            return Ok(());
+        }
+        let exponent: String = text.chars().filter_map(superscript).collect();
+        self.constant(start, &exponent)?;
+        self.apply(Op::Pow);
+        Ok(())
     }
 
     fn close(&mut self, at: usize) -> Result<(), ParseError> {
         self.reduce(1);
         match self.waiting.pop() {
-            Some(Waiting::Open { function: Some(op), commas, .. }) => {
-                if commas + 1 != op.arity() {
-                    return Err(self.error(at, argument_count(op, commas + 1)));
-                }
-                let b = self.pop_operand();
-                let a = if op.arity() == 2 { self.pop_operand() } else { b };
-                let node = self.graph.operation(op, a, b);
-                self.operands.push(node);
+            Some(Waiting::Open { function: Some(op), commas, .. }) if commas + 1 != op.arity() => {
+                self.fail(at, argument_count(op, commas + 1))
+            }
+            Some(Waiting::Open { function: Some(op), .. }) => {
+                let arguments = self.operands.split_off(self.operands.len() - op.arity());
+                self.operands.push(self.graph.operation(op, &arguments));
                 Ok(())
             }
             Some(Waiting::Open { function: None, .. }) => Ok(()),
-            _ => Err(self.error(at, ParseErrorKind::Unopened)),
+            _ => self.fail(at, Kind::Unopened),
         }
     }
 
-    /// Builds the nodes of all waiting operators that bind at least so tightly.
-    fn reduce(&mut self, tightness: u8) {
-        while let Some(top) = self.waiting.last()
-            && top.tightness() >= tightness
+    /// Builds the nodes of all waiting operators with at least this precedence.
+    fn reduce(&mut self, least: u8) {
+        while let Some(&Waiting::Operator(op)) = self.waiting.last()
+            && precedence(op) >= least
         {
-            let top = self.waiting.pop();
-            let b = self.pop_operand();
-            let node = match top {
-                Some(Waiting::Binary(op)) => {
-                    let a = self.pop_operand();
-                    if op == Op::Pow && self.graph.constant_value(b) == Some(2.0) {
-                        self.graph.drop_last_constant(b);
-                        self.graph.square(a)
-                    } else {
-                        self.graph.operation(op, a, b)
-                    }
-                }
-                _ => match self.graph.constant_value(b) {
-                    Some(number) => {
-                        self.graph.drop_last_constant(b);
-                        self.graph.constant(-number)
-                    }
-                    None => self.graph.neg(b),
-                },
-            };
-            self.operands.push(node);
+            self.waiting.pop();
+            self.apply(op);
         }
     }
 
-    fn number(&mut self, start: usize) -> Result<(), ParseError> {
-        self.take_while(|c| c.is_ascii_digit());
-        if self.next_is('.') {
-            self.at += 1;
-            self.take_while(|c| c.is_ascii_digit());
-        }
-        let mantissa_end = self.at;
-        if self.next_is('e') || self.next_is('E') {
-            self.at += 1;
-            if self.next_is('+') || self.next_is('-') {
-                self.at += 1;
+    /// Replaces the last operands by an operation on them.
+    fn apply(&mut self, op: Op) {
+        let b = self.pop_operand();
+        let constant = self.graph.constant_value(b);
+        let node = match (op, constant) {
+            (Op::Neg, Some(number)) => {
+                self.graph.drop_last_constant(b);
+                self.graph.constant(-number)
             }
-            // `2exp(x)` is a number and a name, not a broken exponent.
-            if self.take_while(|c| c.is_ascii_digit()).is_empty() {
-                self.at = mantissa_end;
+            (Op::Neg, None) => self.graph.neg(b),
+            (Op::Pow, Some(2.0)) => {
+                self.graph.drop_last_constant(b);
+                let a = self.pop_operand();
+                self.graph.square(a)
             }
+            _ => {
+                let a = self.pop_operand();
+                self.graph.operation(op, &[a, b])
+            }
+        };
+        self.operands.push(node);
+    }
+
+    fn number(&mut self) -> Result<(), ParseError> {
+        let start = self.at;
+        let digits = |at: usize| self.formula[at..].bytes().take_while(u8::is_ascii_digit).count();
+        let mut end = start + digits(start);
+        if self.formula[end..].starts_with('.') {
+            end += 1 + digits(end + 1);
         }
-        let text = &self.formula[start..self.at];
+        if self.formula[end..].starts_with(['e', 'E']) {
+            let sign = usize::from(self.formula[end + 1..].starts_with(['+', '-']));
+            let exponent = digits(end + 1 + sign);
+            // `2exp(x)` is a number and a name, not a number with an incomplete exponent.
+            end += if exponent > 0 { 1 + sign + exponent } else { 0 };
+        }
+        self.at = end;
+        self.constant(start, &self.formula[start..end])
+    }
+
+    /// Appends the number `text`, which the formula writes from `start` to here.
+    fn constant(&mut self, start: usize, text: &str) -> Result<(), ParseError> {
+        let written = shorten(&self.formula[start..self.at], LONGEST);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => {
-                let constant = self.graph.constant(number);
-                self.operands.push(constant);
+                self.operands.push(self.graph.constant(number));
                 Ok(())
             }
-            Ok(_) => Err(self.error(start, ParseErrorKind::NumberTooLarge { text: shorten(text) })),
-            // Only a point without digits is left.
-            Err(_) => {
-                let found = Some(shorten(text));
-                Err(self.error(start, ParseErrorKind::ExpectedValue { found }))
-            }
+            Ok(_) => self.fail(start, Kind::NumberTooLarge(written)),
+            // A point without digits, or a superscript sign without or behind digits.
+            Err(_) => self.fail(start, Kind::ExpectedValue(Some(written))),
         }
     }
 
     fn pop_operand(&mut self) -> NodeId {
-        self.operands.pop().expect("each operator is read after the value at its left")
+        self.operands.pop().expect("each operator is read after the value on its left")
     }
 
-    /// Skips space and returns where the next token starts.
-    fn at_token(&mut self) -> usize {
-        self.take_while(char::is_whitespace);
-        self.at
-    }
-
+    /// Skips white space; the next character.
     fn peek(&mut self) -> Option<char> {
-        let start = self.at_token();
-        self.formula[start..].chars().next()
-    }
-
-    fn next_is(&self, c: char) -> bool {
-        self.formula[self.at..].starts_with(c)
+        self.take_while(char::is_whitespace);
+        self.formula[self.at..].chars().next()
     }
 
     fn advance(&mut self) {
@@ -443,13 +407,16 @@ impl<'f> Parser<'f> {
         taken
     }
 
-    fn error(&self, offset: usize, kind: ParseErrorKind) -> ParseError {
-        ParseError::new(self.formula, offset, kind)
+    fn fail<T>(&self, offset: usize, kind: Kind) -> Result<T, ParseError> {
+        Err(ParseError::new(self.formula, offset, kind))
     }
 }
 
-fn argument_count(op: Op, got: usize) -> ParseErrorKind {
-    ParseErrorKind::ArgumentCount { name: op.symbol(), expected: op.arity(), got }
+/// Quoted text is cut after this many characters.
+const LONGEST: usize = 40;
+
+fn argument_count(op: Op, got: usize) -> Kind {
+    Kind::ArgumentCount { name: op.symbol(), expected: op.arity(), got }
 }
 
 fn is_name_start(c: char) -> bool {
@@ -457,14 +424,11 @@ fn is_name_start(c: char) -> bool {
 }
 
 fn is_name_part(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    (c.is_alphanumeric() || c == '_') && superscript(c).is_none()
 }
 
-fn shorten(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut short: String = text.chars().take(LONGEST).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        short.push('…');
-    }
-    short
+/// The ASCII character that a superscript stands for.
+fn superscript(c: char) -> Option<char> {
+    let digit = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻".chars().position(|superscript| superscript == c)?;
+    "0123456789-".chars().nth(digit)
 }

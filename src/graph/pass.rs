@@ -1,10 +1,11 @@
-//! The passes: forward, backward, and the two other ways to the same derivatives.
+//! The passes: forward, backward, and two other ways to compute the same derivatives.
 
-use super::build::Node;
+use super::build::{Input, Node};
 use super::{Error, Gradients, Graph, NodeRef, Op, Operations};
+use crate::difference::{check_step, quotient, step_at};
 
 impl Graph {
-    /// Gives an input its value. Values and gradients of the last run are forgotten.
+    /// Sets the value of an input. The values and gradients of the last run become outdated.
     ///
     /// # Errors
     /// [`Error::UnknownInput`]
@@ -13,12 +14,12 @@ impl Graph {
         let input = &mut self.inputs[slot];
         input.is_set = true;
         self.values[input.node as usize] = value;
-        self.has_values = false;
-        self.has_gradients = false;
+        self.forget();
         Ok(())
     }
 
-    /// [`set`](Graph::set)s the given inputs and runs [`forward`](Graph::forward). Inputs not named keep their value.
+    /// [`set`](Graph::set)s the given inputs and runs [`forward`](Graph::forward). Other inputs
+    /// keep their values.
     ///
     /// # Errors
     /// [`Error::UnknownInput`] and those of [`Graph::forward`].
@@ -29,13 +30,14 @@ impl Graph {
         self.forward()
     }
 
-    /// The forward pass: computes and keeps the value of each node, and returns that of the output.
+    /// The forward pass: computes and stores the value of each node, and returns that of the
+    /// output.
     ///
-    /// A value outside an operation's domain becomes NaN or infinite and is no error here: [`Graph::non_finite`] tells
-    /// where it came from. The gradients of an earlier pass are forgotten.
+    /// Outside the domain of an operation the value is NaN or infinite, which is not an error here:
+    /// [`Graph::non_finite`] names the node. The gradients of an earlier pass become outdated.
     ///
     /// # Errors
-    /// [`Error::MissingInputs`], naming all of them; [`Error::Empty`].
+    /// [`Error::MissingInputs`], which names all of them; [`Error::Empty`].
     pub fn forward(&mut self) -> Result<f64, Error> {
         let output = self.ready()?;
         self.has_gradients = false;
@@ -44,155 +46,150 @@ impl Graph {
         Ok(self.values[output])
     }
 
-    /// The backward pass, reverse mode: one sweep gives the derivative of the output with respect to every node.
+    /// The backward pass (reverse mode): one sweep gives the derivative of the output with respect
+    /// to every node.
     ///
-    /// It starts with df/df = 1, walks the nodes in reverse, sends to each operand the incoming gradient times the
-    /// local derivative, and sums what arrives over different paths. Every call starts afresh: backward twice gives
-    /// the same gradients, not twice them. The count of operations is without the forward pass before it.
+    /// It starts with df/df = 1, visits the nodes in reverse order, passes to each operand the
+    /// incoming gradient times the local derivative, and sums over all paths. Every call starts
+    /// from zero: two calls give the same gradients, not their double. The operation count excludes
+    /// the forward pass.
     ///
     /// # Errors
-    /// [`Error::ForwardFirst`] if there is no forward pass to go back over; [`Error::Empty`].
+    /// [`Error::ForwardFirst`] if no forward pass has run; [`Error::Empty`].
     pub fn backward(&mut self) -> Result<Gradients, Error> {
         let output = self.after_forward()?;
-        let Self { nodes, values, gradients, reached, .. } = self;
+        let Self { nodes, values, gradients, .. } = self;
         gradients.clear();
-        gradients.resize(nodes.len(), 0.0);
-        reached.clear();
-        reached.resize(nodes.len(), false);
+        gradients.resize(nodes.len(), None);
         let mut operations = Operations::default();
-
-        gradients[output] = 1.0;
-        reached[output] = nodes[output].varying;
+        gradients[output] = nodes[output].varying.then_some(1.0);
         for index in (0..=output).rev() {
-            // Skipping is more than speed: 0 × ∞ on a path that does not lead to the output would be NaN.
-            if !reached[index] {
-                continue;
-            }
+            // Required, not only faster: off the paths to the output, 0 × ∞ would be NaN.
+            let Some(gradient) = gradients[index] else { continue };
             let node = &nodes[index];
             for which in 0..node.op.arity() {
                 let operand = node.operand(which);
-                if !nodes[operand].varying {
-                    continue;
-                }
-                let contribution = gradients[index] * slope(node, which, values, index);
-                operations.local_derivatives += 1;
-                operations.multiplications += 1;
-                if reached[operand] {
-                    gradients[operand] += contribution;
-                    operations.additions += 1;
-                } else {
-                    gradients[operand] = contribution;
-                    reached[operand] = true;
+                if nodes[operand].varying {
+                    let contribution = gradient * slope(node, which, values, index);
+                    operations.accumulate(&mut gradients[operand], contribution);
                 }
             }
         }
         self.has_gradients = true;
-        let by_input = self.inputs.iter().map(|input| self.gradients[input.node as usize]).collect();
+        let by_input = self.inputs.iter().map(|input| self.gradient_of(input.node as usize)).collect();
         Ok(self.gradients_of(by_input, operations))
     }
 
-    /// Forward mode: the derivative of the output with respect to one input, in one pass from that input forward.
+    /// Forward mode: the derivative of the output with respect to one input, in one pass from that
+    /// input forward.
     ///
-    /// The tangent of the input is 1; each node that depends on it sums local derivative × tangent over its operands.
+    /// The tangent of the input is 1; each node that depends on it sums local derivative × tangent
+    /// over its operands.
     ///
     /// # Errors
     /// [`Error::UnknownInput`], [`Error::ForwardFirst`], [`Error::Empty`].
     pub fn tangent(&self, input: &str) -> Result<f64, Error> {
         let output = self.after_forward()?;
         let slot = self.input_slot(input)?;
-        let mut scratch = Tangents::new(self.nodes.len());
-        Ok(self.tangent_pass(slot, output, &mut scratch))
+        Ok(self.tangent_pass(slot, output, &mut Vec::new(), &mut Operations::default()))
     }
 
-    /// Forward mode for all inputs: as many passes as there are inputs, where [`Graph::backward`] needs one.
+    /// Forward mode for all inputs: one pass per input, where [`Graph::backward`] needs one in all.
     ///
-    /// The count of operations is without the forward pass before it. A tangent pass skips the nodes that do not depend
-    /// on its input, so that the count is what forward mode needs at least.
+    /// The operation count excludes the forward pass. A tangent pass skips the nodes that do not
+    /// depend on its input, so the count is the least that forward mode needs.
     ///
     /// # Errors
     /// [`Error::ForwardFirst`], [`Error::Empty`].
     pub fn gradients_forward_mode(&self) -> Result<Gradients, Error> {
         let output = self.after_forward()?;
-        let mut scratch = Tangents::new(self.nodes.len());
+        let (mut tangents, mut operations) = (Vec::new(), Operations::default());
+        let slots = 0..self.inputs.len();
         let by_input =
-            (0..self.inputs.len()).map(|slot| self.tangent_pass(slot, output, &mut scratch)).collect();
-        Ok(self.gradients_of(by_input, scratch.operations))
+            slots.map(|slot| self.tangent_pass(slot, output, &mut tangents, &mut operations)).collect();
+        Ok(self.gradients_of(by_input, operations))
     }
 
-    /// The derivatives by central differences, (f(x + h) − f(x − h)) / 2h: two evaluations for each input.
+    /// The derivatives by central differences, (f(x + h) − f(x − h)) / 2h: two evaluations per
+    /// input.
     ///
-    /// They need no chain rule, only values, and check the other two ways. The error of the formula falls with h², that
-    /// of rounding grows as 1/h: h = 1e-5 is a good middle for values around 1. The kept values are left alone. The
-    /// count of operations includes the evaluations.
+    /// They use values only, not the chain rule, and so check the other two ways. The step is `h`
+    /// for inputs up to 1000 in size and `h` · |x| / 1000 for larger ones. The truncation error is
+    /// proportional to h², the rounding error to 1/h: h = 1e-5 is a good compromise. A second step
+    /// checks the first;
+    /// [`Gradients::warnings`] lists the inputs for which the step is too small or too large.
+    ///
+    /// Stored values do not change. The operation count includes the two evaluations, not those of
+    /// the second step.
     ///
     /// # Errors
-    /// [`Error::Step`] if `h` is not positive and finite; [`Error::MissingInputs`]; [`Error::Empty`].
+    /// [`Error::Step`] if `h` is not positive and finite; [`Error::MissingInputs`];
+    /// [`Error::Empty`].
     pub fn central_difference(&self, h: f64) -> Result<Gradients, Error> {
         if !(h > 0.0 && h.is_finite()) {
             return Err(Error::Step { step: h });
         }
         let output = self.ready()?;
         let mut values = self.values.clone();
-        let mut operations = Operations::default();
-        let mut by_input = Vec::with_capacity(self.inputs.len());
+        let mut gradients = self.gradients_of(Vec::new(), Operations::default());
         for input in &self.inputs {
             let node = input.node as usize;
             let x = self.values[node];
-            let (above, below) = (x + h, x - h);
-            let [f_above, f_below] = [above, below].map(|moved| {
+            let mut f = |moved| {
                 values[node] = moved;
-                operations.values += evaluate(&self.nodes, &mut values);
+                evaluate(&self.nodes, &mut values);
                 values[output]
-            });
+            };
+            let step = step_at(x, h);
+            let name = &self.given_names[&input.node];
+            gradients.entries.push((name.clone(), quotient(&mut f, x, step).value));
+            gradients.warnings.extend(check_step(&mut f, name, x, step));
             values[node] = x;
-            // The step really taken: x + h is rounded.
-            by_input.push((f_above - f_below) / (above - below));
-            operations.additions += 4;
-            operations.multiplications += 1;
         }
-        Ok(self.gradients_of(by_input, operations))
+        let inputs = self.inputs.len() as u64;
+        gradients.operations.values = 2 * inputs * self.operation_count();
+        gradients.operations.additions = 4 * inputs;
+        gradients.operations.multiplications = inputs;
+        Ok(gradients)
     }
 
     /// The value of a node.
     ///
-    /// Inputs that are set and constants always have one, other nodes after a forward pass.
+    /// Constants, and inputs that are set, always have one; other nodes after a forward pass.
     ///
     /// # Errors
-    /// [`Error::ForwardFirst`]; [`Error::MissingInputs`] for an input without value; those of [`Graph::node`].
+    /// [`Error::ForwardFirst`]; [`Error::MissingInputs`] for an input without value; those of
+    /// [`Graph::node`].
     pub fn value<'a>(&self, node: impl Into<NodeRef<'a>>) -> Result<f64, Error> {
         let index = self.index(node)?;
         match self.nodes[index].op {
-            Op::Constant => {}
-            Op::Input => {
-                let slot = self.inputs.binary_search_by_key(&(index as u32), |input| input.node);
-                if let Some(input) = slot.ok().map(|slot| &self.inputs[slot])
-                    && !input.is_set
-                {
-                    return Err(Error::MissingInputs { names: vec![input.name.to_string()] });
+            Op::Constant => Ok(self.values[index]),
+            Op::Input => match self.slot_of(index as u32).map(|slot| &self.inputs[slot]) {
+                Some(Input { node, is_set: false }) => {
+                    Err(Error::MissingInputs { names: vec![self.given_names[node].to_string()] })
                 }
-            }
-            _ if self.has_values => {}
-            _ => return Err(Error::ForwardFirst),
+                _ => Ok(self.values[index]),
+            },
+            _ if self.has_values => Ok(self.values[index]),
+            _ => Err(Error::ForwardFirst),
         }
-        Ok(self.values[index])
     }
 
     /// The derivative of the output with respect to a node; 0 if the output does not depend on it.
     ///
     /// # Errors
-    /// [`Error::ForwardFirst`], [`Error::BackwardFirst`]; [`Error::Constant`]; those of [`Graph::node`].
+    /// [`Error::ForwardFirst`], [`Error::BackwardFirst`]; [`Error::Constant`]; those of
+    /// [`Graph::node`].
     pub fn gradient<'a>(&self, node: impl Into<NodeRef<'a>>) -> Result<f64, Error> {
         let index = self.index(node)?;
-        if !self.has_gradients {
-            return Err(if self.has_values { Error::BackwardFirst } else { Error::ForwardFirst });
-        }
+        self.after_backward()?;
         if !self.nodes[index].varying {
             return Err(Error::Constant { name: self.names().swap_remove(index) });
         }
-        Ok(self.gradients[index])
+        Ok(self.gradient_of(index))
     }
 
-    /// How many nodes are operations: what one forward pass counts as [`Operations::values`].
+    /// The number of operations, which is what one forward pass counts as [`Operations::values`].
     pub fn operation_count(&self) -> u64 {
         self.nodes.iter().filter(|node| node.op.arity() > 0).count() as u64
     }
@@ -200,9 +197,9 @@ impl Graph {
     /// The output's index, if every input has a value.
     fn ready(&self) -> Result<usize, Error> {
         let output = self.output_index().ok_or(Error::Empty)?;
-        let missing: Vec<String> =
-            self.inputs.iter().filter(|input| !input.is_set).map(|input| input.name.to_string()).collect();
-        if missing.is_empty() { Ok(output) } else { Err(Error::MissingInputs { names: missing }) }
+        let unset = self.inputs.iter().filter(|input| !input.is_set);
+        let names: Vec<String> = unset.map(|input| self.given_names[&input.node].to_string()).collect();
+        if names.is_empty() { Ok(output) } else { Err(Error::MissingInputs { names }) }
     }
 
     fn after_forward(&self) -> Result<usize, Error> {
@@ -210,60 +207,55 @@ impl Graph {
         if self.has_values { Ok(output) } else { Err(Error::ForwardFirst) }
     }
 
-    /// The local derivative along one edge, from the kept values.
+    /// 0 for a node on which the output does not depend.
+    pub(super) fn gradient_of(&self, index: usize) -> f64 {
+        self.gradients[index].unwrap_or(0.0)
+    }
+
+    pub(super) fn after_backward(&self) -> Result<(), Error> {
+        match (self.has_values, self.has_gradients) {
+            (false, _) => Err(Error::ForwardFirst),
+            (true, false) => Err(Error::BackwardFirst),
+            (true, true) => Ok(()),
+        }
+    }
+
+    /// The local derivative along one edge, from the stored values.
     pub(super) fn slope(&self, index: usize, which: usize) -> f64 {
         slope(&self.nodes[index], which, &self.values, index)
     }
 
-    fn tangent_pass(&self, slot: usize, output: usize, scratch: &mut Tangents) -> f64 {
+    /// `tangents` is scratch memory: per node its tangent, `None` if it does not depend on the
+    /// input.
+    fn tangent_pass(
+        &self,
+        slot: usize,
+        output: usize,
+        tangents: &mut Vec<Option<f64>>,
+        operations: &mut Operations,
+    ) -> f64 {
         let start = self.inputs[slot].node as usize;
-        let Tangents { tangents, active, operations } = scratch;
-        active.fill(false);
-        tangents[start] = 1.0;
-        active[start] = true;
+        tangents.clear();
+        tangents.resize(self.nodes.len(), None);
+        tangents[start] = Some(1.0);
         // Nodes before the input cannot depend on it.
         for index in start + 1..=output {
             let node = &self.nodes[index];
-            let mut tangent = 0.0;
             for which in 0..node.op.arity() {
-                let operand = node.operand(which);
-                // As in the backward pass, 0 × ∞ must not enter from an operand that does not move.
-                if !active[operand] {
-                    continue;
-                }
-                let contribution = slope(node, which, &self.values, index) * tangents[operand];
-                operations.local_derivatives += 1;
-                operations.multiplications += 1;
-                if active[index] {
-                    tangent += contribution;
-                    operations.additions += 1;
-                } else {
-                    tangent = contribution;
-                    active[index] = true;
+                // As in the backward pass: an operand that does not depend on the input must not
+                // add 0 × ∞.
+                if let Some(tangent) = tangents[node.operand(which)] {
+                    let contribution = slope(node, which, &self.values, index) * tangent;
+                    operations.accumulate(&mut tangents[index], contribution);
                 }
             }
-            tangents[index] = tangent;
         }
-        if active[output] { tangents[output] } else { 0.0 }
+        tangents[output].unwrap_or(0.0)
     }
 
     fn gradients_of(&self, by_input: Vec<f64>, operations: Operations) -> Gradients {
-        let names = self.inputs.iter().map(|input| input.name.clone());
-        Gradients { entries: names.zip(by_input).collect(), operations }
-    }
-}
-
-/// What tangent passes write, allocated once for all of them.
-struct Tangents {
-    tangents: Vec<f64>,
-    /// Whether the node depends on the input of this pass.
-    active: Vec<bool>,
-    operations: Operations,
-}
-
-impl Tangents {
-    fn new(nodes: usize) -> Self {
-        Self { tangents: vec![0.0; nodes], active: vec![false; nodes], operations: Operations::default() }
+        let names = self.inputs.iter().map(|input| self.given_names[&input.node].clone());
+        Gradients { entries: names.zip(by_input).collect(), operations, warnings: Vec::new() }
     }
 }
 
@@ -272,14 +264,11 @@ fn slope(node: &Node, which: usize, values: &[f64], index: usize) -> f64 {
     node.op.slope(which, values[node.operand(0)], values[node.operand(1)], values[index])
 }
 
-/// Computes every operation from its operands' values; returns how many that were.
-fn evaluate(nodes: &[Node], values: &mut [f64]) -> u64 {
-    let mut count = 0;
+/// Computes every operation from the values of its operands.
+fn evaluate(nodes: &[Node], values: &mut [f64]) {
     for (index, node) in nodes.iter().enumerate() {
         if node.op.arity() > 0 {
             values[index] = node.op.value(values[node.operand(0)], values[node.operand(1)]);
-            count += 1;
         }
     }
-    count
 }

@@ -1,26 +1,26 @@
-//! How the edges of a drawing run, and where their labels stand.
+//! The paths of a drawing's edges, and the positions of their labels.
 //!
-//! The gap between two columns has two zones. In the first, edges bend to the height at which they will arrive; in the
-//! second they run level, with the label on the line. Since arrivals are apart, so are the labels, and no edge bends
-//! through one.
+//! The gap between two columns has two zones. In the first, edges bend to the height of their end;
+//! in the second they are level, and their label is centred on them. Because the ends are apart, so
+//! are the labels, and no edge crosses a label.
 
 use std::fmt::Write;
 
 use super::layout::{Item, Layout};
 
-/// The length of the arrow's tip beyond the end of its line.
+/// The length of the arrow tip beyond the end of its line.
 const TIP: f64 = 3.0;
 
-/// A rectangle of a [`Drawing`](super::Drawing), by its centre.
+/// A rectangle of a [`Drawing`](super::Drawing), given by its centre, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Area {
-    /// Of the centre, from the left.
+    /// Horizontal position of the centre, from the left.
     pub x: f64,
-    /// Of the centre, from the top.
+    /// Vertical position of the centre, from the top.
     pub y: f64,
-    /// From side to side.
+    /// Width of the rectangle.
     pub width: f64,
-    /// From top to bottom.
+    /// Height of the rectangle.
     pub height: f64,
 }
 
@@ -28,13 +28,13 @@ pub(super) struct Routes {
     pub nodes: Vec<Area>,
     /// For each edge the data of an SVG path.
     pub paths: Vec<String>,
-    /// For each edge where its label stands: the edge runs level through the middle.
+    /// For each edge the area of its label; the edge is level and passes through the centre.
     pub labels: Vec<Area>,
     pub width: f64,
     pub height: f64,
 }
 
-/// Draws the edges between placed nodes. `widths` are those of the nodes, `labels` the sizes of the edges' labels.
+/// The paths of the edges. `widths` are the widths of the nodes, `labels` the sizes of the labels.
 pub(super) fn route(
     layout: &Layout,
     widths: &[f64],
@@ -84,11 +84,11 @@ pub(super) fn route(
     }
 }
 
-/// The columns of nodes, with the gap that lies left of each.
+/// The columns of nodes, each with the gap on its left.
 struct Columns {
     left: Vec<f64>,
     width: Vec<f64>,
-    /// Where the edges have bent to their height of arrival.
+    /// Where the edges reach the height of their end.
     bend_end: Vec<f64>,
 }
 
@@ -106,7 +106,7 @@ impl Columns {
             let level = &mut level[items[to].column];
             *level = level.max(label.0 + LEVEL);
         }
-        // The higher the climb, the more room to bend.
+        // A higher climb needs more room to bend.
         let mut bend = vec![0.0f64; count];
         for pair in layout.paths.iter().flat_map(|path| path.windows(2)) {
             let climb = (items[pair[0]].y - items[pair[1]].y).abs();
@@ -126,41 +126,34 @@ impl Columns {
     }
 }
 
-/// How far above or below the centre each edge leaves its source and meets its target: side by side, in the order of
-/// where they come from and go to, so that they do not cross at a node and parallel edges are apart from end to end.
+/// The heights at which each edge leaves its source and meets its target, relative to their
+/// centres. The edges of a node are apart and in the order of their other ends, so that they do not
+/// cross at the node and parallel edges stay distinct.
 fn ports(layout: &Layout, edges: &[(usize, usize)]) -> Vec<(f64, f64)> {
-    let items = &layout.items;
-    let paths = &layout.paths;
-    let mut incoming: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
-    let mut outgoing: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
-    for (edge, &(from, to)) in edges.iter().enumerate() {
-        incoming[to].push(edge);
-        outgoing[from].push(edge);
-    }
+    let Layout { items, paths } = layout;
     let mut ports = vec![(0.0, 0.0); edges.len()];
-    for (node, edges) in incoming.iter_mut().enumerate() {
-        let source = |edge: &usize| items[paths[*edge][paths[*edge].len() - 2]].y;
-        edges.sort_by(|a, b| source(a).total_cmp(&source(b)));
-        for (place, &edge) in edges.iter().enumerate() {
-            ports[edge].1 = spread(place, edges.len(), items[node].height);
+    let nodes = edges.iter().map(|edge| edge.1 + 1).max().unwrap_or(0);
+    for node in 0..nodes {
+        let mut incoming: Vec<usize> = (0..edges.len()).filter(|&edge| edges[edge].1 == node).collect();
+        let source = |&edge: &usize| items[paths[edge][paths[edge].len() - 2]].y;
+        incoming.sort_by(|a, b| source(a).total_cmp(&source(b)));
+        for (place, &edge) in incoming.iter().enumerate() {
+            ports[edge].1 = spread(place, incoming.len(), items[node].height);
         }
     }
-    for (node, edges) in outgoing.iter_mut().enumerate() {
-        let target = |edge: &usize, ports: &[(f64, f64)]| {
-            let is_last = paths[*edge].len() == 2;
-            items[paths[*edge][1]].y + if is_last { ports[*edge].1 } else { 0.0 }
-        };
-        edges.sort_by(|a, b| target(a, &ports).total_cmp(&target(b, &ports)));
-        // Edges that share their first way-point leave as one.
-        let leaves_alone =
-            |pair: &[usize]| paths[pair[0]][1] != paths[pair[1]][1] || paths[pair[0]].len() == 2;
-        let count = 1 + edges.windows(2).filter(|pair| leaves_alone(pair)).count();
-        let mut place = 0;
-        for at in 0..edges.len() {
-            if at > 0 && leaves_alone(&edges[at - 1..=at]) {
-                place += 1;
-            }
-            ports[edges[at]].0 = spread(place, count, items[node].height);
+    for node in 0..nodes {
+        let mut outgoing: Vec<usize> = (0..edges.len()).filter(|&edge| edges[edge].0 == node).collect();
+        let direct = |edge: usize| paths[edge].len() == 2;
+        let target = |&edge: &usize| items[paths[edge][1]].y + if direct(edge) { ports[edge].1 } else { 0.0 };
+        outgoing.sort_by(|a, b| target(a).total_cmp(&target(b)));
+        // Edges that share their first way-point share their start.
+        let mut places = vec![0; outgoing.len()];
+        for at in 1..outgoing.len() {
+            let (above, edge) = (outgoing[at - 1], outgoing[at]);
+            places[at] = places[at - 1] + usize::from(direct(above) || paths[above][1] != paths[edge][1]);
+        }
+        for (&edge, &place) in outgoing.iter().zip(&places) {
+            ports[edge].0 = spread(place, places[places.len() - 1] + 1, items[node].height);
         }
     }
     ports

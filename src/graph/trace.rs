@@ -1,22 +1,24 @@
-//! The hand calculation as a table.
+//! The calculation of both passes as a table.
 
 use std::fmt;
 
-use super::number::brief;
+use super::op::atom;
 use super::{Error, Graph, NodeId, NonFinite};
+use crate::text::{align, brief};
 
-/// Everything that one forward and one backward pass computed, as one would write it on paper.
+/// All numbers of one forward and one backward pass, in the order of a calculation by hand.
 ///
-/// Its `Display` is aligned text. Constants have no rows of their own: they stand in the operations that use them.
+/// Its `Display` is aligned text. Constants have no rows: they appear in the operations that use
+/// them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     /// The value of each input and operation: the inputs, then the operations, operands first.
     pub forward: Vec<ForwardRow>,
     /// The local derivative of each edge, ordered by the node that uses the operand.
     pub edges: Vec<EdgeRow>,
-    /// The gradient of each input and operation, from the output back to the inputs.
+    /// The gradient of each input and operation, from the output to the inputs.
     pub backward: Vec<BackwardRow>,
-    /// Where the numbers stopped being finite, if they did.
+    /// The first number that is not finite, if any.
     pub non_finite: Option<NonFinite>,
 }
 
@@ -27,7 +29,7 @@ pub struct ForwardRow {
     pub id: NodeId,
     /// Its name.
     pub node: String,
-    /// What it computes, in the names of its operands: `w × x`; `input` for an input.
+    /// Its operation on named operands: `w × x`; `input` for an input.
     pub operation: String,
     /// The names of its operands, constants included.
     pub operands: Vec<String>,
@@ -44,7 +46,8 @@ pub struct EdgeRow {
     pub to: String,
     /// `∂f/∂v`
     pub symbol: String,
-    /// Its formula: `2·v`. A bracket `[a > b]` is 1 if that holds, else 0; at a tie of max or min ½.
+    /// Its formula: `2·v`. A bracket `[a > b]` is 1 if true, 0 if false; for max and min, ½ at a
+    /// tie.
     pub formula: String,
     /// Its value at the operands' values.
     pub value: f64,
@@ -59,14 +62,14 @@ pub struct BackwardRow {
     pub node: String,
     /// `df/dv`
     pub symbol: String,
-    /// One for each path by which a gradient comes in. Empty for the output, which is seeded with 1, and for a node on
-    /// which the output does not depend.
+    /// One per edge to a node that uses this one. Empty for the output, whose gradient is 1, and
+    /// for a node on which the output does not depend.
     pub contributions: Vec<Contribution>,
     /// The sum of the contributions.
     pub gradient: f64,
 }
 
-/// What comes back along one edge.
+/// The gradient along one edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contribution {
     /// The node at the other end, which uses this one.
@@ -89,78 +92,52 @@ impl Graph {
     /// # Errors
     /// [`Error::ForwardFirst`], [`Error::BackwardFirst`]
     pub fn trace(&self) -> Result<Trace, Error> {
-        if !self.has_gradients {
-            return Err(if self.has_values { Error::BackwardFirst } else { Error::ForwardFirst });
-        }
+        self.after_backward()?;
         let names = self.names();
         let inputs = self.inputs.iter().map(|input| input.node as usize);
         let operations = (0..self.nodes.len()).filter(|&index| self.nodes[index].op.arity() > 0);
         let order: Vec<usize> = inputs.chain(operations).collect();
-        let rows = || order.iter().copied();
-        let forward = rows()
-            .map(|index| ForwardRow {
-                id: self.id(index),
-                node: names[index].clone(),
-                operation: self.expression(index, &names),
-                operands: self.nodes[index].operands().map(|operand| names[operand].clone()).collect(),
-                value: self.values[index],
-            })
-            .collect();
+        let forward = order.iter().map(|&index| ForwardRow {
+            id: self.id(index),
+            node: names[index].clone(),
+            operation: self.expression(index, &names),
+            operands: self.nodes[index].operands().map(|operand| names[operand].clone()).collect(),
+            value: self.values[index],
+        });
 
         let mut edges = Vec::new();
         let mut contributions: Vec<Vec<Contribution>> = vec![Vec::new(); self.nodes.len()];
         for (index, which) in self.edges() {
             let operand = self.nodes[index].operand(which);
-            let (symbol, value) = (self.slope_symbol(index, which, &names), self.slope(index, which));
-            if self.reached[index] {
+            let edge = EdgeRow {
+                from: names[operand].clone(),
+                to: names[index].clone(),
+                symbol: self.slope_symbol(index, which, &names),
+                formula: self.slope_expression(index, which, &names),
+                value: self.slope(index, which),
+            };
+            if let Some(incoming) = self.gradients[index] {
                 contributions[operand].push(Contribution {
                     from: names[index].clone(),
                     incoming_symbol: self.gradient_symbol(index, &names),
-                    incoming: self.gradients[index],
-                    local_symbol: symbol.clone(),
-                    local: value,
-                    contribution: self.gradients[index] * value,
+                    incoming,
+                    local_symbol: edge.symbol.clone(),
+                    local: edge.value,
+                    contribution: incoming * edge.value,
                 });
             }
-            edges.push(EdgeRow {
-                from: names[operand].clone(),
-                to: names[index].clone(),
-                symbol,
-                formula: self.slope_expression(index, which, &names),
-                value,
-            });
+            edges.push(edge);
         }
-        let backward = rows()
-            .filter(|&index| self.nodes[index].varying)
-            .rev()
-            .map(|index| BackwardRow {
-                id: self.id(index),
-                node: names[index].clone(),
-                symbol: self.gradient_symbol(index, &names),
-                contributions: std::mem::take(&mut contributions[index]),
-                gradient: self.gradients[index],
-            })
-            .collect();
+        let backward = order.iter().rev().filter(|&&index| self.nodes[index].varying);
+        let backward = backward.map(|&index| BackwardRow {
+            id: self.id(index),
+            node: names[index].clone(),
+            symbol: self.gradient_symbol(index, &names),
+            contributions: std::mem::take(&mut contributions[index]),
+            gradient: self.gradient_of(index),
+        });
+        let (forward, backward) = (forward.collect(), backward.collect());
         Ok(Trace { forward, edges, backward, non_finite: self.non_finite() })
-    }
-
-    /// `∂u/∂w`
-    pub(super) fn slope_symbol(&self, index: usize, which: usize, names: &[String]) -> String {
-        format!("∂{}/∂{}", names[index], names[self.nodes[index].operand(which)])
-    }
-
-    /// The formula of the local derivative, in names: `2·v`.
-    pub(super) fn slope_expression(&self, index: usize, which: usize, names: &[String]) -> String {
-        let node = self.nodes[index];
-        let (a, b) = (node.operand(0), node.operand(1));
-        let exponent = self.constant_value(self.id(b));
-        node.op.slope_expression(which, &names[a], &names[b], &names[index], exponent)
-    }
-
-    /// `df/dv`
-    pub(super) fn gradient_symbol(&self, index: usize, names: &[String]) -> String {
-        let output = self.output_index().map_or("f", |output| &names[output]);
-        format!("d{output}/d{}", names[index])
     }
 }
 
@@ -177,24 +154,16 @@ impl fmt::Display for Trace {
         table(f, rows.map(|row| [row.symbol.clone(), format!("= {}", row.formula), number(row.value)]))?;
 
         writeln!(f, "\nBackward: incoming gradient × local derivative, summed over all paths")?;
-        let rows = self.backward.iter().flat_map(|row| {
-            let symbols =
-                row.contributions.iter().map(|c| format!("{} · {}", c.incoming_symbol, c.local_symbol));
-            let numbers =
-                row.contributions.iter().map(|c| format!("{}·{}", factor(c.incoming), factor(c.local)));
-            let (symbols, numbers) = (sum(symbols), sum(numbers));
-            match row.contributions.len() {
-                0 if row.gradient == 1.0 => {
-                    vec![[row.symbol.clone(), "= 1  (the seed)".to_owned(), String::new(), number(1.0)]]
-                }
-                0 => vec![[row.symbol.clone(), "= 0  (no path)".to_owned(), String::new(), number(0.0)]],
-                _ => vec![[
-                    row.symbol.clone(),
-                    format!("= {symbols}"),
-                    format!("= {numbers}"),
-                    number(row.gradient),
-                ]],
-            }
+        let rows = self.backward.iter().map(|BackwardRow { symbol, contributions, gradient, .. }| {
+            let factor = |x| atom(&number(x));
+            let symbols = contributions.iter().map(|c| format!("{} · {}", c.incoming_symbol, c.local_symbol));
+            let numbers = contributions.iter().map(|c| format!("{}·{}", factor(c.incoming), factor(c.local)));
+            let (symbols, numbers) = match contributions.len() {
+                0 if *gradient == 1.0 => ("1  (the seed)".to_owned(), String::new()),
+                0 => ("0  (no path)".to_owned(), String::new()),
+                _ => (sum(symbols), format!("= {}", sum(numbers))),
+            };
+            [symbol.clone(), format!("= {symbols}"), numbers, number(*gradient)]
         });
         table(f, rows)?;
         match &self.non_finite {
@@ -208,25 +177,9 @@ fn sum(terms: impl Iterator<Item = String>) -> String {
     terms.collect::<Vec<_>>().join(" + ")
 }
 
-fn factor(x: f64) -> String {
-    let text = brief(x, 6);
-    if text.starts_with('-') { format!("({text})") } else { text }
-}
-
-/// Columns padded to equal width, the last one aligned at the right after a `=`.
+/// Aligned columns; the last one is aligned right after a `=`.
 fn table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: impl Iterator<Item = [String; N]>) -> fmt::Result {
-    let rows: Vec<[String; N]> = rows.collect();
-    let width = |text: &str| text.chars().count();
-    let widths: [usize; N] =
-        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0));
-    for row in &rows {
-        write!(f, "  ")?;
-        for column in 0..N - 1 {
-            let padding = widths[column] - width(&row[column]);
-            write!(f, "{}{:padding$} ", row[column], "")?;
-        }
-        let padding = widths[N - 1] - width(&row[N - 1]);
-        writeln!(f, " = {:padding$}{}", "", row[N - 1])?;
-    }
-    Ok(())
+    let mut rows: Vec<[String; N]> = rows.collect();
+    align(&mut rows, N - 1);
+    rows.iter().try_for_each(|row| writeln!(f, "  {}  = {}", row[..N - 1].join(" "), row[N - 1]))
 }
