@@ -1,8 +1,10 @@
-//! Charts as SVG: points with error bars, predicted lines with their bands.
+//! SVG charts: points with error bars, lines with bands.
 
 use std::fmt::Write;
 
-/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), on white and on dark ground.
+use crate::text::{escape, minus};
+
+/// Colours distinguishable for colour-blind readers (Okabe and Ito 2008), on light and dark ground.
 const LIGHT: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#b5478c", "#b07a00", "#3a96c9", "#444444"];
 const DARK: [&str; 7] = ["#5ab4f0", "#ff8a3d", "#2fd0a0", "#ee9ccb", "#f0b840", "#a5dcff", "#cccccc"];
 
@@ -13,30 +15,30 @@ const RIGHT: f64 = 300.0;
 const TOP: f64 = 46.0;
 const BOTTOM: f64 = 56.0;
 
-/// A chart with a legend at its right.
+/// A chart with a legend on the right.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chart {
+pub(crate) struct Chart {
     pub title: String,
     pub x_label: String,
     pub y_label: String,
-    /// Whether `y` holds decimal logarithms, so that ticks read 10ᵏ.
+    /// Whether `y` values are decimal logarithms, with ticks labelled 10ᵏ.
     pub logarithmic: bool,
     pub series: Vec<Series>,
 }
 
-/// One colour of a chart.
+/// The points and the line of one colour.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Series {
+pub(crate) struct Series {
     pub name: String,
-    /// Its place in the order of colours and marks, the same in all charts of a page.
+    /// The index of its colour and mark, the same in all charts of a page.
     pub colour: usize,
-    /// A second line in the legend.
+    /// The second line of its legend entry.
     pub note: String,
-    /// x, y, and half the length of the error bar.
+    /// x, y, and half the height of the error bar.
     pub points: Vec<(f64, f64, f64)>,
-    /// x, y, and half the width of the band.
+    /// x, y, and half the height of the band.
     pub line: Vec<(f64, f64, f64)>,
-    /// Whether the line is drawn with dashes.
+    /// Whether the line is dashed.
     pub dashed: bool,
 }
 
@@ -46,8 +48,8 @@ impl Series {
     }
 }
 
-/// The style sheet that all charts of a page share.
-pub(super) fn style() -> String {
+/// The style sheet shared by all charts of a page.
+pub(crate) fn style() -> String {
     let mut css = String::from(
         "svg{font:14px system-ui,sans-serif}.ink{fill:#222}.soft{fill:#666}.axis{stroke:#888}.grid{stroke:#e4e4e4}\
          .ground{fill:#fff}",
@@ -65,11 +67,11 @@ pub(super) fn style() -> String {
 }
 
 impl Chart {
-    /// A complete SVG document, without a style sheet if it stands in a page that has one.
+    /// An SVG document; without a style sheet for a page that has one.
     pub fn svg(&self, with_style: bool) -> String {
         let all = || self.series.iter().flat_map(|s| s.points.iter().chain(&s.line));
         let finite = |value: &f64| value.is_finite();
-        // an axis of σw or σb starts at 0
+        // axes of σw and σb start at 0
         let origin = (!self.logarithmic).then_some(0.0);
         let xs: Vec<f64> = all().map(|p| p.0).chain(origin).filter(finite).collect();
         let ys: Vec<f64> = all().flat_map(|p| [p.1 - p.2, p.1 + p.2]).filter(finite).collect();
@@ -129,7 +131,7 @@ impl Chart {
             let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
             let label = match (self.logarithmic, whole) {
                 (true, true) => format!("10<tspan dy=\"-5\" font-size=\"10\">{}</tspan>", minus(tick)),
-                // the range is small: the number itself, to two digits
+                // a small range: the number itself, to two digits
                 (true, false) => minus(two_digits(10_f64.powf(tick))),
                 (false, _) => minus(tick),
             };
@@ -195,7 +197,7 @@ fn draw(svg: &mut String, series: &Series, class: usize, x: &Axis, y: &Axis) {
     }
 }
 
-/// A mark whose shape tells series apart where colour does not.
+/// A mark whose shape distinguishes series as well as its colour.
 fn marker(svg: &mut String, class: usize, shape: usize, x: f64, y: f64) {
     let shape = match shape % 6 {
         0 => format!("<circle class=\"f{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\"/>"),
@@ -212,8 +214,8 @@ fn path(class: usize, x: f64, y: f64, outline: &str) -> String {
     format!("<path class=\"f{class}\" d=\"M{x:.1} {y:.1}{outline}\"/>")
 }
 
-/// The map from values to places along one axis.
-pub(super) struct Axis {
+/// The map from values to positions along one axis.
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     from: f64,
@@ -225,7 +227,7 @@ impl Axis {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        // a range of nothing, and markers on the frame, are both unreadable
+        // a margin keeps marks off the frame, and an empty range readable
         let margin = (0.04 * (high - low)).max(if high > low { 0.0 } else { 0.5 });
         Axis::exactly(low - margin, high + margin, from, to)
     }
@@ -239,7 +241,7 @@ impl Axis {
         self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// Multiples of 1, 2 or 5 times a power of ten, five to ten of them.
+    /// Five to ten multiples of 1, 2 or 5 times a power of ten.
     pub fn ticks(&self) -> Vec<f64> {
         let rough = (self.high - self.low) / 8.0;
         let power = 10_f64.powf(rough.log10().floor());
@@ -247,7 +249,7 @@ impl Axis {
             [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough).unwrap_or(power);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
-        // divided, because 3 · 0.1 is not 0.3
+        // division, because 3 · 0.1 is not 0.3
         (first..=last)
             .map(|k| if step < 1.0 { k as f64 / (1.0 / step).round() } else { k as f64 * step })
             .collect()
@@ -256,13 +258,4 @@ impl Axis {
 
 fn two_digits(value: f64) -> f64 {
     format!("{value:.1e}").parse().expect("a number")
-}
-
-/// A number with a real minus sign.
-fn minus(value: f64) -> String {
-    value.to_string().replace('-', "−")
-}
-
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,49 +1,55 @@
-//! One architecture, several seeds: measured, predicted, diagnosed.
+//! One architecture over several seeds: measured, predicted and diagnosed.
 
 use ndarray::ArrayView2;
 
-use super::average::{Average, Log};
-use super::diagnose::{Diagnosis, diagnose};
-use super::measure::{Measurement, measure_with_cotangent, normal_batch};
-use super::predict::{Prediction, predict};
-use super::trace::Trace;
-use geartrain::{Error, Kind, Layer, Network, Scalar};
+use crate::diagnose::{Diagnosis, diagnose_on};
+use crate::measure::{Measurement, measure_on};
+use crate::numbers::{mean_power, normal_batch};
+use crate::runs::{LogMean, Runs};
+use crate::tape::{Step, Tape};
+use crate::theory::edge_of_chaos::curve;
+use crate::theory::predict::{Prediction, predict_on};
+use geartrain::error::{require, same_shape};
+use geartrain::{Error, Kind, Network, Scalar};
 
-/// What the laboratory says about one network: a line of a [`Report`](super::Report).
+/// Measurements, predictions and the diagnosis of one architecture: a line of a
+/// [`Report`](crate::Report).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Experiment {
-    /// What to call the network.
+    /// The network's name.
     pub name: String,
     /// One measurement per seed.
-    pub measured: Average,
-    /// The prediction for each of these networks.
+    pub measured: Runs,
+    /// One prediction per seed.
     pub predicted: Vec<Prediction>,
-    /// Of the first of them.
+    /// The diagnosis of the first network.
     pub diagnosis: Diagnosis,
-    /// Where the network stands in the phase diagram of its activation; `None` unless it is a plain stack of linear layers
-    /// and one kind of activation.
+    /// The first network's place in the phase diagram of its activation; `None` unless it is a plain
+    /// stack of linear layers and one kind of activation.
     pub phase: Option<Phase>,
 }
 
-/// A place in the phase diagram of an activation.
+/// A network's place in the phase diagram of its activation.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Phase {
     /// The activation's name.
     pub activation: String,
-    /// `σw`, root mean square over the linear layers that read an activation.
+    /// `σw`, the root mean square of `√(N·Var W)` over the linear layers after an activation.
     pub sigma_w: f64,
-    /// `σb`, likewise.
+    /// `σb`, the root mean square of the biases of these layers.
     pub sigma_b: f64,
-    /// The edge of chaos: pairs of `σw` and `σb`.
+    /// The edge of chaos, as pairs of `σw` and `σb`.
     pub edge: Vec<(f64, f64)>,
 }
 
 impl Experiment {
-    /// Measures and predicts `network` with its parameters drawn with seeds 0, 1, … on the batch `x`, each with another
-    /// random gradient at the output.
+    /// Measures and predicts `network` on the batch `x`, `(rows, inputs)`, with parameters drawn from
+    /// the seeds 0, 1, …, and a different random gradient at the output for each seed.
     ///
     /// # Errors
-    /// As [`measure_with_cotangent`].
+    /// As [`measure_with_cotangent`](crate::measure_with_cotangent).
     pub fn at_initialisation<F: Scalar>(
         name: &str,
         network: &Network<F>,
@@ -54,95 +60,104 @@ impl Experiment {
         Experiment::of(name, &networks, x)
     }
 
-    /// The same for networks that exist, such as one that was trained. They must be of one architecture.
+    /// The same for given networks of one architecture, for instance trained ones.
     ///
     /// # Errors
-    /// As [`measure_with_cotangent`]; [`Error::Argument`] if there is no network.
+    /// As [`measure_with_cotangent`](crate::measure_with_cotangent); [`Error::Argument`] if
+    /// `networks` is empty.
     pub fn of<F: Scalar>(name: &str, networks: &[Network<F>], x: ArrayView2<F>) -> Result<Self, Error> {
-        geartrain::error::require(!networks.is_empty(), "networks", "at least one", 0)?;
-        let cotangent = |seed| normal_batch::<F>(x.nrows(), networks[0].outputs(), 1_000 + seed);
-        let mut measured = Vec::new();
+        require(!networks.is_empty(), "networks", "at least one", 0)?;
+        let mut seeds = Vec::new();
         let mut predicted = Vec::new();
+        let mut first = None;
         for (seed, network) in networks.iter().enumerate() {
-            let dy = cotangent(seed as u64);
-            measured.push(measure_with_cotangent(network, x, dy.view())?);
-            predicted.push(predict(network, x, dy.view())?);
+            let dy = normal_batch::<F>(x.nrows(), networks[0].outputs(), 1_000 + seed as u64);
+            let mut tape = Tape::new(network, x)?;
+            same_shape("dy", tape.output.shape(), dy.shape())?;
+            let measurement = measure_on(&mut tape, dy.view());
+            let prediction = predict_on(&tape, dy.view());
+            if first.is_none() {
+                let diagnosis = diagnose_on(&tape, dy.view(), &measurement, &prediction)?;
+                first = Some((diagnosis, Phase::on(&tape)));
+            }
+            seeds.push(measurement);
+            predicted.push(prediction);
         }
-        Ok(Experiment {
-            name: name.into(),
-            measured: Average { seeds: measured },
-            predicted,
-            diagnosis: diagnose(&networks[0], x, cotangent(0).view())?,
-            phase: Phase::of(&networks[0], x)?,
-        })
+        let (diagnosis, phase) = first.expect("at least one network");
+        Ok(Experiment { name: name.into(), measured: Runs { seeds }, predicted, diagnosis, phase })
     }
 
-    /// The layers between which decades are counted.
+    /// The [stations](Measurement::stations) of the first network.
     pub fn stations(&self) -> Vec<usize> {
         self.measured.seeds[0].stations()
     }
 
-    /// `log₁₀` of a measured quantity of the layer `row`, over the seeds.
-    pub fn log(&self, row: usize, quantity: impl Fn(&Measurement, usize) -> f64) -> Log {
-        Log::of(&self.measured.seeds.iter().map(|m| quantity(m, row)).collect::<Vec<_>>())
+    /// The mean `log₁₀` of a measured quantity of the layer `row` over the seeds.
+    pub fn log(&self, row: usize, quantity: impl Fn(&Measurement, usize) -> f64) -> LogMean {
+        LogMean::of(&self.measured.seeds.iter().map(|m| quantity(m, row)).collect::<Vec<_>>())
     }
 
-    /// Mean `log₁₀` of a predicted quantity of the layer `row`; `None` where the theory does not cover it.
+    /// The mean `log₁₀` of a predicted quantity of the layer `row` over the seeds; `None` where the
+    /// theory does not cover it.
     pub fn predicted_log(
         &self,
         row: usize,
         quantity: impl Fn(&Prediction, usize) -> Option<f64>,
     ) -> Option<f64> {
         let logs: Option<Vec<f64>> = self.predicted.iter().map(|p| Some(quantity(p, row)?.log10())).collect();
-        logs.map(|logs| Log::of_logs(&logs).mean)
+        logs.map(|logs| LogMean::of_logs(&logs).mean)
     }
 
-    /// Mean of the predicted decades.
+    /// The mean of the predicted decades; `None` where the theory does not cover all layers.
     pub fn predicted_decades(&self) -> Option<f64> {
         let stations = self.stations();
         let decades: Option<Vec<f64>> = self.predicted.iter().map(|p| p.decades(&stations)).collect();
-        decades.map(|decades| Log::of_logs(&decades).mean)
+        decades.map(|decades| LogMean::of_logs(&decades).mean)
     }
 }
 
 impl Phase {
-    /// Where `network` stands, `x` being a batch that it reads; `None` unless it is a plain stack of linear layers and one
-    /// kind of activation.
+    /// The place of `network` for the batch `x`, `(rows, inputs)`; `None` unless it is a plain stack of
+    /// linear layers and one kind of activation.
     ///
     /// # Errors
     /// As [`Network::predict`].
     pub fn of<F: Scalar>(network: &Network<F>, x: ArrayView2<F>) -> Result<Option<Self>, Error> {
-        let trace = Trace::new(network, x)?;
-        let steps = &trace.steps;
-        let plain = |kind: Kind| matches!(kind, Kind::Linear | Kind::Elementwise);
-        let Some(first) = steps.iter().find(|step| step.kind == Kind::Elementwise) else { return Ok(None) };
-        let activation: &dyn Layer<F> = first.layer;
+        Ok(Phase::on(&Tape::new(network, x)?))
+    }
+
+    /// The same on a recorded pass.
+    fn on<F: Scalar>(tape: &Tape<F>) -> Option<Self> {
+        let steps = &tape.steps;
+        let activation = steps.iter().find(|step| step.kind == Kind::Elementwise)?.layer;
         let name = activation.describe().name;
-        let alike = |step: &super::trace::Step<F>| {
-            step.kind != Kind::Elementwise || step.layer.describe().name == name
+        let fits = |step: &Step<F>| match step.kind {
+            Kind::Linear => true,
+            Kind::Elementwise => step.layer.describe().name == name,
+            _ => false,
         };
-        if !steps.iter().all(|step| plain(step.kind) && alike(step)) {
-            return Ok(None);
+        if !steps.iter().all(fits) {
+            return None;
         }
         let mut sums = [0.0; 3];
-        for pair in
-            steps.windows(2).filter(|pair| pair[1].kind == Kind::Linear && pair[0].kind == Kind::Elementwise)
-        {
+        let after_activation =
+            |pair: &&[Step<F>]| pair[1].kind == Kind::Linear && pair[0].kind == Kind::Elementwise;
+        for pair in steps.windows(2).filter(after_activation) {
             let mean_square = |name| {
-                let tensor = pair[1].tensor(name, network.params()).unwrap_or_default();
-                tensor.iter().map(|v| v.as_f64().powi(2)).sum::<f64>() / tensor.len().max(1) as f64
+                let tensor = pair[1].tensor(name, tape.network.params()).unwrap_or_default();
+                mean_power(tensor.iter(), 2)
             };
             sums[0] += 1.0;
             sums[1] += pair[1].x.ncols() as f64 * mean_square("weight");
             sums[2] += mean_square("bias");
         }
         if sums[0] == 0.0 {
-            return Ok(None);
+            return None;
         }
         let [sigma_w, sigma_b] = [1, 2].map(|i| f64::sqrt(sums[i] / sums[0]));
-        let edge = super::edge_of_chaos::curve(activation, 40.0, 200);
+        let edge = curve(activation, 40.0, 200);
         let edge =
             edge.iter().map(|point| (point.weight_variance.sqrt(), point.bias_variance.sqrt())).collect();
-        Ok(Some(Phase { activation: name, sigma_w, sigma_b, edge }))
+        Some(Phase { activation: name, sigma_w, sigma_b, edge })
     }
 }

@@ -1,9 +1,9 @@
-//! Gradients by layer and step, as an SVG picture.
+//! Heat map of gradients by layer and training step, as an SVG picture.
 
 use std::fmt::Write;
 
-use super::chart::{Axis, escape, style};
-use super::recorder::{Recording, logs};
+use crate::chart::{Axis, style};
+use crate::text::{escape, minus};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 84.0;
@@ -12,7 +12,8 @@ const TOP: f64 = 46.0;
 const BOTTOM: f64 = 300.0;
 const HEIGHT: f64 = 356.0;
 
-/// From dark blue to yellow, equally far apart for every kind of colour vision (cividis; Nuñez et al. 2018).
+/// Dark blue to yellow, perceptually uniform for all kinds of colour vision (cividis; Nuñez et al.
+/// 2018).
 const SCALE: [[f64; 3]; 5] = [
     [0.0, 34.0, 78.0],
     [67.0, 78.0, 108.0],
@@ -21,7 +22,7 @@ const SCALE: [[f64; 3]; 5] = [
     [254.0, 232.0, 56.0],
 ];
 
-/// The colour of `part`, from 0 to 1.
+/// The colour of `part`, a number from 0 to 1.
 fn colour(part: f64) -> String {
     let place = part.clamp(0.0, 1.0) * (SCALE.len() - 1) as f64;
     let below = (place as usize).min(SCALE.len() - 2);
@@ -32,14 +33,22 @@ fn colour(part: f64) -> String {
     format!("#{:02x}{:02x}{:02x}", mix(0), mix(1), mix(2))
 }
 
-/// A picture of `recording` with a colour for every `log₁₀ |δ|` in `range`. Where no gradient arrives, the ground shows.
-pub(super) fn heat_map(recording: &Recording, range: Option<(f64, f64)>, with_style: bool) -> String {
-    let title = format!("{}: |δ| by layer while it trains", recording.name);
+/// A column of a heat map: the training step, and `log₁₀ |δ|` by layer or block from the input;
+/// `None` where no gradient arrives.
+pub(crate) type Column = (u64, Vec<Option<f64>>);
+
+/// A picture of `columns`, with colours over `range`. Cells without a gradient are left empty.
+pub(crate) fn heat_map(
+    title: &str,
+    columns: &[Column],
+    range: Option<(f64, f64)>,
+    with_style: bool,
+) -> String {
     let (low, high) = range.unwrap_or((0.0, 0.0));
     let high = if high > low { high } else { low + 1.0 };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        escape(&title)
+        escape(title)
     );
     if with_style {
         let _ = write!(svg, "<style>{}</style>", style());
@@ -53,14 +62,13 @@ pub(super) fn heat_map(recording: &Recording, range: Option<(f64, f64)>, with_st
         );
     };
     let _ =
-        write!(svg, "<text class=\"ink\" x=\"{LEFT}\" y=\"26\" font-size=\"17\">{}</text>", escape(&title));
-    let columns: Vec<_> = recording.snapshots.iter().map(|snapshot| logs(&snapshot.measurement)).collect();
-    let stations = columns.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        write!(svg, "<text class=\"ink\" x=\"{LEFT}\" y=\"26\" font-size=\"17\">{}</text>", escape(title));
+    let stations = columns.iter().map(|(_, logs)| logs.len()).max().unwrap_or(0).max(1);
     let cell = ((RIGHT - LEFT) / columns.len().max(1) as f64, (BOTTOM - TOP) / stations as f64);
-    for (i, column) in columns.iter().enumerate() {
-        for (j, log) in column.iter().enumerate() {
+    for (i, (_, logs)) in columns.iter().enumerate() {
+        for (j, log) in logs.iter().enumerate() {
             let Some(log) = log else { continue };
-            // half a unit over the edge, so that no ground shines through between cells
+            // cells overlap by half a unit, so that no gaps show between them
             let _ = write!(
                 svg,
                 "<rect x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{}\"/>",
@@ -73,9 +81,9 @@ pub(super) fn heat_map(recording: &Recording, range: Option<(f64, f64)>, with_st
         }
     }
     let _ = write!(svg, "<path class=\"axis\" fill=\"none\" d=\"M{LEFT} {TOP}H{RIGHT}V{BOTTOM}H{LEFT}Z\"/>");
-    // at most eight steps, and ten layers, have a label
+    // labels for at most eight steps and ten layers
     for i in (0..columns.len()).step_by(columns.len().div_ceil(8).max(1)) {
-        let step = recording.snapshots[i].step.to_string();
+        let step = columns[i].0.to_string();
         text(&mut svg, LEFT + cell.0 * (i as f64 + 0.5), BOTTOM + 20.0, "middle", &step);
     }
     for j in (0..stations).step_by(stations.div_ceil(10)) {
@@ -104,7 +112,7 @@ pub(super) fn heat_map(recording: &Recording, range: Option<(f64, f64)>, with_st
     text(&mut svg, 864.0, TOP + 4.0, "start", "|δ|");
     for tick in axis.ticks() {
         let y = axis.at(tick);
-        let power = tick.to_string().replace('-', "−");
+        let power = minus(tick);
         let _ = write!(svg, "<path class=\"axis\" d=\"M882 {y:.1}h5\"/>");
         let _ = write!(
             svg,

@@ -52,7 +52,7 @@
 //! [`measure`] runs one forward and one backward pass and keeps, for every layer, the size of its output, of the gradient
 //! there, and of the weights and their gradient. Look at `|δ|`, not at `|dW|`: in a ReLU network without biases
 //! `⟨W_l, ∂L/∂W_l⟩` is the same number for every layer (Euler's identity for homogeneous functions), so weight gradients
-//! look healthy however fast `δ` vanishes. [`Average`] and [`Experiment`] repeat it over seeds and average logarithms: raw
+//! look healthy however fast `δ` vanishes. [`Runs`] and [`Experiment`] repeat it over seeds and average logarithms: raw
 //! means of products of random factors are dominated by a few lucky networks.
 //!
 //! [`predict`] walks the same network with the theory: each layer with its own q and the mean square of its own weights.
@@ -91,7 +91,7 @@
 //!
 //! [`jacobian`] and [`singular_values`] show whether all directions are treated alike; [`gradient_correlation`] whether
 //! the gradients of different inputs still have to do with each other; [`path_spectrum`] how long the paths are that
-//! carry a residual network's gradient. [`Anatomy`] takes all three, with what the theory says, for a report. Closed forms
+//! carry a residual network's gradient. [`Spectra`] takes all three, with what the theory says, for a report. Closed forms
 //! for all of these are in [`formulas`].
 //!
 //! The examples `vanishing_gradients` and `reproduce` are made of these instruments.
@@ -103,44 +103,45 @@
 //! 2017 (*Resurrecting the sigmoid*); Balduzzi et al. 2017 (*The shattered gradients problem*); Yang et al. 2019 (*A mean
 //! field theory of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels.
 
-mod anatomy;
-mod anatomy_report;
-mod average;
-mod batch;
-mod change;
+mod activation;
 mod chart;
-mod decompose;
+mod correlation;
+mod decomposition;
 mod diagnose;
-mod edge_of_chaos;
 mod experiment;
-mod flow;
-pub mod formulas;
 mod heat_map;
-mod jacobian;
-mod json;
-mod mean_field;
 mod measure;
-mod moments;
-mod predict;
-mod quadrature;
+mod numbers;
+mod paths;
 mod recorder;
 mod remedies;
 mod report;
-mod trace;
+mod runs;
+mod singular_values;
+mod spectra;
+mod spectra_report;
+mod surgery;
+mod tape;
+mod text;
+mod theory;
 
-pub use anatomy::{Anatomy, Compared, Inside};
-pub use average::{Average, Log};
-pub use decompose::Decomposition;
+pub use correlation::gradient_correlation;
+pub use decomposition::Decomposition;
 pub use diagnose::{Cause, Diagnosis, Finding, diagnose};
-pub use edge_of_chaos::{Critical, critical, edge_of_chaos};
 pub use experiment::{Experiment, Phase};
-pub use jacobian::{PathSpectrum, gradient_correlation, jacobian, path_spectrum, singular_values, spread};
-pub use mean_field::{DepthScales, MeanField};
 pub use measure::{
-    LayerMeasurement, Measurement, Spread, Units, Weights, measure, measure_with_cotangent, normal_batch,
+    LayerMeasurement, Measurement, TensorStats, Units, Weights, measure, measure_with_cotangent,
 };
-pub use moments::Moments;
-pub use predict::{LayerPrediction, Limit, Prediction, predict};
+pub use numbers::normal_batch;
+pub use paths::{PathSpectrum, path_spectrum};
 pub use recorder::{Recorder, Recording, Snapshot};
 pub use remedies::Remedy;
 pub use report::Report;
+pub use runs::{LogMean, Runs};
+pub use singular_values::{singular_values, spread};
+pub use spectra::{Comparison, NetworkSpectra, Spectra};
+pub use theory::edge_of_chaos::{Critical, critical, edge_of_chaos};
+pub use theory::formulas;
+pub use theory::mean_field::{DepthScales, MeanField};
+pub use theory::moments::Moments;
+pub use theory::predict::{LayerPrediction, Limit, Prediction, predict};

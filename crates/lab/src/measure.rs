@@ -1,74 +1,73 @@
-//! What a network does to signals and gradients, layer by layer.
+//! Measured norms of signals and gradients, layer by layer.
 
 use ndarray::{Array2, ArrayView2};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 
-use super::moments::evaluate;
-use super::trace::{Memory, Passing, Step, Trace};
+use crate::activation::evaluate;
+use crate::numbers::{entries, norm, normal_batch, rms, sum};
+use crate::tape::{Memory, Passing, Step, Tape};
 use geartrain::error::same_shape;
 use geartrain::{Error, Kind, Layer, Loss, Network, Scalar};
 
-/// Everything that one forward and one backward pass tell about a network.
+/// The result of one forward and one backward pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// One row per layer, in the order of the pass; containers are opened.
+    /// One row per layer, in forward order. Containers are opened.
     pub layers: Vec<LayerMeasurement>,
-    /// The loss, if there was one.
+    /// The loss, or `None` for a measurement with a given cotangent.
     pub loss: Option<f64>,
-    /// The length of the gradient at the network's input.
+    /// The norm of the gradient at the network's input.
     pub input_gradient: f64,
 }
 
-/// What was measured at one layer. Lengths are Frobenius norms over the whole batch.
+/// The measurement of one layer. All norms are Frobenius norms over the batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerMeasurement {
-    /// Where the layer is, as in parameter names.
+    /// The layer's path, as in parameter names.
     pub path: String,
-    /// The layer, as it is named in tables.
+    /// The layer's name, as in tables.
     pub layer: String,
-    /// What kind of function it is. [`Kind::Residual`] stands for the sum at the end of a skip connection, after the layers
-    /// of its body.
+    /// The layer's kind. [`Kind::Residual`] stands for the sum at the end of a skip connection, after
+    /// the layers of its body.
     pub kind: Kind,
-    /// How many skip connections it is inside of.
+    /// The number of skip connections around it.
     pub nesting: usize,
-    /// Features per row at its output.
+    /// Features per row of its output.
     pub outputs: usize,
     /// Its output: `z` of a linear layer, `h` of an activation.
-    pub output: Spread,
-    /// `|δ|`, the length of the gradient at its output.
+    pub output: TensorStats,
+    /// `|δ|`, the norm of the gradient at its output.
     pub gradient: f64,
-    /// The length of the gradient at its input, as this layer leaves it.
+    /// The norm of the gradient at its input.
     pub input_gradient: f64,
-    /// What the layer would multiply a gradient's length by if the gradient had nothing to do with it: rms of `|Jᵀv| / |v|`
-    /// over random `v`, with J its Jacobian at this batch. The rms slope of an activation, `|W| / √outputs` of a linear
-    /// layer, `√(1 + s² branch²)` of a skip connection with a branch that is independent.
+    /// The layer's effect on the norm of a gradient that is independent of it: the root mean
+    /// square of `|Jᵀv| / |v|` over random `v`, where J is its Jacobian at this batch. For an
+    /// activation, the rms slope; for a linear layer, `|W| / √outputs`, which is `√(N·Var W)` with
+    /// N inputs; for a skip connection, `√(1 + s² branch²)`.
     pub gain: f64,
-    /// The length of its weight and that of its gradient; `None` if it learns nothing.
+    /// The norms of its weight and of the weight's gradient; `None` if it has no weight.
     pub weights: Option<Weights>,
-    /// How an activation's units fare; `None` for other layers.
+    /// Dead and saturated units of an activation; `None` for other layers.
     pub units: Option<Units>,
 }
 
-/// The size of a matrix of values.
+/// Statistics of the entries of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
-    /// The root of the sum of squares.
+pub struct TensorStats {
+    /// The Frobenius norm.
     pub norm: f64,
-    /// The mean of all entries.
+    /// The mean.
     pub mean: f64,
-    /// Their variance around it.
+    /// The variance around the mean.
     pub variance: f64,
 }
 
-/// The weight of a layer, that is the first tensor that it learns, in numbers.
+/// Norms of a layer's weight, its first trainable tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weights {
     /// `|W|`.
     pub norm: f64,
-    /// `|dW|`, the length of its gradient. In a ReLU network without biases it is nearly the same for every layer,
-    /// whatever happens to `|δ|`: by Euler's identity, `⟨W, ∂L/∂W⟩` is.
+    /// `|dW|`. In a ReLU network without biases it is nearly the same for every layer, whatever
+    /// happens to `|δ|`, because `⟨W, ∂L/∂W⟩` is the same (Euler's identity).
     pub gradient: f64,
 }
 
@@ -79,23 +78,23 @@ impl Weights {
     }
 }
 
-/// How an activation's units fare.
+/// Dead and saturated units of an activation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Units {
-    /// Fraction of units whose slope is 0 for every row: no gradient passes them. (A unit may only look dead in a batch of
-    /// few rows.)
+    /// The fraction of units whose slope is 0 for every row, so that they pass no gradient. In a
+    /// batch of few rows, a unit may only appear dead.
     pub dead: f64,
-    /// Fraction of slopes that are exactly 0: half of them, in a healthy ReLU layer.
+    /// The fraction of slopes that are exactly 0: one half in a healthy ReLU layer.
     pub off: f64,
-    /// Fraction of slopes below a twentieth of the steepest slope of the activation, those that are 0 included. In a
-    /// sigmoid or tanh layer, units that are stuck at the ends of their range.
+    /// The fraction of slopes below a twentieth of the activation's steepest slope, zeros
+    /// included. In a sigmoid or tanh layer, units at the ends of their range.
     pub saturated: f64,
 }
 
-/// Measures `network` on a batch `x`, `(rows, inputs)`, with the gradient of `loss` against `target`.
+/// Measures `network` on a batch `x`, `(rows, inputs)`, with the gradient of `loss` for `target`.
 ///
-/// Use a network of `f64` where gradients may fall below 1e-38. The network's parameters are not touched, so this can be
-/// called at any time in training.
+/// Use an `f64` network where gradients may fall below 1e-38. The network is not changed, so this
+/// can be called at any time during training.
 ///
 /// ```
 /// use geartrain::{data::toy, prelude::*};
@@ -118,8 +117,8 @@ pub fn measure<F: Scalar>(
     Instrument::new().measure(network, loss, x, target)
 }
 
-/// Measures `network` on a batch `x` with `dy`, `(rows, outputs)`, as the gradient at its output: what happens to a
-/// gradient that no data have shaped.
+/// Measures `network` on a batch `x`, `(rows, inputs)`, with the cotangent `dy`, `(rows, outputs)`,
+/// as the gradient at its output. A random `dy` shows the effect of the network alone, without data.
 ///
 /// # Errors
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
@@ -128,27 +127,24 @@ pub fn measure_with_cotangent<F: Scalar>(
     x: ArrayView2<F>,
     dy: ArrayView2<F>,
 ) -> Result<Measurement, Error> {
-    let mut trace = Trace::new(network, x)?;
-    same_shape("dy", trace.output.shape(), dy.shape())?;
-    Ok(Instrument::new().read(&mut trace, dy))
+    let mut tape = Tape::new(network, x)?;
+    same_shape("dy", tape.output.shape(), dy.shape())?;
+    Ok(measure_on(&mut tape, dy))
 }
 
-/// A matrix of standard normal numbers: the same for the same seed. A cotangent, or a batch of inputs with q = 1.
-pub fn normal_batch<F: Scalar>(rows: usize, columns: usize, seed: u64) -> Array2<F> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let values: Array2<f64> =
-        Array2::from_shape_simple_fn((rows, columns), || StandardNormal.sample(&mut rng));
-    values.mapv(F::of)
+/// The same on a recorded pass; `dy` must have the shape of its output.
+pub(crate) fn measure_on<F: Scalar>(tape: &mut Tape<F>, dy: ArrayView2<F>) -> Measurement {
+    Instrument::new().read(tape, dy)
 }
 
-/// What one measurement leaves for the next one, which then costs less.
+/// State that makes repeated measurements cheaper.
 #[derive(Debug, Clone)]
-pub(super) struct Instrument<F> {
+pub(crate) struct Instrument<F> {
     memory: Memory<F>,
     ones: Vec<F>,
-    /// A cotangent that nothing has shaped.
+    /// A random cotangent.
     random: Array2<F>,
-    /// The steepest slope of every activation met so far, which is known by its `Debug` text.
+    /// The steepest slope of every activation met so far, by the activation's `Debug` text.
     steepest: Vec<(String, F)>,
 }
 
@@ -166,25 +162,25 @@ impl<F: Scalar> Instrument<F> {
         x: ArrayView2<F>,
         target: ArrayView2<F>,
     ) -> Result<Measurement, Error> {
-        let mut trace = Trace::in_memory(network, x, std::mem::replace(&mut self.memory, Memory::new()))?;
-        loss.check(&trace.output.view(), &target)?;
-        let mut dy = Array2::zeros(trace.output.dim());
-        let value = loss.gradient(&trace.output.view(), &target, &mut dy);
-        let measurement = self.read(&mut trace, dy.view());
-        self.memory = trace.into_memory();
+        let mut tape = Tape::in_memory(network, x, std::mem::replace(&mut self.memory, Memory::new()))?;
+        loss.check(&tape.output.view(), &target)?;
+        let mut dy = Array2::zeros(tape.output.dim());
+        let value = loss.gradient(&tape.output.view(), &target, &mut dy);
+        let measurement = self.read(&mut tape, dy.view());
+        self.memory = tape.into_memory();
         Ok(Measurement { loss: Some(value), ..measurement })
     }
 
-    /// Goes back through `trace` and reads everything off on the way.
-    fn read(&mut self, trace: &mut Trace<F>, dy: ArrayView2<F>) -> Measurement {
-        let params = trace.network.params();
-        let mut layers = Vec::with_capacity(trace.steps.len());
-        let input = trace.backward(dy, &mut |i, step, passing| {
+    /// Propagates `dy` over `tape` and measures every step.
+    fn read(&mut self, tape: &mut Tape<F>, dy: ArrayView2<F>) -> Measurement {
+        let params = tape.network.params();
+        let mut layers = Vec::with_capacity(tape.steps.len());
+        let input = tape.backward(dy, &mut |i, step, passing| {
             layers.push((i, self.layer(params, step, passing)));
         });
         let input_gradient = input.length;
-        trace.take_back(input);
-        // a skip connection is passed after its body in either direction
+        tape.take_back(input);
+        // a skip connection is visited before its body, but listed after it
         layers.sort_by_key(|(i, _)| *i);
         let layers = layers.into_iter().map(|(_, layer)| layer).collect();
         Measurement { layers, loss: None, input_gradient }
@@ -209,7 +205,7 @@ impl<F: Scalar> Instrument<F> {
             kind: step.kind,
             nesting: step.nesting,
             outputs: step.y.ncols(),
-            output: Spread::of(step.y.as_slice().expect("row by row")),
+            output: TensorStats::of(step.y.as_slice().expect("row-major layout")),
             gradient: dy.length,
             input_gradient: dx.length,
             gain,
@@ -218,13 +214,14 @@ impl<F: Scalar> Instrument<F> {
         }
     }
 
-    /// The slopes of an activation where it was passed.
+    /// The slopes of an activation at the recorded batch.
     fn slopes(&mut self, params: &[F], step: &mut Step<F>) -> Slopes {
         let steepest = self.steepest(step.layer);
         let dim = step.x.dim();
         let mut slopes = self.memory.lend_matrix(dim);
         self.ones.resize(slopes.len().max(self.ones.len()), F::one());
-        let ones = ArrayView2::from_shape(dim, &self.ones[..slopes.len()]).expect("as many");
+        let ones =
+            ArrayView2::from_shape(dim, &self.ones[..slopes.len()]).expect("at least as many ones as slopes");
         step.pull_back(params, ones, slopes.view_mut());
         let read = Slopes::of(&slopes, steepest);
         self.memory.take_back(slopes);
@@ -243,39 +240,44 @@ impl<F: Scalar> Instrument<F> {
         steepest
     }
 
-    /// Root mean square of `|Jᵀv| / |v|` for a random `v`, with J the layer's Jacobian at this batch.
+    /// The root mean square of `|Jᵀv| / |v|` for a random `v`, where J is the layer's Jacobian at
+    /// the recorded batch.
     fn random_gain(&mut self, params: &[F], step: &mut Step<F>) -> f64 {
         if self.random.dim() != step.y.dim() {
             self.random = normal_batch(step.y.nrows(), step.y.ncols(), 0);
         }
         let mut dx = self.memory.lend_matrix(step.x.dim());
         step.pull_back(params, self.random.view(), dx.view_mut());
-        let gain = norm(rows(&dx)) / norm(rows(&self.random));
+        let gain = norm(entries(&dx)) / norm(entries(&self.random));
         self.memory.take_back(dx);
         gain
     }
 }
 
-/// The numbers of a matrix that lies row by row.
-pub(super) fn rows<F>(matrix: &Array2<F>) -> &[F] {
-    matrix.as_slice().expect("row by row")
-}
-
 impl Measurement {
-    /// The layers between which decades are counted: the linear layers and the skip connections on the main path, as far
-    /// as they are as wide as the first of them. Indices into [`layers`](Measurement::layers). (A change of width changes
-    /// the length of a gradient without any vanishing.)
+    /// The stations, between which gradients are compared: the linear layers and skip connections
+    /// of the main path, as indices into [`layers`](Measurement::layers).
+    ///
+    /// In a stack of one width, an output layer of another width is left out, so that the ratio
+    /// per layer is that of equal layers.
     pub fn stations(&self) -> Vec<usize> {
-        let station = |row: &LayerMeasurement| {
-            row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Residual { .. })
-        };
-        let width = self.layers.iter().find(|row| station(row)).map(|row| row.outputs);
-        let rows = self.layers.iter().enumerate();
-        rows.filter(|(_, row)| station(row) && Some(row.outputs) == width).map(|(i, _)| i).collect()
+        let station =
+            |row: &LayerMeasurement| row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Residual { .. });
+        let mut stations: Vec<usize> = (0..self.layers.len()).filter(|&i| station(&self.layers[i])).collect();
+        let width = |&i: &usize| self.layers[i].outputs;
+        if let [first, body @ .., output] = &stations[..]
+            && !body.is_empty()
+            && body.iter().all(|i| width(i) == width(first))
+            && width(output) != width(first)
+        {
+            stations.pop();
+        }
+        stations
     }
 
-    /// `log₁₀` of `|δ|` at the first station over `|δ|` at the last: −12 when the gradient loses twelve decades on its way
-    /// down, `−∞` when none of it arrives, 0 with fewer than two stations.
+    /// `log₁₀` of `|δ|` at the first station over `|δ|` at the last: −12 if the gradient loses
+    /// twelve decades from the top of the network to its bottom, `−∞` if no gradient arrives, 0
+    /// with fewer than two stations.
     pub fn decades(&self) -> f64 {
         let stations = self.stations();
         let (&[first, .., _], &[_, .., last]) = (&stations[..], &stations[..]) else { return 0.0 };
@@ -283,22 +285,22 @@ impl Measurement {
         if first == 0.0 { f64::NEG_INFINITY } else { (first / last).log10() }
     }
 
-    /// The mean ratio `|δ_l| / |δ_(l+1)|` from station to station.
+    /// The geometric mean of the ratios `|δ_l| / |δ_(l+1)|` between neighbouring stations.
     pub fn ratio(&self) -> f64 {
         10_f64.powf(self.decades() / (self.stations().len().max(2) - 1) as f64)
     }
 }
 
-impl Spread {
+impl TensorStats {
     fn of<F: Scalar>(values: &[F]) -> Self {
         let n = values.len().max(1) as f64;
         let mean = sum(values, |v| v) / n;
         let variance = sum(values, |v| (v - mean) * (v - mean)) / n;
-        Spread { norm: norm(values), mean, variance }
+        TensorStats { norm: norm(values), mean, variance }
     }
 }
 
-/// What an activation's slopes at a batch say.
+/// Statistics of an activation's slopes at a batch.
 struct Slopes {
     rms: f64,
     units: Units,
@@ -306,7 +308,7 @@ struct Slopes {
 
 impl Slopes {
     fn of<F: Scalar>(slopes: &Array2<F>, steepest: F) -> Self {
-        let (values, columns) = (rows(slopes), slopes.ncols());
+        let (values, columns) = (entries(slopes), slopes.ncols());
         let mut alive = vec![false; columns];
         for row in values.chunks_exact(columns.max(1)) {
             alive.iter_mut().zip(row).for_each(|(alive, slope)| *alive |= !slope.is_zero());
@@ -318,44 +320,20 @@ impl Slopes {
             off: fraction(values.iter().filter(|slope| slope.is_zero()).count(), values.len()),
             saturated: fraction(values.iter().filter(|slope| slope.abs() < low).count(), values.len()),
         };
-        Slopes { rms: norm(values) / (values.len().max(1) as f64).sqrt(), units }
+        Slopes { rms: rms(values), units }
     }
 }
 
 impl LayerMeasurement {
-    /// What the layer multiplied the length of the gradient by, on its way down.
+    /// The layer's effect on the norm of the gradient: `input_gradient / gradient`.
     pub fn ratio(&self) -> f64 {
         self.input_gradient / self.gradient
     }
 
-    /// The part of the [ratio](LayerMeasurement::ratio) that [`gain`](LayerMeasurement::gain) does not explain: far from 1
-    /// where the gradient is not independent of the layer's weights, as in `x + relu(Wx)` or after training.
+    /// The part of the [ratio](LayerMeasurement::ratio) that [`gain`](LayerMeasurement::gain) does
+    /// not explain. It is far from 1 where the gradient depends on the layer's weights, as in
+    /// `x + relu(Wx)` or after training.
     pub fn alignment(&self) -> f64 {
         self.ratio() / self.gain
     }
-}
-
-/// The root of the sum of squares; where it is very small or very large, scaled by the largest, so that squares of 1e-200
-/// do not vanish.
-pub(super) fn norm<F: Scalar>(values: &[F]) -> f64 {
-    let squares = sum(values, |v| v * v);
-    if (1e-250..1e250).contains(&squares) {
-        return squares.sqrt();
-    }
-    let largest = values.iter().fold(0.0, |max: f64, v| max.max(v.as_f64().abs()));
-    if largest == 0.0 || !largest.is_finite() {
-        return largest;
-    }
-    largest * sum(values, |v| (v / largest).powi(2)).sqrt()
-}
-
-/// The sum of all terms, in eight parts that take turns: one addition after the other would be most of the time of a
-/// measurement.
-fn sum<F: Scalar>(values: &[F], term: impl Fn(f64) -> f64) -> f64 {
-    let mut parts = [0.0; 8];
-    let mut add = |chunk: &[F]| parts.iter_mut().zip(chunk).for_each(|(part, v)| *part += term(v.as_f64()));
-    let (chunks, rest) = values.as_chunks::<8>();
-    chunks.iter().for_each(|chunk| add(chunk));
-    add(rest);
-    parts.iter().sum()
 }

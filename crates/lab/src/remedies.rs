@@ -1,28 +1,30 @@
-//! Changes that may help a sick network, each tried out.
+//! Changes that may improve the flow of gradients, each measured.
 
 use std::fmt;
 
 use ndarray::ArrayView2;
 
-use super::change::{Part, Parts, activation_at_zero};
-use super::measure::{Measurement, measure_with_cotangent};
-use super::trace::Trace;
+use crate::measure::{Measurement, measure_with_cotangent};
+use crate::surgery::{Part, Parts, activation_at_zero};
+use crate::tape::Tape;
+use crate::theory::edge_of_chaos::critical_of;
 use geartrain::layers::{BatchNorm, LayerNorm, LeakyReLU};
-use geartrain::{Error, Init, Kind, Network, Scalar};
+use geartrain::{Error, Init, Kind, Scalar};
 
-/// A change of the network, and what was measured after it.
+/// A change of the network, and the measurement after it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Remedy {
-    /// What was changed, in words.
+    /// The change, in words.
     pub change: String,
-    /// The mean ratio of gradients per layer then.
+    /// The [ratio](Measurement::ratio) per layer after the change.
     pub ratio: f64,
-    /// The decades between the first and the last layer then.
+    /// The [decades](Measurement::decades) after the change.
     pub decades: f64,
-    /// The largest fraction of dead units in a layer then.
+    /// The largest fraction of dead units in a layer after the change.
     pub dead: f64,
-    /// Whether it keeps the gradient within two decades, or at least halves the decades lost or gained; and leaves
-    /// at most seven tenths of the units of any layer dead.
+    /// Whether the gradient stays within two decades, or the decades lost or gained are at least
+    /// halved, with at most 70 % of dead units in any layer.
     pub helps: bool,
 }
 
@@ -43,28 +45,24 @@ impl fmt::Display for Remedy {
 
 type Change<F> = Box<dyn Fn(Vec<Part<F>>) -> Vec<Part<F>>>;
 
-/// Everything that applies to `network`, measured.
-pub(super) fn remedies<F: Scalar>(
-    network: &Network<F>,
-    x: ArrayView2<F>,
+/// All applicable changes of the recorded network, measured on the same batch with the same `dy`.
+pub(crate) fn remedies<F: Scalar>(
+    tape: &Tape<F>,
     dy: ArrayView2<F>,
     before: &Measurement,
 ) -> Result<Vec<Remedy>, Error> {
-    let Some(parts) = Parts::of(network) else { return Ok(Vec::new()) };
-    let trace = Trace::new(network, x)?;
-    let kinds: Vec<Kind> = trace.steps.iter().map(|step| step.kind).collect();
+    let Some(parts) = Parts::of(tape.network) else { return Ok(Vec::new()) };
+    let kinds: Vec<Kind> = tape.steps.iter().map(|step| step.kind).collect();
     let has = |kind: fn(&Kind) -> bool| kinds.iter().any(kind);
-    let skips =
-        trace.steps.iter().filter(|s| s.nesting == 0 && matches!(s.kind, Kind::Residual { .. })).count();
-    let steps = before.stations().len().saturating_sub(1).max(1) as f64;
+    let skips = tape.steps.iter().filter(|s| s.nesting == 0 && matches!(s.kind, Kind::Residual { .. })).count();
 
     let mut changes: Vec<(String, Change<F>)> = Vec::new();
     let mut add = |text: String, change: Change<F>| changes.push((text, change));
-    if let Some((activation, level, slope)) = activation_at_zero(&trace) {
+    if let Some((activation, level, slope)) = activation_at_zero(tape) {
         let name = activation.describe().name;
         add("He initialisation, σw² = 2 and no bias".into(), drawn_change(Init::he_normal(), 0.0));
         add("LeCun initialisation, σw² = 1 and no bias".into(), drawn_change(Init::lecun_normal(), 0.0));
-        if let Some(point) = super::edge_of_chaos::critical_of(activation, 0.05) {
+        if let Some(point) = critical_of(activation, 0.05) {
             let text = format!(
                 "weights at the edge of chaos of {name}, σw² = {:.3} and σb² = 0.05",
                 point.weight_variance
@@ -74,12 +72,12 @@ pub(super) fn remedies<F: Scalar>(
         if level != 0.0 && slope > 0.0 {
             let gain = 1.0 / slope;
             let text = format!(
-                "orthogonal weights of gain {gain:.3} and a bias that takes φ(0) = {level} off every input"
+                "orthogonal weights of gain {gain:.3} and biases that subtract φ(0) = {level} from every input"
             );
             add(text, Box::new(move |list| centred(list, gain, level)));
         }
         if before.layers.iter().any(|l| l.units.is_some_and(|units| units.dead > 0.7)) {
-            let text = "LeakyReLU(0.01) in place of every activation".into();
+            let text = "LeakyReLU(0.01) instead of every activation".into();
             add(
                 text,
                 Box::new(|list| {
@@ -92,8 +90,8 @@ pub(super) fn remedies<F: Scalar>(
         }
         let normalised = has(|kind| matches!(kind, Kind::LayerNorm { .. } | Kind::BatchNorm { .. }));
         if !normalised {
-            if x.nrows() > 3 {
-                let text = format!("BatchNorm before every activation (batch of {})", x.nrows());
+            if tape.input.nrows() > 3 {
+                let text = format!("BatchNorm before every activation (batch of {})", tape.input.nrows());
                 add(text, Box::new(|list| before_activations(list, |n| Part::new(BatchNorm::new(n), n, 0))));
             }
             let text = "LayerNorm before every activation".into();
@@ -102,7 +100,7 @@ pub(super) fn remedies<F: Scalar>(
     }
     if has(|kind| matches!(kind, Kind::BatchNorm { .. })) {
         add(
-            "LayerNorm in place of BatchNorm".into(),
+            "LayerNorm instead of BatchNorm".into(),
             Box::new(|list| {
                 replaced(list, |part| {
                     let batch_norm = matches!(part.layer.describe().kind, Kind::BatchNorm { .. });
@@ -111,12 +109,14 @@ pub(super) fn remedies<F: Scalar>(
             }),
         );
     }
-    if skips == 0 {
+    let blocks = blocks_of_one_width(&parts.list);
+    if skips == 0 && blocks > 0 {
         let text = format!(
-            "a skip connection around every activation and linear layer, branches scaled by 1/√{steps}"
+            "a skip connection around every activation and square linear layer, branches scaled by 1/√{blocks}"
         );
-        add(text, Box::new(move |list| with_skips(list, 1.0 / steps.sqrt())));
-    } else {
+        let scale = 1.0 / (blocks as f64).sqrt();
+        add(text, Box::new(move |list| with_skips(list, scale)));
+    } else if skips > 0 {
         let text = format!("branches scaled by 1/√{skips}");
         let scale = 1.0 / (skips as f64).sqrt();
         add(
@@ -135,7 +135,7 @@ pub(super) fn remedies<F: Scalar>(
     let mut remedies = Vec::new();
     for (change_text, change) in changes {
         let changed = parts.clone().changed(&*change).build()?;
-        let measured = measure_with_cotangent(&changed, x, dy)?;
+        let measured = measure_with_cotangent(&changed, tape.input.view(), dy)?;
         let (decades, ratio) = (measured.decades(), measured.ratio());
         let dead = measured.layers.iter().filter_map(|l| Some(l.units?.dead)).fold(0.0, f64::max);
         let flows = decades.abs() < 2.0
@@ -159,7 +159,7 @@ fn drawn<F: Scalar>(list: Vec<Part<F>>, weight: Init, bias_variance: f64) -> Vec
     list.iter().enumerate().map(|(i, part)| part.drawn(weight, bias_variance, i as u64)).collect()
 }
 
-/// New weights in every linear layer that reads an activation.
+/// New weights in every linear layer after an activation.
 fn centred<F: Scalar>(list: Vec<Part<F>>, gain: f64, level: f64) -> Vec<Part<F>> {
     let after = |i: usize| i > 0 && list[i - 1].layer.describe().kind == Kind::Elementwise;
     let part = |(i, part): (usize, &Part<F>)| {
@@ -184,8 +184,14 @@ fn before_activations<F: Scalar>(list: Vec<Part<F>>, new: impl Fn(usize) -> Part
     list.into_iter().flat_map(part).collect()
 }
 
-/// A skip connection around each run of layers that ends in a linear layer and has an activation in it, if the run keeps
-/// the width.
+/// The number of skip connections that [`with_skips`] adds.
+fn blocks_of_one_width<F: Scalar>(list: &[Part<F>]) -> usize {
+    let skip = |part: &&Part<F>| matches!(part.layer.describe().kind, Kind::Residual { .. });
+    with_skips(list.to_vec(), 1.0).iter().filter(skip).count()
+}
+
+/// A skip connection around each run of layers that contains an activation, ends in a linear layer
+/// and keeps the width.
 fn with_skips<F: Scalar>(list: Vec<Part<F>>, scale: f64) -> Vec<Part<F>> {
     let (mut out, mut run) = (Vec::new(), Vec::<Part<F>>::new());
     for part in list {

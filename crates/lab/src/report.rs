@@ -1,17 +1,20 @@
-//! One page per experiment: charts, tables, the diagnosis, and every number.
+//! Reports: charts, tables, diagnoses and all numbers of several experiments.
 
 use std::fmt::Write;
 
-use super::anatomy::Anatomy;
-use super::chart::{Chart, Series, escape, style};
-use super::experiment::Experiment;
-use super::heat_map::heat_map;
-use super::json::Json;
-use super::predict::Prediction;
-use super::recorder::Recording;
-use super::{LayerMeasurement, Measurement, anatomy_report};
+use serde_json::{Value, json};
 
-/// Networks side by side. Every method returns text, for the caller to write to a file.
+use crate::chart::{Chart, Series, style};
+use crate::experiment::Experiment;
+use crate::measure::{LayerMeasurement, Measurement, Units};
+use crate::recorder::Recording;
+use crate::remedies::Remedy;
+use crate::spectra::Spectra;
+use crate::spectra_report;
+use crate::text::{cell, escape, minus, quoted};
+use crate::theory::predict::Prediction;
+
+/// A report on several networks. Every method returns the text of a file.
 ///
 /// ```
 /// use geartrain::prelude::*;
@@ -20,7 +23,12 @@ use super::{LayerMeasurement, Measurement, anatomy_report};
 /// let network = Network::new((0..5).fold(Sequential::new(), layer), 16)?;
 /// let x = lab::normal_batch(8, 16, 1);
 /// let tanh = lab::Experiment::at_initialisation("tanh", &network, x.view(), 3)?;
-/// let report = lab::Report { title: "Five layers of tanh".into(), experiments: vec![tanh], anatomies: vec![], recordings: vec![] };
+/// let report = lab::Report {
+///     title: "Five layers of tanh".into(),
+///     experiments: vec![tanh],
+///     spectra: vec![],
+///     recordings: vec![],
+/// };
 /// assert!(report.html().starts_with("<!doctype html>"));
 /// # Ok::<(), geartrain::Error>(())
 /// ```
@@ -30,37 +38,37 @@ pub struct Report {
     pub title: String,
     /// The networks, in the order of the legend.
     pub experiments: Vec<Experiment>,
-    /// What lengths do not show of these networks, as far as it was looked at.
-    pub anatomies: Vec<Anatomy>,
-    /// What was recorded while networks were trained, if any were.
+    /// The spectra of these networks; may be empty.
+    pub spectra: Vec<Spectra>,
+    /// Recordings of training runs; may be empty.
     pub recordings: Vec<Recording>,
 }
 
 impl Report {
-    /// `|δ|` at each layer relative to the last on a logarithmic axis: measured points with standard errors, the predicted
-    /// line, and one standard deviation between networks of this width as a band. An SVG document.
+    /// `|δ|` at each layer relative to the last, on a logarithmic axis: measured points with
+    /// standard errors, the predicted line, and a band of one standard deviation over networks of
+    /// this width. An SVG document.
     pub fn gradients_svg(&self) -> String {
         self.gradients().svg(true)
     }
 
-    /// The plane of σw and σb with the edge of chaos of each activation and the networks as dots; `None` if no network
-    /// has a place in it. An SVG document.
+    /// The phase diagram: the plane of σw and σb with the edge of chaos of each activation and the
+    /// networks as dots; `None` if no network has a [phase](Experiment::phase). An SVG document.
     pub fn phase_svg(&self) -> Option<String> {
         self.phases().map(|chart| chart.svg(true))
     }
 
-    /// Charts of the anatomies, each with a name for a file: singular values of Jacobians and their spread, the correlation
-    /// of gradients, and path lengths, as far as there are any. SVG documents.
-    pub fn anatomy_svgs(&self) -> Vec<(&'static str, String)> {
-        let charts = anatomy_report::charts(&self.anatomies).into_iter();
+    /// The non-empty charts of the spectra, each with a name for a file: singular values of
+    /// Jacobians, their spread, the correlation of gradients, and path lengths. SVG documents.
+    pub fn spectra_svgs(&self) -> Vec<(&'static str, String)> {
+        let charts = spectra_report::charts(&self.spectra).into_iter();
         charts.map(|(name, chart)| (name, chart.svg(true))).collect()
     }
 
     fn gradients(&self) -> Chart {
         let note = |experiment: &Experiment| {
             let decades = experiment.measured.decades();
-            format!("{:.3} per layer, {:+.2} decades", experiment.measured.ratio(), decades.mean)
-                .replace('-', "−")
+            minus(format!("{:.3} per layer, {:+.2} decades", experiment.measured.ratio(), decades.mean))
         };
         let measured = |m: &Measurement, row: usize| {
             let top = m.stations().last().map_or(1.0, |&top| m.layers[top].gradient);
@@ -92,7 +100,7 @@ impl Report {
 
     fn weight_gradients(&self) -> Chart {
         let measured = |m: &Measurement, row: usize| {
-            // the weight of a skip connection is that of the last layer in its body that has one
+            // for a skip connection, the last weight in its body
             let weights = |row: usize| m.layers[row].weights.map(|w| w.gradient);
             let below = (0..=row).rev().find_map(weights);
             below.unwrap_or(f64::NAN)
@@ -154,7 +162,7 @@ impl Report {
         let mut series: Vec<Series> = Vec::new();
         for (colour, experiment, phase) in phases() {
             let dot = (phase.sigma_w, phase.sigma_b, 0.0);
-            // dots that would hide each other are one dot with both names
+            // dots that overlap become one dot with both names
             let near = |from: f64, to: f64, reach: f64| (from - to).abs() < 0.015 * reach;
             let hidden =
                 |s: &&mut Series| near(s.points[0].0, dot.0, reach_w) && near(s.points[0].1, dot.1, reach_b);
@@ -178,7 +186,7 @@ impl Report {
             let inside = phase.edge.iter().filter(|e| e.0 <= reach_w && e.1 <= reach_b);
             let mut line: Vec<_> = inside.map(|e| (e.0, e.1, 0.0)).collect();
             if line.iter().all(|p| p.1 == 0.0) {
-                // scale-free activations: χ₁ does not depend on q, nor on σb
+                // for scale-free activations, χ₁ depends on neither q nor σb
                 line = vec![(line[0].0, 0.0, 0.0), (line[0].0, reach_b, 0.0)];
             }
             series.push(Series {
@@ -198,7 +206,7 @@ impl Report {
         })
     }
 
-    /// The page: self-contained HTML for light and dark screens.
+    /// A self-contained HTML page for light and dark screens.
     pub fn html(&self) -> String {
         let mut page = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
@@ -207,9 +215,9 @@ impl Report {
             style = style()
         );
         page += &self.gradients().svg(false);
-        page += "<p>Points: geometric mean over seeds, bars: its standard error. Lines: theory; bands: one standard \
-                 deviation between networks of this width. Dashed: the theory does not cover all of the network, as its \
-                 text below says.</p>";
+        page += "<p>Points: geometric mean over seeds. Bars: its standard error. Lines: theory. Bands: one \
+                 standard deviation over networks of this width. Dashed lines: the theory covers the network \
+                 only in part; see its diagnosis below.</p>";
         page += &self.summary_table();
         for experiment in &self.experiments {
             let _ = write!(
@@ -219,23 +227,23 @@ impl Report {
                 escape(&experiment.diagnosis.to_string())
             );
         }
-        // one scale for all, so that they can be compared
+        // one scale for all recordings
         let ranges = self.recordings.iter().filter_map(Recording::range);
         let all = ranges.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
         for recording in &self.recordings {
-            page += &heat_map(recording, all, false);
+            page += &recording.heat_map(all, false);
         }
         if let Some(chart) = self.phases() {
             page += &chart.svg(false);
         }
         page += &self.signals().svg(false);
         page += &self.weight_gradients().svg(false);
-        if !self.anatomies.is_empty() {
-            page += ANATOMY;
-            for (_, chart) in anatomy_report::charts(&self.anatomies) {
+        if !self.spectra.is_empty() {
+            page += SPECTRA;
+            for (_, chart) in spectra_report::charts(&self.spectra) {
                 page += &chart.svg(false);
             }
-            page += &anatomy_report::table(&self.anatomies);
+            page += &spectra_report::table(&self.spectra);
         }
         for experiment in &self.experiments {
             page += &layer_table(experiment);
@@ -250,7 +258,7 @@ impl Report {
         );
         for experiment in &self.experiments {
             let decades = experiment.measured.decades();
-            let units = |f: fn(&super::Units) -> f64| {
+            let units = |f: fn(&Units) -> f64| {
                 let layers = experiment.measured.seeds.iter().flat_map(|m| &m.layers);
                 layers.filter_map(|l| Some(f(l.units.as_ref()?))).fold(0.0, f64::max) * 100.0
             };
@@ -269,7 +277,8 @@ impl Report {
         table + "</table>"
     }
 
-    /// Every measured and predicted number, one row per network, seed and layer. Empty fields: no such number.
+    /// All measured and predicted numbers, one row per network, seed and layer. A field without a
+    /// value is empty.
     pub fn csv(&self) -> String {
         let mut csv = format!("network,seed,{}\n", COLUMNS.join(","));
         for experiment in &self.experiments {
@@ -277,7 +286,6 @@ impl Report {
                 experiment.measured.seeds.iter().zip(&experiment.predicted).enumerate()
             {
                 for (row, layer) in measured.layers.iter().enumerate() {
-                    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
                     let mut cells = vec![
                         quoted(&experiment.name),
                         seed.to_string(),
@@ -285,7 +293,7 @@ impl Report {
                         quoted(&layer.layer),
                     ];
                     let numbers = numbers(layer, predicted, row);
-                    cells.extend(numbers.iter().map(|n| n.map_or(String::new(), |n| format!("{n:?}"))));
+                    cells.extend(numbers.map(cell));
                     csv += &cells.join(",");
                     csv.push('\n');
                 }
@@ -294,58 +302,54 @@ impl Report {
         csv
     }
 
-    /// Every number of the anatomies, one row per network, seed, quantity and index. Empty fields: no such number.
-    pub fn anatomy_csv(&self) -> String {
-        anatomy_report::csv(&self.anatomies)
+    /// All numbers of the spectra, one row per network, seed, quantity and index. A field without a
+    /// value is empty.
+    pub fn spectra_csv(&self) -> String {
+        spectra_report::csv(&self.spectra)
     }
 
-    /// All numbers of both as JSON, with the summary and the diagnosis of each network.
+    /// All numbers as JSON, with the summary and the diagnosis of each network. Numbers that are not
+    /// finite are `null`.
     pub fn json(&self) -> String {
-        let layer = |(row, layer): (usize, &LayerMeasurement), predicted: &Prediction| {
-            let names = COLUMNS.iter().copied();
-            let texts = [Json::from(layer.path.as_str()), Json::from(layer.layer.as_str())];
-            let values = texts.into_iter().chain(numbers(layer, predicted, row).map(Json::from));
-            Json::Object(names.zip(values).collect())
-        };
-        let seed = |(measured, predicted): (&Measurement, &Prediction)| {
-            let layers = measured.layers.iter().enumerate().map(|row| layer(row, predicted));
-            Json::Object(vec![
-                ("decades", measured.decades().into()),
-                ("ratio", measured.ratio().into()),
-                ("input_gradient", measured.input_gradient.into()),
-                ("layers", layers.collect()),
-            ])
-        };
-        let network = |experiment: &Experiment| {
-            let Experiment { name, measured, predicted, diagnosis, phase } = experiment;
-            let decades = measured.decades();
-            let remedy = |r: &super::Remedy| {
-                Json::Object(vec![
-                    ("change", r.change.as_str().into()),
-                    ("ratio", r.ratio.into()),
-                    ("decades", r.decades.into()),
-                    ("dead", r.dead.into()),
-                ])
-            };
-            let phase = phase.as_ref();
-            Json::Object(vec![
-                ("name", name.as_str().into()),
-                ("ratio", measured.ratio().into()),
-                ("decades", decades.mean.into()),
-                ("decades_standard_error", decades.error.into()),
-                ("predicted_decades", experiment.predicted_decades().into()),
-                ("sigma_w", phase.map(|p| p.sigma_w).into()),
-                ("sigma_b", phase.map(|p| p.sigma_b).into()),
-                ("diagnosis", diagnosis.to_string().as_str().into()),
-                ("remedies", diagnosis.remedies.iter().map(remedy).collect()),
-                ("seeds", measured.seeds.iter().zip(predicted).map(seed).collect()),
-            ])
-        };
-        let networks: Json = self.experiments.iter().map(network).collect();
-        let anatomies = anatomy_report::json(&self.anatomies);
-        let title = self.title.as_str().into();
-        Json::Object(vec![("title", title), ("networks", networks), ("anatomies", anatomies)]).to_string()
+        let networks: Value = self.experiments.iter().map(network_json).collect();
+        let spectra = spectra_report::json(&self.spectra);
+        json!({ "title": self.title, "networks": networks, "spectra": spectra }).to_string()
     }
+}
+
+fn network_json(experiment: &Experiment) -> Value {
+    let Experiment { name, measured, predicted, diagnosis, phase } = experiment;
+    let layer = |(row, layer): (usize, &LayerMeasurement), predicted: &Prediction| -> Value {
+        let texts = [Value::from(layer.path.as_str()), Value::from(layer.layer.as_str())];
+        let values = texts.into_iter().chain(numbers(layer, predicted, row).map(Value::from));
+        COLUMNS.iter().map(ToString::to_string).zip(values).collect()
+    };
+    let seed = |(measured, predicted): (&Measurement, &Prediction)| {
+        let layers = measured.layers.iter().enumerate().map(|row| layer(row, predicted));
+        json!({
+            "decades": measured.decades(),
+            "ratio": measured.ratio(),
+            "input_gradient": measured.input_gradient,
+            "layers": layers.collect::<Value>(),
+        })
+    };
+    let remedy = |remedy: &Remedy| {
+        let Remedy { change, ratio, decades, dead, .. } = remedy;
+        json!({ "change": change, "ratio": ratio, "decades": decades, "dead": dead })
+    };
+    let decades = measured.decades();
+    json!({
+        "name": name,
+        "ratio": measured.ratio(),
+        "decades": decades.mean,
+        "decades_standard_error": decades.error,
+        "predicted_decades": experiment.predicted_decades(),
+        "sigma_w": phase.as_ref().map(|phase| phase.sigma_w),
+        "sigma_b": phase.as_ref().map(|phase| phase.sigma_b),
+        "diagnosis": diagnosis.to_string(),
+        "remedies": diagnosis.remedies.iter().map(remedy).collect::<Value>(),
+        "seeds": measured.seeds.iter().zip(predicted).map(seed).collect::<Value>(),
+    })
 }
 
 const PAGE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;\
@@ -354,10 +358,10 @@ const PAGE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;marg
     pre{white-space:pre-wrap;background:#8881;padding:.8rem;border-radius:.3rem}details{overflow-x:auto}\
     @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}";
 
-const ANATOMY: &str = "<h2>Beyond lengths</h2><p>Whether all directions and all inputs are treated alike, and which paths \
-    carry the gradient. Singular values are those of the first network, at the first input; other points are means over \
-    networks. Lines: theory of very wide networks, where it covers this one; in narrow ones, its error grows with every \
-    layer.</p>";
+const SPECTRA: &str = "<h2>Directions, inputs and paths</h2><p>Whether the network treats all directions and \
+    all inputs alike, and which paths carry the gradient. Singular values are those of the first network at the first \
+    input; other points are means over networks. Lines: theory of very wide networks, where it applies. In narrow \
+    networks its error grows with every layer.</p>";
 
 /// The columns of a layer in CSV and JSON.
 const COLUMNS: [&str; 19] = [
@@ -406,7 +410,7 @@ fn numbers(layer: &LayerMeasurement, predicted: &Prediction, row: usize) -> [Opt
     ]
 }
 
-/// The layers of the first seed, folded away.
+/// The layers of the first seed, in a collapsed section.
 fn layer_table(experiment: &Experiment) -> String {
     let mut table = format!(
         "<details><summary>{}: layer by layer, first seed</summary><table><tr>",

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use geartrain::data::{Csv, Dataset, Standardize, toy};
 use geartrain::prelude::*;
-use geartrain_lab::{Anatomy, Experiment, Recorder, Recording, Report};
+use geartrain_lab::{Experiment, Recorder, Recording, Report, Spectra};
 use ndarray::s;
 
 use crate::design::Weights;
@@ -123,13 +123,13 @@ pub fn run(options: &Options) -> Outcome {
         outputs: data.outputs(),
     };
     let mut experiments = Vec::new();
-    let mut anatomies = Vec::new();
+    let mut spectra = Vec::new();
     let mut trained = Vec::new();
     for name in &options.networks {
         let network = build(name, sizes, weights(options)).map_err(Failure::option)?;
         let drawn: Vec<_> = (0..options.seeds).map(|seed| network.clone().with_seed(seed)).collect();
         let experiment = Experiment::of(name, &drawn, x)?;
-        anatomies.push(Anatomy::of(&experiment, &drawn, x)?);
+        spectra.push(Spectra::of(&experiment, &drawn, x)?);
         experiments.push(experiment);
         if let Some(steps) = options.train {
             trained.push(train(name, &network, &data, steps, &options.rates)?);
@@ -137,7 +137,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
     let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
-    let report = Report { title, experiments, anatomies, recordings };
+    let report = Report { title, experiments, spectra, recordings };
     if options.json {
         output::print(&format!("{}\n", report.json()))?;
     } else {
@@ -259,10 +259,10 @@ fn write(report: &Report, folder: &Path) -> Outcome {
     if let Some(svg) = report.phase_svg() {
         output::write(&folder.join("phase.svg"), svg)?;
     }
-    for (name, svg) in report.anatomy_svgs() {
+    for (name, svg) in report.spectra_svgs() {
         output::write(&folder.join(name).with_extension("svg"), svg)?;
     }
     output::write(&folder.join("numbers.csv"), report.csv())?;
-    output::write(&folder.join("anatomy.csv"), report.anatomy_csv())?;
+    output::write(&folder.join("spectra.csv"), report.spectra_csv())?;
     output::write(&folder.join("numbers.json"), report.json())
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::post;
 use geartrain::data::{Standardize, toy};
 use geartrain::prelude::*;
-use geartrain_lab::{self as lab, Average, Log, Measurement, Phase};
+use geartrain_lab::{self as lab, LogMean, Measurement, Phase, Runs};
 use ndarray::{Array2, s};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ impl Looked {
             let network = self.network.clone().with_seed(seed);
             lab::measure_with_cotangent(&network, x, dy(seed).view())
         };
-        let mut measured = Average { seeds: vec![measure(0)?] };
+        let mut measured = Runs { seeds: vec![measure(0)?] };
         writer.write(&measurement(&measured));
         if self.depth >= DEEP {
             thread::sleep(WAIT);
@@ -156,12 +156,12 @@ fn weight(measured: &Measurement, row: usize) -> f64 {
     weights.map_or(f64::NAN, |weights| weights.gradient)
 }
 
-fn measurement(measured: &Average) -> Value {
+fn measurement(measured: &Runs) -> Value {
     let first = &measured.seeds[0];
     let stations = first.stations();
     let logs = |quantity: fn(&Measurement, usize) -> f64| -> Value {
         let log = |&row: &usize| {
-            let Log { mean, error } = measured.log(|m| quantity(m, row));
+            let LogMean { mean, error } = measured.log(|m| quantity(m, row));
             json!([number(mean), number(error)])
         };
         stations.iter().map(log).collect()

@@ -26,7 +26,7 @@ pub fn spread() -> Rows {
         let mut spreads = Vec::new();
         for seed in 0..8 {
             network = network.with_seed(seed);
-            let jacobian = lab::jacobian(&network, normal_batch(1, WIDTH, 100 + seed).row(0))?;
+            let jacobian = network.jacobian(normal_batch(1, WIDTH, 100 + seed).row(0))?.matrix;
             spreads.push(lab::spread(&lab::singular_values(jacobian.view())));
         }
         Ok(mean(&spreads))

@@ -90,7 +90,7 @@ impl Row {
 
 /// Mean and standard error.
 fn mean(values: &[f64]) -> (f64, f64) {
-    let log = geartrain_lab::Log::of_logs(values);
+    let log = geartrain_lab::LogMean::of_logs(values);
     (log.mean, log.error)
 }
 

@@ -62,7 +62,7 @@ fn gradients_write_a_report() {
     let text =
         folder.succeed("gradients --depth 4 --width 16 --seeds 2 --networks sigmoid,relu --out new/report");
     assert!(text.contains("ratio per layer") && text.contains("sigmoid"), "{text}");
-    for file in ["report.html", "gradients.svg", "numbers.csv", "anatomy.csv", "numbers.json"] {
+    for file in ["report.html", "gradients.svg", "numbers.csv", "spectra.csv", "numbers.json"] {
         assert!(!folder.read(&format!("new/report/{file}")).is_empty(), "{file}");
     }
     let json = folder.json("gradients --depth 4 --width 16 --seeds 2 --networks sigmoid,relu --json");

@@ -58,7 +58,9 @@ fn vanishing() {
     assert!((diagnosis.decades - diagnosis.predicted_decades.unwrap()).abs() < 0.3);
     let text = diagnosis.to_string();
     assert!(
-        text.contains("Vanishing: each layer keeps, of the gradient's squared length, E[φ'²] · σw² = 0.05"),
+        text.contains(
+            "Vanishing: each layer multiplies the squared norm of the gradient by E[φ'²] · σw² = 0.05"
+        ),
         "{text}"
     );
     let remedy = |words: &str| diagnosis.remedies.iter().find(|r| r.change.contains(words)).expect(words);

@@ -223,7 +223,10 @@ fn batch_norm_of_few_rows_or_over_narrow_layers_is_a_limit() {
     assert!(matches!(&few[..], [(3, text)] if text.contains("so few rows")), "{few:?}");
     // measured 1.52 decades, predicted 1.36
     let narrow = limits(30, 64, 32);
-    assert!(matches!(&narrow[..], [(30, text)] if text.contains("many for their width")), "{narrow:?}");
+    assert!(
+        matches!(&narrow[..], [(30, text)] if text.contains("too many BatchNorm layers for this width")),
+        "{narrow:?}"
+    );
 }
 
 #[test]

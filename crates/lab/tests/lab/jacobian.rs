@@ -32,7 +32,7 @@ fn the_jacobian_is_that_of_differences() {
         .then(Linear::new(5, 2));
     let network = Network::<f64>::new(layers, 3).unwrap().with_seed(2);
     let x = array![[0.3, -0.7, 1.1]];
-    let jacobian = lab::jacobian(&network, x.row(0)).unwrap();
+    let jacobian = network.jacobian(x.row(0)).unwrap().matrix;
     assert_eq!(jacobian.dim(), (2, 3));
     for j in 0..3 {
         let moved = |by: f64| {
@@ -46,7 +46,7 @@ fn the_jacobian_is_that_of_differences() {
         }
     }
     let normalised = Network::<f64>::new(Sequential::new().then(BatchNorm::new(3)), 3).unwrap();
-    assert!(lab::jacobian(&normalised, x.row(0)).is_err());
+    assert!(normalised.jacobian(x.row(0)).is_err());
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn jacobian_spread_follows_the_theory() {
         let one = |seed| {
             let x = normal_batch::<f64>(1, width, 100 + seed);
             lab::spread(&lab::singular_values(
-                lab::jacobian(&network.clone().with_seed(seed), x.row(0)).unwrap().view(),
+                network.clone().with_seed(seed).jacobian(x.row(0)).unwrap().matrix.view(),
             ))
         };
         (0..4).map(one).sum::<f64>() / 4.0

@@ -3,7 +3,7 @@
 use geartrain::data::toy;
 use geartrain::layers::{BatchNorm, Elementwise, LayerNorm, LeakyReLU};
 use geartrain::prelude::*;
-use geartrain_lab::{self as lab, Anatomy, Experiment, Recorder, Recording, Report, measure, normal_batch};
+use geartrain_lab::{self as lab, Experiment, Recorder, Recording, Report, Spectra, measure, normal_batch};
 
 fn network(activation: impl Elementwise + Copy + 'static) -> Network<f64> {
     let layer =
@@ -16,15 +16,15 @@ fn report() -> Report {
     let experiment = |name, network| Experiment::at_initialisation(name, &network, x.view(), 3).unwrap();
     let experiments =
         vec![experiment("sigmoid \"s\" <b>", network(Sigmoid)), experiment("tanh", network(Tanh))];
-    let anatomies = vec![anatomy("tanh", network(Tanh)), anatomy("skip & <b>", residual(48, 5, 0.5))];
-    Report { title: "Two & more".into(), experiments, anatomies, recordings: vec![recording()] }
+    let spectra = vec![spectra("tanh", network(Tanh)), spectra("skip & <b>", residual(48, 5, 0.5))];
+    Report { title: "Two & more".into(), experiments, spectra, recordings: vec![recording()] }
 }
 
-fn anatomy(name: &str, network: Network<f64>) -> Anatomy {
+fn spectra(name: &str, network: Network<f64>) -> Spectra {
     let x = normal_batch(16, network.inputs(), 1);
     let networks: Vec<_> = (0..4).map(|seed| network.clone().with_seed(seed)).collect();
     let experiment = Experiment::of(name, &networks, x.view()).unwrap();
-    Anatomy::of(&experiment, &networks, x.view()).unwrap()
+    Spectra::of(&experiment, &networks, x.view()).unwrap()
 }
 
 /// Blocks `h + scale · W relu(h)`.
@@ -73,12 +73,12 @@ fn the_page_is_self_contained() {
         html.matches("http://www.w3.org/2000/svg").count(),
         "nothing is loaded"
     );
-    let drawn: Vec<&str> = report.anatomy_svgs().into_iter().map(|(name, _)| name).collect();
+    let drawn: Vec<&str> = report.spectra_svgs().into_iter().map(|(name, _)| name).collect();
     assert_eq!(drawn, ["singular_values", "jacobian_spread", "gradient_correlation", "path_lengths"]);
     assert_eq!(
         html.matches("<svg").count(),
         5 + drawn.len(),
-        "gradients, training, phase diagram, signals, weight gradients, anatomy"
+        "gradients, training, phase diagram, signals, weight gradients, spectra"
     );
     let svg = report.gradients_svg();
     // six stations and a legend entry per network, each with its shape
@@ -126,7 +126,7 @@ fn a_recorder_measures_while_fit_trains() {
     let losses: Vec<f64> = recording.snapshots.iter().map(|s| s.measurement.loss.unwrap()).collect();
     assert!(losses[3] < losses[0], "{losses:?}");
     let svg = recording.svg();
-    assert!(svg.contains("small &amp; normalised: |δ| by layer while it trains"));
+    assert!(svg.contains("small &amp; normalised: |δ| by layer during training"));
     assert!(!svg.contains("NaN") && !svg.contains("inf"));
     // four columns of six layers, the legend's 64 slices and the ground
     assert_eq!(svg.matches("<rect").count(), 4 * 6 + 64 + 1);
@@ -182,45 +182,42 @@ fn a_recorder_measures_what_a_fresh_measurement_does_whatever_it_met_before() {
 }
 
 #[test]
-fn what_lies_beyond_lengths_is_told_with_its_theory() {
+fn spectra_are_reported_with_their_predictions() {
     let report = report();
-    let [tanh, skip] = &report.anatomies[..] else { panic!("two") };
+    let [tanh, skip] = &report.spectra[..] else { panic!("two") };
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
-    let found = &json["anatomies"][1];
+    let found = &json["spectra"][1];
     assert_eq!(found["name"], "skip & <b>");
     let third = &skip.seeds[2];
     assert_eq!(found["seeds"][2]["gradient_correlation"][1]["measured"], third.correlations[1].measured);
     assert_eq!(found["seeds"][2]["path_share"][3]["predicted"], third.path_shares[3].predicted.unwrap());
-    assert!(
-        json["anatomies"][1]["seeds"][0]["jacobian_spread"][0]["predicted"].is_null(),
-        "not a plain stack"
-    );
+    assert!(json["spectra"][1]["seeds"][0]["jacobian_spread"][0]["predicted"].is_null(), "not a plain stack");
     // 24 singular values, six stations twice; 48, six stations twice, six path lengths
-    let csv = report.anatomy_csv();
+    let csv = report.spectra_csv();
     assert_eq!(csv.lines().count(), 1 + (24 + 4 * 12) + (48 + 4 * 18));
     assert!(
         csv.contains(&format!("\"skip & <b>\",0,singular_value,0,{:?},\n", skip.seeds[0].singular_values[0]))
     );
     let page = report.html();
     assert!(page.contains("<td>skip &amp; &lt;b&gt;<td>") && !page.contains("skip & <b>"));
-    assert!(report.anatomy_svgs().iter().all(|(_, svg)| !svg.contains("NaN") && !svg.contains("inf")));
+    assert!(report.spectra_svgs().iter().all(|(_, svg)| !svg.contains("NaN") && !svg.contains("inf")));
     // the residual network is second of two in every chart, also where it is alone
-    let paths = &report.anatomy_svgs()[3].1;
+    let paths = &report.spectra_svgs()[3].1;
     assert!(paths.contains("m-4 -4h8v8h-8z") && !paths.contains("<circle"));
     assert!(tanh.seeds.iter().all(|seed| seed.path_shares.is_empty()));
 }
 
 #[test]
-fn an_anatomy_agrees_with_its_instruments_and_with_the_theory() {
+fn spectra_agree_with_its_instruments_and_with_the_theory() {
     let plain = |width: usize| {
         let linear = || Linear::new(width, width).without_bias().init(Init::he_normal());
         let block = |net: Sequential<f64>, _| net.then(ReLU).then(linear());
         let layers = (0..3).fold(Sequential::new().then(linear()), block);
         Network::<f64>::new(layers.then(ReLU).then(Linear::new(width, 1).without_bias()), width).unwrap()
     };
-    let wide = anatomy("relu", plain(160));
+    let wide = spectra("relu", plain(160));
     // up to the first linear layer's output: what the network's own Jacobian from there is
-    let (seed, mean) = (&wide.seeds[0], |pick: fn(&lab::Inside) -> lab::Compared| {
+    let (seed, mean) = (&wide.seeds[0], |pick: fn(&lab::NetworkSpectra) -> lab::Comparison| {
         let all: Vec<_> = wide.seeds.iter().map(pick).collect();
         let n = all.len() as f64;
         let predicted = all.iter().map(|c| c.predicted.unwrap()).sum::<f64>() / n;
@@ -240,13 +237,13 @@ fn an_anatomy_agrees_with_its_instruments_and_with_the_theory() {
     assert!((measured - predicted).abs() < 0.03, "{measured} against {predicted}");
     assert!((predicted - lab::formulas::relu_gradient_correlation(0.0, 4)).abs() < 0.02, "{predicted}");
 
-    let skip = anatomy("skip", residual(160, 5, 0.5));
+    let skip = spectra("skip", residual(160, 5, 0.5));
     for (list, error) in [
-        ((|inside| &inside.path_shares) as fn(&lab::Inside) -> &Vec<lab::Compared>, 0.06),
+        ((|inside| &inside.path_shares) as fn(&lab::NetworkSpectra) -> &Vec<lab::Comparison>, 0.06),
         (|inside| &inside.correlations, 0.05),
     ] {
         for i in 0..list(&skip.seeds[0]).len() {
-            let mean = |pick: fn(lab::Compared) -> f64| {
+            let mean = |pick: fn(lab::Comparison) -> f64| {
                 skip.seeds.iter().map(|inside| pick(list(inside)[i])).sum::<f64>() / 4.0
             };
             let (measured, predicted) = (mean(|c| c.measured), mean(|c| c.predicted.unwrap()));
@@ -254,18 +251,18 @@ fn an_anatomy_agrees_with_its_instruments_and_with_the_theory() {
         }
     }
     for inside in &skip.seeds {
-        let sum = |pick: fn(&lab::Compared) -> f64| inside.path_shares.iter().map(pick).sum::<f64>();
+        let sum = |pick: fn(&lab::Comparison) -> f64| inside.path_shares.iter().map(pick).sum::<f64>();
         assert!((sum(|c| c.measured) - 1.0).abs() < 1e-12);
         assert!((sum(|c| c.predicted.unwrap()) - 1.0).abs() < 1e-12);
     }
     // rows of a batch with BatchNorm have no Jacobian of their own
     let block = |net: Sequential<f64>, _| net.then(BatchNorm::new(8)).then(ReLU).then(Linear::new(8, 8));
     let layers = (0..3).fold(Sequential::new().then(Linear::new(8, 8)), block);
-    let normalised = anatomy("batch norm", Network::new(layers, 8).unwrap());
+    let normalised = spectra("batch norm", Network::new(layers, 8).unwrap());
     assert!(normalised.seeds[0].singular_values.is_empty() && normalised.seeds[0].spreads.is_empty());
     assert!(normalised.seeds[0].correlations.iter().all(|c| c.predicted.is_none()));
-    let report = Report { anatomies: vec![normalised], ..report() };
-    let drawn: Vec<&str> = report.anatomy_svgs().into_iter().map(|(name, _)| name).collect();
+    let report = Report { spectra: vec![normalised], ..report() };
+    let drawn: Vec<&str> = report.spectra_svgs().into_iter().map(|(name, _)| name).collect();
     assert_eq!(drawn, ["gradient_correlation"]);
     assert!(report.html().contains("<tr><td>batch norm<td>–<td>–<td>–<td>"));
 }

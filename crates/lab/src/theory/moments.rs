@@ -1,16 +1,15 @@
-//! What an activation does to a normal variable.
+//! Moments of an activation and its slope over normal variables.
 
 use std::f64::consts::{FRAC_PI_2, LN_10, PI};
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
-use super::flow::Gain;
 use super::quadrature::{normal_rule, radial_rule, rough_normal_rule, symmetric_rule};
-use geartrain::Cache;
-use geartrain::layer::{Backward, Forward, Kind, Layer, Mode};
-use geartrain::{Error, Scalar};
+use crate::activation::{evaluate_at, require_elementwise};
+use geartrain::error::require;
+use geartrain::{Error, Layer, Scalar};
 
-/// Expectations of an activation `φ` and of its slope over `z ~ N(0, q)`, by quadrature to about 15 digits.
+/// Expectations of an activation `φ` and of its slope over `z ~ N(0, q)`, to about 15 digits.
 ///
 /// ```
 /// use geartrain::layers::Tanh;
@@ -32,7 +31,7 @@ pub struct Moments {
     pub slope_square: f64,
     /// `E φ'(z)⁴`.
     pub slope_fourth: f64,
-    /// `d E φ(z)² / dq`, which by parts is `E[z φ(z) φ'(z)] / q`.
+    /// `d E φ(z)² / dq`, which is `E[z φ(z) φ'(z)] / q` (integration by parts).
     pub growth: f64,
     /// `E φ(z)² φ'(z)²`.
     pub both_square: f64,
@@ -41,40 +40,20 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// The moments of any [`Elementwise`](geartrain::layers::Elementwise) activation, a user's own as well, at `q ≥ 0`.
-    /// A kink of `φ` anywhere but at a multiple of √q/2 costs digits.
+    /// The moments at `q ≥ 0` of any [`Elementwise`](geartrain::layers::Elementwise) activation,
+    /// including user-defined ones. A kink of `φ` that is not at a multiple of √q/2 costs digits.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the layer is not elementwise or if `q` is not a finite number ≥ 0.
+    /// [`Error::Argument`] if the layer is not elementwise, or `q` is not a finite number ≥ 0.
     pub fn of(activation: &dyn Layer<f64>, q: f64) -> Result<Self, Error> {
-        check(activation)?;
-        geartrain::error::require(q.is_finite() && q >= 0.0, "q", "a finite number ≥ 0", q)?;
+        require_elementwise(activation)?;
+        require(q.is_finite() && q >= 0.0, "q", "a finite number ≥ 0", q)?;
         Ok(moments(activation, q))
     }
 
     /// `Var φ(z)`.
     pub fn variance(&self) -> f64 {
         self.square - self.mean * self.mean
-    }
-
-    /// What the activation does to the gradient of a row with this mean square, 1/width being `one_by_width`.
-    ///
-    /// With g the gradient at `φ(z)`, of energy 1 in each direction and x more along `φ(z)`: `Σ φ'² g²` has 1 from all and
-    /// x from one direction, and so has `(Σ z φ' g)²`, by which the gradient along `z` is known.
-    pub(super) fn gain(&self, q: f64, one_by_width: f64) -> Gain {
-        let even = self.slope_square;
-        if q == 0.0 || self.square == 0.0 {
-            return Gain { excess: even, ..Gain::even(even) };
-        }
-        let one = self.both_square / self.square;
-        let along = self.growth * self.growth * q / self.square;
-        let more = self.stretch_square - even;
-        Gain {
-            energy: even,
-            energy_of_excess: (one - even) * one_by_width,
-            excess_of_energy: more,
-            excess: along - (more + one) * one_by_width,
-        }
     }
 
     fn from_array(
@@ -95,21 +74,14 @@ impl Moments {
     }
 }
 
-/// [`Error::Argument`] unless `activation` is elementwise.
-pub(super) fn check(activation: &dyn Layer<f64>) -> Result<(), Error> {
-    let description = activation.describe();
-    let (name, elementwise) = (description.name, description.kind == Kind::Elementwise);
-    geartrain::error::require(elementwise, "activation", "an elementwise layer", name)
-}
-
-/// [`Moments::of`] for a layer that was checked.
-pub(super) fn moments<F: Scalar>(activation: &dyn Layer<F>, q: f64) -> Moments {
+/// [`Moments::of`] for a layer known to be elementwise.
+pub(crate) fn moments<F: Scalar>(activation: &dyn Layer<F>, q: f64) -> Moments {
     moments_of(activation, &[q], normal_rule())[0]
 }
 
-/// The same at each of several q. The moments are smooth functions of ln q, normal variables being what they are: so those
-/// at a few points serve for any number of q between them.
-pub(super) fn moments_of_all<F: Scalar>(
+/// The same at each of several q. Moments are smooth functions of ln q, so they are interpolated
+/// between a few points.
+pub(crate) fn moments_of_all<F: Scalar>(
     activation: &dyn Layer<F>,
     all: &[f64],
     precision: Precision,
@@ -120,48 +92,51 @@ pub(super) fn moments_of_all<F: Scalar>(
         finite.fold((f64::INFINITY, -f64::INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
     let panels = ((high - low) / PANEL).ceil().max(1.0);
     let half = (high - low) / panels / 2.0;
-    // none for q = 0 and for what is not a number
+    // `None` for q = 0 and NaN
     let panel_of =
         |log: &f64| log.is_finite().then(|| ((log - low) / (2.0 * half)).clamp(0.0, panels - 1.0) as usize);
     let panel_of: Vec<_> = logs.iter().map(panel_of).collect();
-    let mut between: Vec<Option<Between>> = (0..panels as usize).map(|_| None).collect();
+    let mut polynomials: Vec<Option<Interpolation>> = (0..panels as usize).map(|_| None).collect();
     let at = |(panel, (&log, &q)): (&Option<usize>, (&f64, &f64))| match *panel {
         Some(panel) => {
             let middle = low + (2.0 * panel as f64 + 1.0) * half;
-            between[panel].get_or_insert_with(|| Between::new(activation, middle, half, precision)).at(log)
+            polynomials[panel]
+                .get_or_insert_with(|| Interpolation::new(activation, middle, half, precision))
+                .at(log)
         }
         None => moments(activation, q),
     };
     panel_of.iter().zip(logs.iter().zip(all)).map(at).collect()
 }
 
-/// How many digits of [`moments_of_all`] are asked for.
+/// The precision of [`moments_of_all`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Precision {
-    /// About nine.
+pub(crate) enum Precision {
+    /// About nine digits.
     Fine,
-    /// About five, in a sixth of the time.
+    /// About five digits, in a sixth of the time.
     Rough,
 }
 
-/// The longest interval of ln q over which moments are interpolated at once.
+/// The longest interval of ln q for one interpolation polynomial.
 const PANEL: f64 = 2.0;
 
-/// Moments between known ones, at the extrema of a Chebyshev polynomial.
+/// Barycentric interpolation of moments between the extrema of a Chebyshev polynomial.
 ///
-/// `E f(z)` is analytic where Re 1/q > 0, so in the strip |Im ln q| < π/2. Interpolation over n steps errs by about ϱ⁻ⁿ, ϱ
-/// being the sum of the half axes of the largest ellipse within the strip, when its foci, ±`half`, are the unit
-/// (Trefethen, *Approximation theory and approximation practice*, chapter 8).
-struct Between {
+/// `E f(z)` is analytic where Re 1/q > 0, that is in the strip |Im ln q| < π/2. The error of
+/// interpolation with n steps is about ϱ⁻ⁿ, where ϱ is the sum of the half axes of the largest
+/// ellipse within the strip, in units of its foci ±`half` (Trefethen, *Approximation theory and
+/// approximation practice*, chapter 8).
+struct Interpolation {
     middle: f64,
     half: f64,
-    /// Where on [−1, 1], with which barycentric weight, and the moments.
+    /// The node on [−1, 1], its barycentric weight, and the moments there.
     known: Vec<(f64, f64, [f64; 8])>,
 }
 
-impl Between {
+impl Interpolation {
     fn new<F: Scalar>(activation: &dyn Layer<F>, middle: f64, half: f64, precision: Precision) -> Self {
-        // the bound on the error is generous
+        // the error bound is generous: fewer digits than asked for are enough
         let (rule, digits) = match precision {
             Precision::Fine => (normal_rule(), 7.0),
             Precision::Rough => (rough_normal_rule(), 4.0),
@@ -175,7 +150,7 @@ impl Between {
                 (x, if k % 2 == 0 { end } else { -end }, moments.to_array())
             },
         );
-        Between { middle, half, known: known.collect() }
+        Interpolation { middle, half, known: known.collect() }
     }
 
     fn at(&self, log: f64) -> Moments {
@@ -214,30 +189,9 @@ fn moments_of<F: Scalar>(activation: &dyn Layer<F>, all: &[f64], rule: &[(f64, f
     all.iter().enumerate().map(row).collect()
 }
 
-/// `φ` and `φ'` at every entry of `z`, by the layer's own passes.
-pub(super) fn evaluate<F: Scalar>(activation: &dyn Layer<F>, z: ArrayView2<F>) -> (Array2<F>, Array2<F>) {
-    let mut cache = Cache::new();
-    let (mut values, mut slopes) = (Array2::zeros(z.dim()), Array2::zeros(z.dim()));
-    let (x, mode) = (z, Mode::Train { key: 0 });
-    activation.forward(Forward { params: &[], x, y: values.view_mut(), cache: &mut cache, mode });
-    let ones = Array2::ones(z.dim());
-    let (y, dy, dx) = (values.view(), ones.view(), Some(slopes.view_mut()));
-    activation.backward(Backward { params: &[], x, y, dy, grads: &mut [], dx, cache: &mut cache });
-    (values, slopes)
-}
-
-/// The same in `f64`, for points that are.
-pub(super) fn evaluate_at<F: Scalar>(
-    activation: &dyn Layer<F>,
-    z: &Array2<f64>,
-) -> (Array2<f64>, Array2<f64>) {
-    let (values, slopes) = evaluate(activation, z.mapv(F::of).view());
-    (values.mapv(F::as_f64), slopes.mapv(F::as_f64))
-}
-
-/// Expectations over two normal variables `u`, `v` with mean square `q` and correlation `c`.
+/// Expectations over two normal variables `u`, `v` with mean square q and correlation c.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Products {
+pub(crate) struct Products {
     /// `E φ(u) φ(v)`.
     pub values: f64,
     /// `E φ(u)² φ(v)²`.
@@ -248,12 +202,12 @@ pub(super) struct Products {
     pub slope_squares: f64,
 }
 
-/// Points are taken in polar coordinates, `u = √q r cos ψ` and `v = √q r cos(ψ − θ)` with `cos θ = c`: there kinks of `φ` at
-/// 0 lie at angles that are ends of sectors, whatever `c` is, and every sector is its own mirror image, with `u` and `v`
-/// exchanged. So the values at a sector's points serve for both.
-pub(super) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> Products {
+/// [`Products`] in polar coordinates, `u = √q r cos ψ` and `v = √q r cos(ψ − θ)` with `cos θ = c`. A
+/// kink of `φ` at 0 then lies at the ends of sectors for every `c`. Each sector is its own mirror
+/// image with `u` and `v` exchanged, so that the values at a sector's points serve for both.
+pub(crate) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> Products {
     let half = c.clamp(-1.0, 1.0).acos() / 2.0;
-    // |cos ψ| from θ/2 on to both sides: where u and v have the same sign, and where they have not
+    // the sectors around θ/2 in which u and v have equal and opposite signs
     let (alike, opposed) = (symmetric_rule(FRAC_PI_2 - half), symmetric_rule(half));
     let cosines =
         alike.iter().map(|&(a, _)| (half + a).cos()).chain(opposed.iter().map(|&(a, _)| (half + a).sin()));
@@ -277,7 +231,7 @@ pub(super) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> 
         }
         for (j, &(_, angular)) in opposed.iter().enumerate() {
             let (here, mirrored) = (alike.len() + j, alike.len() + opposed.len() - 1 - j);
-            // the sector on the other side has the same products
+            // the opposite sector has the same products
             add(2.0 * radial * angular, 2 * here, 2 * mirrored + 1);
         }
     }
@@ -290,7 +244,7 @@ mod tests {
     use geartrain::layers::{GELU, ReLU, SELU, Tanh};
 
     #[test]
-    fn moments_between_known_ones_are_those_of_the_quadrature() {
+    fn interpolated_moments_equal_those_of_the_quadrature() {
         for activation in [&ReLU as &dyn Layer<f64>, &Tanh, &SELU, &GELU] {
             for ratio in [1.0_f64, 1.0 + 1e-12, 1.1, 3.0, 1e4] {
                 let all: Vec<f64> =

@@ -1,26 +1,27 @@
-//! What the theory carries through the network: the size of signals on the way up, that of gradients on the way down.
+//! The state of the theory: sizes of signals in the forward pass, of gradients in the backward pass.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
-use super::batch::{Gradient, Pullback, Vector};
-use super::measure::{norm, normal_batch};
+use super::batch_norm::{Gradient, Pullback, Vector};
+use super::moments::Moments;
+use crate::numbers::{mean_power, norm, normal_batch};
 use geartrain::Scalar;
 
-/// Networks of finite width that are followed beside the infinitely wide one. They come in pairs whose noise is opposite,
-/// so that what is odd in it cancels in means over them.
+/// The number of networks of finite width that are followed beside the infinitely wide one. They
+/// form pairs with opposite noise, so that odd terms cancel in means.
 const NETWORKS: usize = 32;
 
-/// What is known about the rows at one place of the network.
+/// The rows of a batch at one place in the network.
 #[derive(Debug, Clone)]
-pub(super) struct Signal {
-    /// Mean square and mean of the entries of each row, in a column: in the infinitely wide network in the first line, then
-    /// in networks of finite width, whose q wanders about it.
+pub(crate) struct Signal {
+    /// Mean square and mean of each row's entries, `(1 + NETWORKS, rows)`: in the infinitely wide
+    /// network first, then in the networks of finite width, whose q fluctuates around it.
     pub rows: Array2<(f64, f64)>,
-    /// The mean product of two different rows, per entry.
+    /// The mean product of entries of two different rows.
     pub overlap: f64,
-    /// Whether entries are normal with mean 0, which an activation's moments need.
+    /// Whether entries are normal with mean 0, as an activation's moments require.
     pub normal: bool,
-    /// All rows together, in a network with BatchNorm.
+    /// The joint distribution of all rows, in a network with BatchNorm.
     pub batch: Option<Vector>,
 }
 
@@ -28,7 +29,7 @@ impl Signal {
     pub fn of<F: Scalar>(x: ArrayView2<F>) -> Self {
         let (n, columns) = (x.nrows() as f64, x.ncols() as f64);
         let rows: Vec<(f64, f64)> =
-            x.rows().into_iter().map(|row| (mean_of(row.iter(), 2), mean_of(row.iter(), 1))).collect();
+            x.rows().into_iter().map(|row| (mean_power(row.iter(), 2), mean_power(row.iter(), 1))).collect();
         // Σ_(r≠s) x_r·x_s = |Σ_r x_r|² − Σ_r |x_r|²
         let sum = x.mapv(F::as_f64).sum_axis(Axis(0));
         let squares = columns * rows.iter().map(|row| row.0).sum::<f64>();
@@ -36,7 +37,7 @@ impl Signal {
         Signal { rows: in_all_networks(&rows), overlap, normal: false, batch: None }
     }
 
-    /// The same with all rows known together, from which the other numbers follow.
+    /// The same with the joint distribution of all rows, which determines the other fields.
     pub fn with(mut self, batch: Option<Vector>) -> Self {
         if let Some(vector) = &batch {
             let squares = vector.squares();
@@ -49,8 +50,8 @@ impl Signal {
         self
     }
 
-    /// The same when the mean square of each row is a mean over few units: its logarithm has, in each network and row,
-    /// this variance, and two rows in the same network have this correlation.
+    /// The same with the fluctuation of a mean square over finitely many units: its logarithm has
+    /// the given variance in each network and row, and the given correlation between rows.
     pub fn scattered(mut self, variances: &Array2<f64>, correlation: f64, seed: u64) -> Self {
         let half = NETWORKS / 2;
         let drawn = normal_batch::<f64>(half, 1 + self.rows.ncols(), seed);
@@ -77,29 +78,30 @@ impl Signal {
     }
 }
 
-/// The same rows in the infinitely wide network and in all others.
-pub(super) fn in_all_networks<T: Copy>(rows: &[T]) -> Array2<T> {
+/// The same row values in the infinitely wide network and in all others.
+pub(crate) fn in_all_networks<T: Copy>(rows: &[T]) -> Array2<T> {
     Array2::from_shape_fn((1 + NETWORKS, rows.len()), |(_, r)| rows[r])
 }
 
-/// The squared gradient of one row in one network.
+/// The squared norm of the gradient of one row in one network.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Square {
-    /// All of it.
+pub(crate) struct Square {
+    /// The squared norm.
     pub energy: f64,
-    /// How much more there is along the signal than in the mean direction, times the number of directions.
+    /// The excess along the signal over the mean direction, times the number of directions.
     pub excess: f64,
-    /// The part of `energy` that was an excess further up.
+    /// The part of `energy` that was an excess in a layer above.
     pub owed: f64,
 }
 
-/// What a step makes of a [`Square`]. Directions across the signal are all alike to it; the one along the signal is not,
-/// as a longer signal stays longer by another factor, `∂ ln q' / ∂ ln q`, than the gradient shrinks by.
+/// The effect of a step on a [`Square`]. All directions orthogonal to the signal are equivalent. The
+/// direction of the signal is not: a relative change of the signal's norm is multiplied by
+/// `∂ ln q' / ∂ ln q`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Gain {
-    /// Energy from energy, if there were no excess.
+pub(crate) struct Gain {
+    /// Energy from energy, without an excess.
     pub energy: f64,
-    /// Energy from excess, of the order of 1/width.
+    /// Energy from excess, of order 1/width.
     pub energy_of_excess: f64,
     /// Excess from energy.
     pub excess_of_energy: f64,
@@ -108,7 +110,28 @@ pub(super) struct Gain {
 }
 
 impl Gain {
-    /// A factor that keeps no excess.
+    /// The effect of an activation with these moments at a row's q. `one_by_width` is 1/width.
+    ///
+    /// Let g be the gradient at `φ(z)`, with energy 1 in every direction and an excess x along
+    /// `φ(z)`. Then `Σ φ'² g²` has 1 from all directions and x from one. The same holds for
+    /// `(Σ z φ' g)²`, which determines the gradient along `z`.
+    pub fn of(moments: &Moments, q: f64, one_by_width: f64) -> Self {
+        let even = moments.slope_square;
+        if q == 0.0 || moments.square == 0.0 {
+            return Gain { excess: even, ..Gain::even(even) };
+        }
+        let one = moments.both_square / moments.square;
+        let along = moments.growth * moments.growth * q / moments.square;
+        let more = moments.stretch_square - even;
+        Gain {
+            energy: even,
+            energy_of_excess: (one - even) * one_by_width,
+            excess_of_energy: more,
+            excess: along - (more + one) * one_by_width,
+        }
+    }
+
+    /// A factor that removes the excess.
     pub fn even(energy: f64) -> Self {
         Gain { energy, energy_of_excess: 0.0, excess_of_energy: 0.0, excess: 0.0 }
     }
@@ -129,33 +152,34 @@ impl Square {
     }
 }
 
-/// How a step changes gradients.
+/// The effect of a step on gradients.
 #[derive(Debug, Clone)]
-pub(super) struct Factor {
-    /// The squared gradient of each row, in the networks of [`Signal::rows`], is multiplied by this.
+pub(crate) struct Factor {
+    /// The factor on each row's squared gradient, in the networks of [`Signal::rows`].
     pub rows: Array2<Gain>,
-    /// And the correlation of two rows' gradients by this.
+    /// The factor on the correlation of two rows' gradients.
     pub correlation: f64,
-    /// Relative variance of one row's factor between networks, is `one`; the covariance of two rows' factors is
-    /// `two.0 + two.1 · ρ²`, ρ being the correlation of their gradients.
+    /// The relative variance of one row's factor between networks.
     pub one: f64,
+    /// The relative covariance of two rows' factors, `two.0 + two.1 · ρ²`, where ρ is the
+    /// correlation of their gradients.
     pub two: (f64, f64),
-    /// What it does to all rows together, in a network with BatchNorm.
+    /// The effect on the joint distribution of all rows, in a network with BatchNorm.
     pub batch: Option<Pullback>,
 }
 
-/// What is known about the gradient at one place.
+/// The gradient at one place in the network.
 #[derive(Debug, Clone)]
-pub(super) struct Energy {
-    /// Squared gradient of each row, in the networks of [`Signal::rows`], by e to the `log_scale`: it may be far below what
-    /// a number can hold.
+pub(crate) struct Energy {
+    /// The squared gradient of each row, in the networks of [`Signal::rows`], divided by
+    /// `e^log_scale`, because it may underflow.
     rows: Array2<Square>,
     log_scale: f64,
-    /// Mean square of the correlation between two rows' gradients.
+    /// The mean square correlation of two rows' gradients.
     correlation: f64,
-    /// Variance, between networks with the same q, of the logarithm of the total.
+    /// The variance of the logarithm of the total between networks with the same q.
     variance: f64,
-    /// The gradients of all rows together, in a network with BatchNorm.
+    /// The joint distribution of all rows' gradients, in a network with BatchNorm.
     pub batch: Option<Gradient>,
 }
 
@@ -175,7 +199,7 @@ impl Energy {
         let n = dy.nrows() as f64;
         let others =
             gram.iter().map(|g| g * g).sum::<f64>() - norms.iter().filter(|&&norm| norm > 0.0).count() as f64;
-        // random directions have (u_r·u_s)² = 1/columns, which is no correlation
+        // independent directions have E (u_r·u_s)² = 1/columns
         let chance = if dy.ncols() > 1 { 1.0 / dy.ncols() as f64 } else { 0.0 };
         let correlation =
             if n > 1.0 { (others / (n * (n - 1.0)) - chance).max(0.0) / (1.0 - chance) } else { 1.0 };
@@ -189,7 +213,7 @@ impl Energy {
         self.log_scale + total(self.rows.row(0)).ln()
     }
 
-    /// Mean and variance, between networks, of the logarithm of the total.
+    /// The mean and variance of the logarithm of the total over networks.
     pub fn logarithm(&self) -> (f64, f64) {
         let networks = self.rows.slice(s![1.., ..]);
         let logs = networks.rows().into_iter().map(|rows| total(rows).ln());
@@ -198,9 +222,9 @@ impl Energy {
             return (self.log_scale + mean, 0.0);
         }
         let wandering = logs.map(|log| (log - mean).powi(2)).sum::<f64>() / NETWORKS as f64;
-        // what was along the signal is the square of one normal number, whose relative variance is 2
+        // the part along the signal is the square of one normal number, with relative variance 2
         let variance = self.variance + self.of_total(|row| row.owed, 2.0, 2.0 * self.correlation);
-        // the mean of the logarithm lies half a variance below the logarithm of the mean
+        // E ln X ≈ ln E X − Var/2
         (self.log_scale + mean - variance / 2.0, variance + wandering)
     }
 
@@ -210,14 +234,15 @@ impl Energy {
         self
     }
 
-    /// The same as if it were in all directions alike.
+    /// The same without an excess along the signal.
     pub fn without_excess(mut self) -> Self {
         self.rows.mapv_inplace(|row| Square { excess: 0.0, ..row });
         self
     }
 
-    /// Variance of a `part` of each row by the square of the total, in the mean over networks, when the relative variance
-    /// of one row's part is `one` and the covariance of two rows' parts is `two`.
+    /// The variance of the sum over rows of a `part`, relative to the squared total, as a mean over
+    /// networks. `one` is the relative variance of one row's part, `two` the relative covariance of
+    /// two rows' parts.
     fn of_total(&self, part: impl Fn(&Square) -> f64, one: f64, two: f64) -> f64 {
         let networks = self.rows.slice(s![1.., ..]);
         let relative = |rows: ArrayView1<Square>| {
@@ -245,7 +270,7 @@ impl Energy {
         self.with(batch)
     }
 
-    /// The same with the gradients of all rows known, from which the other numbers follow.
+    /// The same with the joint distribution of all rows' gradients, which determines the other fields.
     pub fn with(mut self, batch: Option<Gradient>) -> Self {
         if let Some(gradient) = &batch {
             let squares = gradient.squares();
@@ -265,11 +290,11 @@ impl Energy {
         self
     }
 
-    /// The sum of two gradients of `width` entries that are independent.
+    /// The sum of two independent gradients with `width` entries per row.
     pub fn plus(mut self, branch: Energy, width: f64) -> Self {
         let share = 1.0 / (1.0 + (self.log_total() - branch.log_total()).exp());
         let mix = |x: f64, branch: f64| (1.0 - share) * x + share * branch;
-        // |x + b|² = |x|² + |b|² + 2 x·b, and x·b of independent vectors is of the order of |x| |b| / √width
+        // |x + b|² = |x|² + |b|² + 2 x·b, where x·b is of order |x| |b| / √width
         let correlations = self.correlation.sqrt() * branch.correlation.sqrt();
         let cross = 4.0 * share * (1.0 - share) / width;
         let added = self.of_total(|row| row.energy, cross, cross * correlations);
@@ -287,10 +312,4 @@ impl Energy {
 
 fn total(rows: ArrayView1<Square>) -> f64 {
     rows.iter().map(|row| row.energy).sum()
-}
-
-/// The mean of the values to this power.
-pub(super) fn mean_of<'f, F: Scalar>(values: impl ExactSizeIterator<Item = &'f F>, power: i32) -> f64 {
-    let n = values.len().max(1) as f64;
-    values.map(|value| value.as_f64().powi(power)).sum::<f64>() / n
 }

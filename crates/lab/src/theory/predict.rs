@@ -1,33 +1,41 @@
-//! What the theory of wide random networks says about one given network.
+//! The theory's prediction for a given network.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::batch::{Gradient, Pullback, Vector, normalised};
-use super::flow::{Energy, Factor, Gain, Signal, in_all_networks, mean_of};
-use super::moments::{Moments, Precision, evaluate_at, moments_of_all, products};
-use super::trace::{Step, Trace};
+use super::batch_norm::{Gradient, Pullback, Vector, normalised};
+use super::flow::{Energy, Factor, Gain, Signal, in_all_networks};
+use super::moments::{Moments, Precision, moments_of_all, products};
+use super::weights::WeightStatistics;
+use crate::activation::evaluate_at;
+use crate::numbers::mean_power;
+use crate::tape::{Step, Tape};
+use geartrain::error::same_shape;
 use geartrain::{Error, Kind, Network, Scalar};
 
-/// The theory's numbers for one network, layer by layer, in the same rows as its [`Measurement`](super::Measurement).
+/// The theory's numbers for one network, with the same rows as its
+/// [`Measurement`](crate::Measurement).
 ///
-/// The theory takes from the network the order of its layers, the mean square of each weight and bias, and nothing else;
-/// from the batch the mean squares and overlaps of its rows. Signals go up by the q map, row by row, each layer with its
-/// own q. Gradients come down by `E φ'²` for an activation, by N·Var W for a linear layer, by 1/variance for
-/// normalisation, and a skip connection adds the energies of its two paths.
+/// The theory's inputs are the order of the layers, the mean square of each weight and bias, and
+/// the mean squares and overlaps of the batch's rows. Signals follow the q map, row by row, with
+/// each layer's own q. An activation multiplies the squared norm of the gradient by `E φ'²`, a
+/// linear layer with N inputs by N·Var W, whatever its number of outputs, and a normalisation by
+/// 1/variance. A skip connection adds the energies of its two paths.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Prediction {
     /// One row per layer.
     pub layers: Vec<LayerPrediction>,
-    /// What this network has that the theory does not cover. Numbers that depend on it are `None`, or as the limit says.
+    /// Properties of this network that the theory does not cover. Numbers that depend on them are
+    /// `None`, or as the limit says.
     pub limits: Vec<Limit>,
 }
 
-/// Something that the theory does not cover.
+/// A property of a network that the theory does not cover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
-    /// What it is, and what that means for the prediction.
+    /// The property, and its effect on the prediction.
     pub what: String,
-    /// The layers that it is about: their paths and names.
+    /// The paths and names of the layers concerned.
     pub layers: Vec<String>,
 }
 
@@ -43,23 +51,25 @@ impl std::fmt::Display for Limit {
     }
 }
 
-/// What the theory says about one layer.
+/// The theory's numbers for one layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct LayerPrediction {
     /// `q`, the mean square of the layer's output.
     pub q: Option<f64>,
-    /// What the layer multiplies the squared length of the gradient by on its way from its output to its input.
+    /// The factor of the layer on the squared norm of the gradient.
     pub energy: Option<f64>,
-    /// `|δ|` at the layer's output: that of a typical network of this width, e to the mean of `ln |δ|`. It falls behind the
-    /// infinitely wide network as the logarithm of a product of many random factors falls behind that of its mean.
+    /// `|δ|` at the layer's output in a typical network of this width: e to the mean of `ln |δ|`.
+    /// It is smaller than in the infinitely wide network, because the mean of the logarithm of a
+    /// random product is below the logarithm of its mean.
     pub gradient: Option<f64>,
-    /// One standard deviation of `ln |δ|` between random networks of this width.
+    /// The standard deviation of `ln |δ|` over random networks of this width.
     pub deviation: f64,
 }
 
 impl Prediction {
-    /// The [decades](super::Measurement::decades) between two of its layers, the first and the last of `stations`; `None`
-    /// if the theory does not reach so far.
+    /// The predicted [decades](crate::Measurement::decades) between the first and the last of
+    /// `stations`; `None` if the theory does not cover all layers above the first.
     pub fn decades(&self, stations: &[usize]) -> Option<f64> {
         let (&[first, ..], &[.., last]) = (stations, stations) else { return None };
         let decades = (self.layers[first].gradient? / self.layers[last].gradient?).log10();
@@ -68,8 +78,8 @@ impl Prediction {
     }
 }
 
-/// Predicts for `network` on the batch `x` what [`measure_with_cotangent`](super::measure_with_cotangent) measures with the gradient `dy`,
-/// `(rows, outputs)`, at the output.
+/// Predicts, for `network` on the batch `x`, `(rows, inputs)`, and the cotangent `dy`,
+/// `(rows, outputs)`, the result of [`measure_with_cotangent`](crate::measure_with_cotangent).
 ///
 /// # Errors
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
@@ -78,12 +88,17 @@ pub fn predict<F: Scalar>(
     x: ArrayView2<F>,
     dy: ArrayView2<F>,
 ) -> Result<Prediction, Error> {
-    let trace = Trace::new(network, x)?;
-    geartrain::error::same_shape("dy", trace.output.shape(), dy.shape())?;
-    let steps = &trace.steps;
+    let tape = Tape::new(network, x)?;
+    same_shape("dy", tape.output.shape(), dy.shape())?;
+    Ok(predict_on(&tape, dy))
+}
+
+/// The same on a recorded pass; `dy` must have the shape of its output.
+pub(crate) fn predict_on<F: Scalar>(tape: &Tape<F>, dy: ArrayView2<F>) -> Prediction {
+    let (steps, x) = (&tape.steps, tape.input.view());
     let mut theory = Theory {
         steps,
-        params: network.params(),
+        params: tape.network.params(),
         factors: vec![None; steps.len()],
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
         limits: Vec::new(),
@@ -96,15 +111,16 @@ pub fn predict<F: Scalar>(
     theory.up(0, steps.len(), Some(signal));
     theory.limits_of_batch_norm();
     theory.down(0, steps.len(), Some(energy));
-    Ok(Prediction { layers: theory.layers, limits: theory.limits })
+    Prediction { layers: theory.layers, limits: theory.limits }
 }
 
-/// 1/σ² of normal rows is an inverse χ² with one degree of freedom fewer than rows, whose variance is finite above 4.
+/// For normal rows, 1/σ² is an inverse χ² with `rows − 1` degrees of freedom, whose variance is finite
+/// above 4.
 const FEWEST_ROWS: usize = 6;
 
-/// The largest sum of 1/width over layers of BatchNorm of which no more than a tenth of a decade comes: measured with tanh at
-/// widths 64 to 512.
-const MOST_LAYERS_BY_WIDTH: f64 = 1.0 / 3.0;
+/// The largest sum of 1/width over BatchNorm layers for which finite-width corrections stay below a
+/// tenth of a decade, measured with tanh at widths 64 to 512.
+const LARGEST_SUM_OF_INVERSE_WIDTHS: f64 = 1.0 / 3.0;
 
 struct Theory<'t, 'n, F> {
     steps: &'t [Step<'n, F>],
@@ -115,11 +131,11 @@ struct Theory<'t, 'n, F> {
 }
 
 impl<F: Scalar> Theory<'_, '_, F> {
-    /// The signal from step `begin` to `end`.
+    /// The signal after step `end − 1`, for `signal` at the input of step `begin`.
     fn up(&mut self, begin: usize, end: usize, mut signal: Option<Signal>) -> Option<Signal> {
         let mut i = begin;
         while i < end {
-            // a skip connection comes after its body: look for one that begins here
+            // a skip connection is listed after its body: find the outermost one that begins here
             let skip = (i..end).rev().find(|&s| self.steps[s].body == Some(i));
             if let Some(s) = skip {
                 let branch = self.up(i, s, signal.clone());
@@ -134,6 +150,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
         signal
     }
 
+    /// The signal after step `i`. Records the step's factor on gradients.
     fn pass(&mut self, i: usize, signal: Option<Signal>) -> Option<Signal> {
         let step = &self.steps[i];
         match step.kind {
@@ -146,7 +163,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let mut rows = in_all_networks(&vec![Gain::even(gain); step.x.nrows()]);
                 if let Some((below, signal)) = below.zip(signal.as_ref()) {
                     for ((line, row), gains) in rows.indexed_iter_mut() {
-                        // along h the gradient is what it is along z, as far as z comes from h and not from the bias
+                        // the excess along z belongs to h in the proportion in which z comes from h and not from the bias
                         let share =
                             (gain * below[[line, row]].0 / signal.rows[[line, row]].0).clamp(0.0, 1.0);
                         gains.excess = if share.is_nan() { gain } else { gain * share };
@@ -166,25 +183,25 @@ impl<F: Scalar> Theory<'_, '_, F> {
             Kind::Elementwise => {
                 let signal = signal?;
                 if !signal.normal {
-                    self.limit(i, "reads values that are not normally distributed, so what it does to them is not predicted");
+                    self.limit(i, "its input is not normally distributed, so its effect is not predicted");
                     return None;
                 }
                 if signal.mean().powi(2) > 0.25 * signal.mean_square() {
-                    self.limit(i, "reads values that have a common mean, for instance from biases that are alike; the theory is for mean 0");
+                    self.limit(i, "its inputs have a common mean, for instance from equal biases; the theory requires mean 0");
                     return None;
                 }
                 let q = signal.mean_square();
-                // what is printed comes from the first line; the others have noise that is far larger
+                // results come from the infinitely wide network; the noise of the others exceeds the rough precision
                 let (wide, finite) = signal.rows.view().split_at(Axis(0), 1);
                 let of = |rows: ArrayView2<(f64, f64)>, precision| {
                     let all: Vec<f64> = rows.iter().map(|row| row.0).chain([q]).collect();
                     moments_of_all(step.layer, &all, precision)
                 };
                 let mut all = of(wide, Precision::Fine);
-                let typical = all.pop().expect("as many as there are q");
+                let typical = all.pop().expect("one result per q");
                 all.extend(of(finite, Precision::Rough));
                 all.pop();
-                let all = Array2::from_shape_vec(signal.rows.dim(), all).expect("as many as there are rows");
+                let all = Array2::from_shape_vec(signal.rows.dim(), all).expect("one result per row");
                 let c = if q > 0.0 { (signal.overlap / q).clamp(-1.0, 1.0) } else { 1.0 };
                 let pair = products(step.layer, q, c);
                 // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
@@ -192,7 +209,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
                 let mut gains = in_all_networks(&vec![Gain::even(0.0); step.x.nrows()]);
                 for ((line, row), gain) in gains.indexed_iter_mut() {
-                    *gain = all[[line, row]].gain(signal.rows[[line, row]].0, one_by(units, line));
+                    *gain = Gain::of(&all[[line, row]], signal.rows[[line, row]].0, one_by(units, line));
                 }
                 let points = signal.batch.map(|batch| evaluate_at(step.layer, &batch.points(i as u64)));
                 let (values, slopes) = points.unzip();
@@ -208,7 +225,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 if let Some(values) = values {
                     return Some(signal.with(Some(Vector::Points(values))));
                 }
-                // a mean of φ² over so many units scatters
+                // the mean of φ² over finitely many units fluctuates
                 let relative = |fourth: f64, square: f64| (fourth / (square * square) - 1.0).max(0.0);
                 let scatter =
                     |m: &Moments| if m.square > 0.0 { relative(m.fourth, m.square) / units } else { 0.0 };
@@ -219,7 +236,9 @@ impl<F: Scalar> Theory<'_, '_, F> {
             }
             Kind::LayerNorm { eps } => {
                 let signal = signal?;
-                let ones = |name| step.tensor(name, self.params).map(|t| (mean(t, 1), mean(t, 2)));
+                let ones = |name| {
+                    step.tensor(name, self.params).map(|t| (mean_power(t.iter(), 1), mean_power(t.iter(), 2)))
+                };
                 let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
                 let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
                 let gains = signal.rows.mapv(|(q, mean)| gamma / (eps + q - mean * mean));
@@ -239,7 +258,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     batch: None,
                 };
                 self.factors[i] = Some(Factor {
-                    // nothing passes along the signal, whose length is lost
+                    // the output does not depend on the signal's norm: no gradient along it
                     rows: gains.mapv(|gain| Gain { excess_of_energy: -gain, ..Gain::even(gain) }),
                     correlation: 1.0,
                     one: 0.0,
@@ -252,7 +271,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let signal = signal?;
                 let (mut points, mut scales) = normalised(signal.batch.clone()?.points(i as u64), eps);
                 let normal = points.clone();
-                // the points have their γ and β from the layer's features in turn
+                // point j takes γ and β of feature j, cyclically
                 let features = step.x.ncols();
                 for (name, is_gamma) in [("weight", true), ("bias", false)] {
                     let Some(values) = step.tensor(name, self.params) else { continue };
@@ -276,26 +295,31 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 Some(signal.with(Some(Vector::Points(points))))
             }
             _ => {
-                self.limit(i, "nothing is known about this layer");
+                self.limit(i, "unknown to the theory");
                 None
             }
         }
     }
 
-    /// Where the batch's rows are too few for BatchNorm's means, or its layers too many for their width.
+    /// Limits of BatchNorm: batches of few rows, and deep narrow networks.
     fn limits_of_batch_norm(&mut self) {
         let all: Vec<usize> =
             (0..self.steps.len()).filter(|&i| matches!(self.steps[i].kind, Kind::BatchNorm { .. })).collect();
         let narrow: f64 = all.iter().map(|&i| 1.0 / self.steps[i].x.ncols() as f64).sum();
         for i in all {
             if self.steps[i].x.nrows() < FEWEST_ROWS {
-                self.limit(i, "over so few rows 1/σ² has no variance, so that a few features decide over the gradient of a layer; \
-                     the prediction is the mean over many more");
+                self.limit(
+                    i,
+                    "over so few rows 1/σ² has infinite variance, so that a few features dominate the gradient; \
+                     the prediction is a mean over many more features",
+                );
             }
-            if narrow > MOST_LAYERS_BY_WIDTH {
-                self.limit(i, "prediction is for wide layers, and these are many for their width: the rows' covariance strays, and \
-                     gradients depend on the weights they meet; saturating activations such as tanh make about 0.3 decades more by \
-                     layers / width of it");
+            if narrow > LARGEST_SUM_OF_INVERSE_WIDTHS {
+                self.limit(
+                    i,
+                    "too many BatchNorm layers for this width: finite-width corrections are no longer negligible, \
+                     with tanh about 0.3 decades times layers / width",
+                );
             }
         }
     }
@@ -308,16 +332,19 @@ impl<F: Scalar> Theory<'_, '_, F> {
         }
     }
 
-    /// The signal behind a skip connection.
+    /// The signal after a skip connection.
     fn add(&mut self, i: usize, x: Option<Signal>, branch: Option<Signal>) -> Option<Signal> {
         let step = &self.steps[i];
         let Kind::Residual { scale } = step.kind else { unreachable!("only skip connections have a body") };
         let (x, branch) = (x?, branch?);
         if !branch.normal {
-            self.limit(i, "the branch does not end in a linear layer, so the two paths of the gradient are not independent; \
-                 the prediction adds them as if they were, which is too little");
+            self.limit(
+                i,
+                "the branch does not end in a linear layer, so the gradients of the two paths are not independent; \
+                 the prediction assumes independence and is too small",
+            );
         }
-        // E (x + s b)² = E x² + s² E b² + 2 s E x E b: fresh weights make x and b independent but for their means
+        // E (x + s b)² = E x² + s² E b² + 2 s E x E b: with fresh weights, x and b correlate only by their means
         let mut rows = x.rows.clone();
         rows.zip_mut_with(&branch.rows, |x, &(bq, bm)| {
             let (q, m) = *x;
@@ -332,7 +359,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
         Some(Signal { rows, overlap, normal, batch: None }.with(batch))
     }
 
-    /// The gradient from step `end` down to `begin`.
+    /// The gradient at the input of step `begin`, for `energy` at the output of step `end − 1`.
     fn down(&mut self, begin: usize, mut end: usize, mut energy: Option<Energy>) -> Option<Energy> {
         while end > begin {
             let i = end - 1;
@@ -343,7 +370,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 self.layers[i].deviation = variance.sqrt() / 2.0;
             }
             if let (Kind::Residual { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
-                // what is along the sum is along neither of its parts
+                // the direction of the sum is that of neither part
                 energy = energy.map(Energy::without_excess);
                 let branch = self.down(body, i, energy.clone().map(|energy| energy.scaled(scale * scale)));
                 let width = self.steps[i].x.ncols() as f64;
@@ -360,65 +387,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
     }
 }
 
-/// Mean squares of a linear layer's weights.
-struct WeightStatistics {
-    /// Of all entries.
-    square: f64,
-    /// Over units i: means of b², of b·s and of s², and of b and s, with s_i = Σ_j W_ij.
-    bias_square: f64,
-    bias_sum: f64,
-    sum_square: f64,
-    bias: f64,
-    sum: f64,
-}
-
-impl WeightStatistics {
-    fn of<F: Scalar>(step: &Step<F>, params: &[F]) -> Self {
-        let weight = step.tensor("weight", params).unwrap_or_default();
-        let outputs = step.y.ncols();
-        // column-major: entry (i, j) of `outputs × inputs` is number i + j · outputs
-        let mut sums = vec![0.0; outputs];
-        for column in weight.chunks_exact(outputs.max(1)) {
-            sums.iter_mut().zip(column).for_each(|(sum, w)| *sum += w.as_f64());
-        }
-        let bias = step.tensor("bias", params).unwrap_or_default();
-        let n = outputs.max(1) as f64;
-        let products = bias.iter().zip(&sums).map(|(b, s)| b.as_f64() * s).sum::<f64>() / n;
-        WeightStatistics {
-            square: mean(weight, 2),
-            bias_square: mean(bias, 2),
-            bias_sum: products,
-            sum_square: sums.iter().map(|s| s * s).sum::<f64>() / n,
-            bias: mean(bias, 1),
-            sum: sums.iter().sum::<f64>() / n,
-        }
-    }
-
-    /// `z = W h + b`. What all entries of h have in common, their mean m, acts like a bias: z = W (h − m) + (b + m s).
-    fn apply(&self, signal: Signal, inputs: f64) -> Signal {
-        let gain = inputs * self.square;
-        let shared = |m: f64| self.bias_square + 2.0 * m * self.bias_sum + m * m * self.sum_square;
-        let row = |&(q, m): &(f64, f64)| (gain * (q - m * m) + shared(m), self.bias + m * self.sum);
-        let m = signal.mean();
-        let overlap = gain * (signal.overlap - m * m) + shared(m);
-        let batch = signal.batch.as_ref().map(|batch| Vector::Normal(self.covariance(batch, gain)));
-        Signal { rows: signal.rows.map(row), overlap, normal: true, batch }
-    }
-
-    /// The same for every pair of rows.
-    fn covariance(&self, h: &Vector, gain: f64) -> Array2<f64> {
-        let m = h.means().insert_axis(Axis(1));
-        let (product, sum) = (m.dot(&m.t()), &m + &m.t());
-        gain * (h.squares() - &product) + self.bias_square + self.bias_sum * sum + self.sum_square * product
-    }
-}
-
-/// 1 / width, and 0 for the infinitely wide network in the first line of [`Signal::rows`].
+/// 1/width, and 0 for the infinitely wide network in the first line of [`Signal::rows`].
 fn one_by(width: f64, line: usize) -> f64 {
     if line == 0 { 0.0 } else { 1.0 / width }
-}
-
-/// The mean of `values` to a power; 0 for none.
-fn mean<F: Scalar>(values: &[F], power: i32) -> f64 {
-    mean_of(values.iter(), power)
 }

@@ -1,30 +1,31 @@
-//! Networks that differ from a given one in one respect, to see what that would do.
+//! Changed copies of a network.
 
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, ShapeBuilder};
 
-use super::trace::Trace;
+use crate::activation::evaluate;
+use crate::tape::Tape;
 use geartrain::layers::{Linear, Residual};
 use geartrain::{Error, Init, Kind, Layer, Network, Scalar, Sequential};
 
 /// A layer with its parameters.
 #[derive(Debug, Clone)]
-pub(super) struct Part<F> {
+pub(crate) struct Part<F> {
     pub layer: Arc<dyn Layer<F>>,
-    /// Features per row that it reads.
+    /// Features per row of its input.
     pub inputs: usize,
     pub params: Vec<F>,
 }
 
-/// The layers of a network, to be changed and put together again. Layers are shared with the original.
+/// The layers of a network, for changing and reassembling. They are shared with the original.
 #[derive(Debug, Clone)]
-pub(super) struct Parts<F> {
+pub(crate) struct Parts<F> {
     pub list: Vec<Part<F>>,
 }
 
 impl<F: Scalar> Parts<F> {
-    /// `None` for a network whose outermost layer is not a `Sequential`.
+    /// The layers of `network`; `None` if its outermost layer is not a `Sequential`.
     pub fn of(network: &Network<F>) -> Option<Self> {
         let parts = Parts::inside(network.layer(), network.inputs(), network.params());
         (network.layer().describe().kind == Kind::Sequential && !parts.list.is_empty()).then_some(parts)
@@ -41,7 +42,7 @@ impl<F: Scalar> Parts<F> {
         Parts { list: sequence.describe().children.iter().map(|child| part(child.layer)).collect() }
     }
 
-    /// These layers one after the other, with their parameters.
+    /// A network of these layers in sequence, with their parameters.
     pub fn build(self) -> Result<Network<F>, Error> {
         let inputs = self.list.first().map_or(0, |part| part.inputs);
         let (layer, params) = self.sequence();
@@ -58,7 +59,7 @@ impl<F: Scalar> Parts<F> {
         })
     }
 
-    /// The same with every list of layers, the outermost and the bodies of skip connections, put through `change`.
+    /// Applies `change` to every list of layers: the outermost one and the bodies of skip connections.
     pub fn changed(self, change: &dyn Fn(Vec<Part<F>>) -> Vec<Part<F>>) -> Self {
         let list = self.list.into_iter().map(|part| match part.layer.describe().kind {
             Kind::Residual { scale } => part.with_body(scale, |body| body.changed(change)),
@@ -69,12 +70,12 @@ impl<F: Scalar> Parts<F> {
 }
 
 impl<F: Scalar> Part<F> {
-    /// A new layer, its parameters drawn with `seed`.
+    /// A new layer with parameters drawn with `seed`.
     pub fn new(layer: impl Layer<F> + 'static, inputs: usize, seed: u64) -> Self {
         let layer: Arc<dyn Layer<F>> = Arc::new(layer);
         let params = match Network::from_layer(layer.clone(), inputs) {
             Ok(network) => network.with_seed(seed).params().to_vec(),
-            Err(_) => Vec::new(), // refused again, with its message, when the network is put together
+            Err(_) => Vec::new(), // `build` returns the same error
         };
         Part { layer, inputs, params }
     }
@@ -86,7 +87,7 @@ impl<F: Scalar> Part<F> {
         Part { layer: Arc::new(Residual::new(body).scale(scale)), inputs, params }
     }
 
-    /// The same skip connection with a changed body and another scale, for a part that is a skip connection.
+    /// For a skip connection, the same with a changed body and another scale.
     pub fn with_body(&self, scale: f64, change: impl FnOnce(Parts<F>) -> Parts<F>) -> Self {
         let Some(child) = self.layer.describe().children.pop() else { return self.clone() };
         if child.layer.describe().kind != Kind::Sequential {
@@ -95,21 +96,22 @@ impl<F: Scalar> Part<F> {
         Part::skip(change(Parts::inside(&**child.layer, self.inputs, &self.params)).list, scale)
     }
 
-    /// Outputs of a linear layer, `None` for any other.
+    /// The number of outputs of a linear layer; `None` for other layers.
     pub fn linear(&self) -> Option<usize> {
         (self.layer.describe().kind == Kind::Linear)
             .then(|| self.layer.output_features(self.inputs).ok())
             .flatten()
     }
 
-    /// A linear layer of the same sizes with new weights and a bias that is 0 or normal with variance `bias_variance`.
+    /// For a linear layer, one of the same size with new weights and a normal bias of variance
+    /// `bias_variance`.
     pub fn drawn(&self, weight: Init, bias_variance: f64, seed: u64) -> Self {
         let Some(outputs) = self.linear() else { return self.clone() };
         let bias = Init::normal(bias_variance.sqrt());
         Part::new(Linear::new(self.inputs, outputs).init(weight).bias_init(bias), self.inputs, seed)
     }
 
-    /// A linear layer whose bias takes a constant `level` off every input: `W (h − level)`.
+    /// For a linear layer, one whose bias subtracts `level` from every input: `W (h − level)`.
     pub fn centred(mut self, level: f64) -> Self {
         let Some(outputs) = self.linear() else { return self };
         let (weight, bias) = self.params.split_at_mut(outputs * self.inputs);
@@ -123,10 +125,8 @@ impl<F: Scalar> Part<F> {
 }
 
 /// The first activation of a network, and its value and slope at 0.
-pub(super) fn activation_at_zero<'n, F: Scalar>(
-    trace: &Trace<'n, F>,
-) -> Option<(&'n dyn Layer<F>, f64, f64)> {
-    let step = trace.steps.iter().find(|step| step.kind == Kind::Elementwise)?;
-    let (value, slope) = super::moments::evaluate(step.layer, Array2::zeros((1, 1)).view());
+pub(crate) fn activation_at_zero<'n, F: Scalar>(tape: &Tape<'n, F>) -> Option<(&'n dyn Layer<F>, f64, f64)> {
+    let step = tape.steps.iter().find(|step| step.kind == Kind::Elementwise)?;
+    let (value, slope) = evaluate(step.layer, Array2::zeros((1, 1)).view());
     Some((step.layer, value[[0, 0]].as_f64(), slope[[0, 0]].as_f64()))
 }

@@ -1,15 +1,16 @@
-//! Expectations over a standard normal variable, to about 15 digits.
+//! Quadrature rules for expectations over normal variables, to about 15 digits.
 
 use std::f64::consts::{FRAC_PI_4, PI, TAU};
 use std::sync::OnceLock;
 
-/// Points and weights of one panel of Gauss-Legendre quadrature.
+/// Points per panel of Gauss-Legendre quadrature.
 const NODES: usize = 20;
-/// Beyond 12 standard deviations lies a probability of 4e-33.
+/// The probability beyond 12 standard deviations is 4e-33.
 const REACH: f64 = 12.0;
-/// Points `zᵢ` and weights `wᵢ` such that `E f(z) = Σ wᵢ f(zᵢ)` for a standard normal `z`, by composite Gauss-Legendre
-/// quadrature. Exact to rounding for functions that are smooth between the panel ends, multiples of 1/2; one is 0, where
-/// most activations have their kink.
+
+/// Points `zᵢ` and weights `wᵢ` with `E f(z) = Σ wᵢ f(zᵢ)` for a standard normal `z`, by composite
+/// Gauss-Legendre quadrature. Exact to rounding for functions that are smooth between the panel
+/// ends, which are the multiples of 1/2. One of them is 0, where most activations have their kink.
 pub(crate) fn normal_rule() -> &'static [(f64, f64)] {
     static RULE: OnceLock<Vec<(f64, f64)>> = OnceLock::new();
     RULE.get_or_init(|| {
@@ -18,20 +19,21 @@ pub(crate) fn normal_rule() -> &'static [(f64, f64)] {
     })
 }
 
-/// The same with a quarter of the points, for six digits or more.
+/// The same with a quarter of the points, to six digits.
 pub(crate) fn rough_normal_rule() -> &'static [(f64, f64)] {
     static RULE: OnceLock<Vec<(f64, f64)>> = OnceLock::new();
     RULE.get_or_init(|| both_sides(&[0.0, 0.5, 1.0, 2.0, 4.0, 7.0, REACH]))
 }
 
-/// Panels between these ends, 0 the first, and between their negatives.
+/// Panels between the given ends, the first of which is 0, and between their negatives.
 fn both_sides(ends: &[f64]) -> Vec<(f64, f64)> {
     let right: Vec<_> = ends.windows(2).flat_map(|ends| panel(ends[0], ends[1])).collect();
     right.iter().rev().map(|&(z, w)| (-z, w)).chain(right.iter().copied()).collect()
 }
 
-/// The same for the radius `r` of a pair of them and its direction: `E f = Σ wᵢ ∫ f(rᵢ, ψ) dψ`, the density of `r` being
-/// `r e^(−r²/2)` and that of ψ 1/2π. Beyond 9 standard deviations lies a probability of 3e-18.
+/// Points and weights for the radius of a pair of standard normal variables in polar coordinates:
+/// `E f = Σ wᵢ ∫ f(rᵢ, ψ) dψ`. The radius has density `r e^(−r²/2)` and the angle ψ 1/2π. The
+/// probability beyond 9 standard deviations is 3e-18.
 pub(crate) fn radial_rule() -> &'static [(f64, f64)] {
     static RULE: OnceLock<Vec<(f64, f64)>> = OnceLock::new();
     RULE.get_or_init(|| {
@@ -40,8 +42,8 @@ pub(crate) fn radial_rule() -> &'static [(f64, f64)] {
     })
 }
 
-/// Points and weights on the interval from `−half` to `half`, `half` being at most π/2, by panels of no more than a quarter
-/// of a turn. Point `i` is the negative of the `i`-th from the end.
+/// Points and weights on the interval from `−half` to `half`, where `half` is at most π/2, in panels
+/// of at most a quarter turn. Point `i` is the negative of the `i`-th from the end.
 pub(crate) fn symmetric_rule(half: f64) -> Vec<(f64, f64)> {
     let legendre =
         |middle: f64, half: f64| gauss_legendre().iter().map(move |&(x, w)| (middle + half * x, half * w));
@@ -52,7 +54,7 @@ pub(crate) fn symmetric_rule(half: f64) -> Vec<(f64, f64)> {
     }
 }
 
-/// One panel, its weights including the normal density.
+/// One panel. The weights include the normal density.
 fn panel(a: f64, b: f64) -> impl Iterator<Item = (f64, f64)> {
     let (middle, half) = ((a + b) / 2.0, (b - a) / 2.0);
     gauss_legendre().iter().map(move |&(x, w)| {
@@ -61,7 +63,7 @@ fn panel(a: f64, b: f64) -> impl Iterator<Item = (f64, f64)> {
     })
 }
 
-/// Points and weights on [−1, 1]: the roots of the Legendre polynomial P₂₀ by Newton's method.
+/// Points and weights on [−1, 1]: the roots of the Legendre polynomial P₂₀, by Newton's method.
 fn gauss_legendre() -> &'static [(f64, f64); NODES] {
     static RULE: OnceLock<[(f64, f64); NODES]> = OnceLock::new();
     RULE.get_or_init(|| {

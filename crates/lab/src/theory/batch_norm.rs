@@ -1,21 +1,22 @@
-//! The rows of one batch together, which BatchNorm lets act on each other.
+//! The joint distribution of a batch's rows, which BatchNorm couples.
 //!
-//! In a wide network the features of a layer are independent draws of one random vector, with one entry per row of the
-//! batch. After a linear layer it is normal with a covariance `K` of rows × rows, `K_rs = E z_r z_s`; BatchNorm divides it by
-//! its own length, which has no closed form unless all rows are equally far apart (Yang et al. 2019). So expectations are
-//! sums over drawn points. Gradients are normal as well, independent of the signal, with a covariance `Π`, and what a
-//! layer makes of `Π` is linear in it: no gradient has to be drawn.
+//! In a wide network the features of a layer are independent draws of one random vector with an
+//! entry per row of the batch. After a linear layer it is normal with a `(rows, rows)` covariance
+//! `K_rs = E z_r z_s`. BatchNorm divides it by its own standard deviation. This has no closed form
+//! unless all rows are equally far apart (Yang et al. 2019), so that expectations are sums over
+//! drawn points. Gradients are normal with a covariance `Π` and independent of the signal. The
+//! effect of a layer on `Π` is linear, so that no gradients are drawn.
 
 use ndarray::{Array1, Array2, Axis, Zip, concatenate};
 
-use super::measure::normal_batch;
+use crate::numbers::normal_batch;
 
-/// Points of an expectation, for batches of up to a quarter as many rows.
+/// Points per expectation, for batches of up to a quarter as many rows.
 const POINTS: usize = 512;
 
-/// The random vector at one place of the network.
+/// The random vector at one place in the network.
 #[derive(Debug, Clone)]
-pub(super) enum Vector {
+pub(crate) enum Vector {
     /// Normal with mean 0 and this covariance.
     Normal(Array2<f64>),
     /// Equally likely points, one per column.
@@ -39,7 +40,7 @@ impl Vector {
         }
     }
 
-    /// Points for it, drawn with `seed` if it is normal.
+    /// Its points; drawn with `seed` if it is normal.
     pub fn points(self, seed: u64) -> Array2<f64> {
         match self {
             Vector::Normal(covariance) => normal_points(&covariance, seed),
@@ -48,8 +49,8 @@ impl Vector {
     }
 }
 
-/// Points with mean 0 and exactly this covariance. Their third moments are 0 as well, and their fourth are random: without
-/// this care, their errors would add up over the layers as those of a network of so few units do.
+/// Points with mean 0, exactly this covariance, and third moments 0. Plain random points would
+/// accumulate errors over the layers, like a network with that number of units.
 fn normal_points(covariance: &Array2<f64>, seed: u64) -> Array2<f64> {
     let rows = covariance.nrows();
     let half = (POINTS / 2).max(2 * rows);
@@ -59,7 +60,8 @@ fn normal_points(covariance: &Array2<f64>, seed: u64) -> Array2<f64> {
     concatenate![Axis(1), points, -&points]
 }
 
-/// The lower triangular L with `L Lᵀ = a`, for a matrix without negative eigenvalues; directions of length 0 stay 0.
+/// The lower triangular L with `L Lᵀ = a`, for a positive semidefinite matrix. Columns of null
+/// directions are 0.
 fn cholesky(a: &Array2<f64>) -> Array2<f64> {
     let n = a.nrows();
     let smallest = 1e-13 * a.diag().fold(0.0, |max: f64, &v| max.max(v));
@@ -90,8 +92,8 @@ fn solve(l: &Array2<f64>, mut b: Array2<f64>) -> Array2<f64> {
     b
 }
 
-/// BatchNorm at drawn points: `x̂`, and 1 / √(variance + ε) of each point.
-pub(super) fn normalised(mut points: Array2<f64>, eps: f64) -> (Array2<f64>, Array1<f64>) {
+/// BatchNorm of drawn points: `x̂`, and `1 / √(variance + ε)` of each point.
+pub(crate) fn normalised(mut points: Array2<f64>, eps: f64) -> (Array2<f64>, Array1<f64>) {
     points -= &points.mean_axis(Axis(0)).expect("there are rows");
     let scales =
         points.map_axis(Axis(0), |point| 1.0 / (point.dot(&point) / point.len() as f64 + eps).sqrt());
@@ -99,29 +101,29 @@ pub(super) fn normalised(mut points: Array2<f64>, eps: f64) -> (Array2<f64>, Arr
     (points, scales)
 }
 
-/// What a layer does to gradients.
+/// The effect of a layer on gradients.
 #[derive(Debug, Clone)]
-pub(super) enum Pullback {
-    /// A linear layer: multiplies `Π` by this.
+pub(crate) enum Pullback {
+    /// A linear layer: a factor on `Π`.
     Gain(f64),
-    /// An activation with these slopes at its points, or the γ of a normalisation.
+    /// An activation: its slopes at the points.
     Slopes(Array2<f64>),
-    /// LayerNorm: row by row a factor.
+    /// LayerNorm: a factor per row.
     Rows(Array1<f64>),
-    /// BatchNorm: x̂ and 1/σ at its points.
+    /// BatchNorm: x̂ and 1/σ at the points.
     Normalise(Array2<f64>, Array1<f64>),
 }
 
-/// The gradients of the rows at one place: normal with covariance `covariance`, times `slopes` (points in its columns)
-/// that are independent of them.
+/// The gradients of the rows at one place: normal with covariance `covariance`, times independent
+/// `slopes`, one point per column.
 #[derive(Debug, Clone)]
-pub(super) struct Gradient {
+pub(crate) struct Gradient {
     covariance: Array2<f64>,
     slopes: Option<Array2<f64>>,
 }
 
 impl Gradient {
-    /// Gradients as they are, `(rows, features)`. Covariances are summed over features, not averaged.
+    /// Given gradients, `(rows, features)`. Covariances are summed over features, not averaged.
     pub fn of(dy: &Array2<f64>) -> Self {
         Gradient { covariance: dy.dot(&dy.t()), slopes: None }
     }
@@ -134,18 +136,18 @@ impl Gradient {
         }
     }
 
-    /// What is added where two paths meet; gradients of two paths are independent.
+    /// The sum of the independent gradients of two paths.
     pub fn plus(&self, other: &Gradient) -> Self {
         Gradient { covariance: self.squares() + other.squares(), slopes: None }
     }
 
-    /// The same, each gradient times the root of `by`.
+    /// The gradient times `√by`.
     pub fn scaled(mut self, by: f64) -> Self {
         self.covariance *= by;
         self
     }
 
-    /// Below a layer.
+    /// The gradient at the input of a layer.
     pub fn below(&self, layer: &Pullback) -> Self {
         let alone = |covariance| Gradient { covariance, slopes: None };
         match layer {
@@ -162,8 +164,9 @@ impl Gradient {
         }
     }
 
-    /// `E (P D g)(P D g)ᵀ / σ²` over points, with D the slopes, g the normal gradient, and P taking off what lies along 1
-    /// and along x̂: `P = G (I − x̂ x̂ᵀ/B) = (I − x̂ x̂ᵀ/B) G`, with `G = I − 1 1ᵀ/B`.
+    /// `E (P D g)(P D g)ᵀ / σ²` over points, where D holds the slopes, g is the normal gradient, and
+    /// P projects out the directions 1 and x̂: `P = G (I − x̂ x̂ᵀ/B) = (I − x̂ x̂ᵀ/B) G` with
+    /// `G = I − 1 1ᵀ/B`.
     fn below_batch_norm(&self, normal: &Array2<f64>, scales: &Array1<f64>) -> Array2<f64> {
         let (rows, points) = normal.dim();
         let n = rows as f64;
@@ -171,7 +174,7 @@ impl Gradient {
             Some(slopes) if slopes.dim() == normal.dim() => (self.covariance.clone(), slopes.clone()),
             _ => (self.squares(), Array2::ones(normal.dim())),
         };
-        // with A = D Π D of one point, σ⁻² (A − (A x̂ x̂ᵀ + x̂ x̂ᵀ A)/B + x̂ (x̂ᵀ A x̂) x̂ᵀ/B²), summed over points
+        // with A = D Π D: σ⁻² (A − (A x̂ x̂ᵀ + x̂ x̂ᵀ A)/B + x̂ (x̂ᵀ A x̂) x̂ᵀ/B²), summed over points
         let weighted = &slopes * scales;
         let first = &covariance * &weighted.dot(&weighted.t());
         let seen = &slopes * &covariance.dot(&(&slopes * normal)); // A x̂ in each column
@@ -180,7 +183,7 @@ impl Gradient {
         let second = (&seen * &squared).dot(&normal.t());
         let third = (normal * &(&squared * &along)).dot(&normal.t());
         let mut sum = (first - (&second + &second.t()) / n + third / (n * n)) / points as f64;
-        // G from both sides
+        // G on both sides
         sum -= &sum.mean_axis(Axis(0)).expect("there are rows");
         let means = sum.mean_axis(Axis(1)).expect("there are rows").insert_axis(Axis(1));
         sum - means
@@ -192,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn points_have_the_covariance_they_were_asked_for() {
+    fn points_have_the_given_covariance() {
         let factor = normal_batch::<f64>(9, 4, 1);
         let covariance = factor.dot(&factor.t()); // of rank 4
         let points = Vector::Points(Vector::Normal(covariance.clone()).points(7));
@@ -201,17 +204,18 @@ mod tests {
     }
 
     #[test]
-    fn batch_norm_s_pullback_is_that_of_the_layer() {
+    fn the_pullback_of_batch_norm_equals_the_layer_s() {
         use geartrain::{Kind, Layer, Network, layers::BatchNorm};
-        // one point, one gradient: the expectation is the layer's own backward pass
+        // for one point and one gradient, the expectation is the layer's own backward pass
         let (x, g) = (normal_batch::<f64>(6, 1, 1), normal_batch::<f64>(6, 1, 2));
         let network = Network::new(BatchNorm::new(1), 1).unwrap();
         let Kind::BatchNorm { eps } = Layer::<f64>::describe(&BatchNorm::new(1)).kind else { unreachable!() };
         let slopes = normal_batch::<f64>(6, 1, 3);
-        let dx = super::super::measure_with_cotangent(&network, x.view(), (&slopes * &g).view()).unwrap();
+        let (_, dx) = network.vjp(x.view(), (&slopes * &g).view()).unwrap();
         let (normal, scales) = normalised(x, eps);
         let below =
             Gradient::of(&g).below(&Pullback::Slopes(slopes)).below(&Pullback::Normalise(normal, scales));
-        assert!((below.squares().diag().sum().sqrt() / dx.input_gradient - 1.0).abs() < 1e-12);
+        let measured = dx.iter().map(|v| v * v).sum::<f64>();
+        assert!((below.squares().diag().sum() / measured - 1.0).abs() < 1e-12);
     }
 }

@@ -1,86 +1,90 @@
-//! One pass through a network that keeps everything: what the other instruments read.
+//! A recorded forward pass, which every instrument reads.
 
 use std::ops::Range;
 
 use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2, Zip};
 
-use super::measure::norm;
-use geartrain::Cache;
+use crate::numbers::{entries, norm};
 use geartrain::layer::{Backward, Forward, Kind, Layer, Mode};
 use geartrain::params::count;
-use geartrain::{Error, Network, Scalar};
+use geartrain::{Cache, Error, Network, Scalar};
 
-/// A forward pass with all that it computed, layer by layer, ready to go back through.
+/// A forward pass recorded layer by layer, over which gradients can be propagated any number of
+/// times.
 ///
-/// The containers are opened by their [`Kind`], so that a row is a single layer, or the sum at the end of a skip
-/// connection; what is not known is one row as a whole. Forward and backward of each layer are its own. All matrices lie
-/// row by row.
+/// Containers are opened by their [`Kind`]: each step is a single layer, or the sum at the end of a
+/// skip connection. A container of unknown kind is a single step. Every layer runs its own forward
+/// and backward pass. All matrices are in row-major layout.
 #[derive(Debug)]
-pub(super) struct Trace<'a, F> {
+pub(crate) struct Tape<'a, F> {
     pub network: &'a Network<F>,
     pub steps: Vec<Step<'a, F>>,
+    /// The batch, `(rows, inputs)`.
+    pub input: ArcArray2<F>,
+    /// The network's output, `(rows, outputs)`.
     pub output: ArcArray2<F>,
     memory: Memory<F>,
 }
 
-/// A layer that was passed, or the end of a skip connection.
+/// A layer, or the sum at the end of a skip connection.
 #[derive(Debug)]
-pub(super) struct Step<'a, F> {
-    /// Where it is, as in parameter names.
+pub(crate) struct Step<'a, F> {
+    /// Its path, as in parameter names.
     pub path: String,
     pub layer: &'a dyn Layer<F>,
     pub kind: Kind,
-    /// How many skip connections it is inside of.
+    /// The number of skip connections around it.
     pub nesting: usize,
-    /// Where its parameters lie in the network's.
+    /// The range of its parameters in the network's vector.
     pub params: Range<usize>,
     pub x: ArcArray2<F>,
     pub y: ArcArray2<F>,
-    /// For a skip connection: the step at which its body begins.
+    /// For a skip connection: the first step of its body.
     pub body: Option<usize>,
     cache: Cache<F>,
 }
 
-/// A gradient on its way down, as it passes one step.
+/// The gradient at one step of a backward pass.
 #[derive(Debug)]
-pub(super) struct Passing<'p, F> {
+pub(crate) struct Passing<'p, F> {
     /// The gradient at the step's output.
     pub dy: &'p Gradient<F>,
-    /// The gradient at its input, as this step leaves it.
+    /// The gradient at its input.
     pub dx: &'p Gradient<F>,
-    /// The gradient in its parameters; nothing for a skip connection, whose parameters belong to the steps of its body.
+    /// The gradient with respect to its parameters. Empty for a skip connection, whose parameters
+    /// belong to the steps of its body.
     pub params: &'p [F],
-    /// For a skip connection: the length of the gradient that came down its branch.
+    /// For a skip connection: the norm of the gradient that its branch contributes.
     pub branch: Option<f64>,
 }
 
-/// A gradient and its length.
+/// A gradient and its Frobenius norm.
 #[derive(Debug)]
-pub(super) struct Gradient<F> {
+pub(crate) struct Gradient<F> {
     pub matrix: Array2<F>,
     pub length: f64,
 }
 
-/// Memory to be used again: new memory for every matrix would take a good part of the time of a measurement.
+/// Reusable buffers. Allocating every matrix anew would take a large part of a measurement's time.
 #[derive(Debug, Clone)]
-pub(super) struct Memory<F>(Vec<Vec<F>>);
+pub(crate) struct Memory<F>(Vec<Vec<F>>);
 
 impl<F: Scalar> Memory<F> {
     pub fn new() -> Self {
         Memory(Vec::new())
     }
 
-    /// `len` numbers, to be written.
+    /// A buffer of `len` numbers with unspecified values.
     fn lend(&mut self, len: usize) -> Vec<F> {
-        // for nothing, no memory: it would be cut off, and filled with zeros the next time
+        // an empty buffer would truncate a used one, which then had to be zeroed again
         let mut values = if len > 0 { self.0.pop().unwrap_or_default() } else { Vec::new() };
         values.resize(len, F::zero());
         values
     }
 
-    /// A matrix to be written.
+    /// A matrix with unspecified values.
     pub fn lend_matrix(&mut self, dim: (usize, usize)) -> Array2<F> {
-        Array2::from_shape_vec(dim, self.lend(dim.0 * dim.1)).expect("as many numbers as it has")
+        Array2::from_shape_vec(dim, self.lend(dim.0 * dim.1)).expect("len is rows × columns")
     }
 
     pub fn take_back(&mut self, matrix: Array2<F>) {
@@ -94,35 +98,36 @@ impl<F: Scalar> Memory<F> {
 
 impl<F: Scalar> Gradient<F> {
     fn of(matrix: Array2<F>) -> Self {
-        Gradient { length: norm(matrix.as_slice().expect("row by row")), matrix }
+        Gradient { length: norm(entries(&matrix)), matrix }
     }
 }
 
-impl<'a, F: Scalar> Trace<'a, F> {
+impl<'a, F: Scalar> Tape<'a, F> {
     pub fn new(network: &'a Network<F>, x: ArrayView2<F>) -> Result<Self, Error> {
-        Trace::in_memory(network, x, Memory::new())
+        Tape::in_memory(network, x, Memory::new())
     }
 
-    /// The same in memory that was used before.
+    /// The same with the buffers of an earlier tape.
     pub fn in_memory(network: &'a Network<F>, x: ArrayView2<F>, memory: Memory<F>) -> Result<Self, Error> {
         network.check_input(x)?;
         network.check_batch(x.nrows())?;
-        let output = x.as_standard_layout().into_owned().into_shared();
-        let mut trace = Trace { network, steps: Vec::new(), output: output.clone(), memory };
-        trace.output = trace.forward(String::new(), network.layer(), 0, 0, output, Mode::Train { key: 0 });
-        Ok(trace)
+        let input = x.as_standard_layout().into_owned().into_shared();
+        let mut tape =
+            Tape { network, steps: Vec::new(), input: input.clone(), output: input.clone(), memory };
+        tape.output = tape.forward(String::new(), network.layer(), 0, 0, input, Mode::Train { key: 0 });
+        Ok(tape)
     }
 
-    /// Takes back a gradient that nobody looks at any more.
+    /// Reuses the memory of a gradient that is no longer needed.
     pub fn take_back(&mut self, gradient: Gradient<F>) {
         self.memory.take_back(gradient.matrix);
     }
 
-    /// The memory of all its matrices.
+    /// The buffers of all its matrices.
     pub fn into_memory(self) -> Memory<F> {
-        let Trace { steps, mut memory, output, .. } = self;
-        drop(output);
-        // a step's output is the next one's input: after these are gone, nobody shares it
+        let Tape { steps, mut memory, output, input, .. } = self;
+        drop((input, output));
+        // a step's output is the next one's input: once the inputs are dropped, it is not shared
         let outputs: Vec<_> = steps.into_iter().map(|step| step.y).collect();
         outputs.into_iter().for_each(|y| memory.take_back(y.into_owned()));
         memory
@@ -163,7 +168,7 @@ impl<'a, F: Scalar> Trace<'a, F> {
                 y
             }
             _ => {
-                let outputs = layer.output_features(x.ncols()).expect("checked when the network was made");
+                let outputs = layer.output_features(x.ncols()).expect("checked by Network::new");
                 let mut y = self.memory.lend_matrix((x.nrows(), outputs));
                 let params = &self.network.params()[params.clone()];
                 layer.forward(Forward { params, x: x.view(), y: y.view_mut(), cache: &mut cache, mode });
@@ -185,13 +190,13 @@ impl<'a, F: Scalar> Trace<'a, F> {
         y
     }
 
-    /// The gradient at the network's input when that at its output is `dy`. `visit` is shown every step, with its index,
-    /// when the gradient has passed it.
+    /// Propagates `dy`, the gradient at the output, to the input. `visit` is called for every step,
+    /// with its index, from the last one to the first.
     pub fn backward(&mut self, dy: ArrayView2<F>, visit: Visitor<'_, 'a, F>) -> Gradient<F> {
         self.backward_between(0, self.steps.len(), dy.as_standard_layout().into_owned(), visit)
     }
 
-    /// The gradient at the input of step `begin` when that at the output of step `end − 1` is `dy`.
+    /// Propagates `dy` from the output of step `end − 1` to the input of step `begin`.
     pub fn backward_between(
         &mut self,
         begin: usize,
@@ -202,7 +207,6 @@ impl<'a, F: Scalar> Trace<'a, F> {
         self.back(begin, end, Gradient::of(dy), visit)
     }
 
-    /// Back through steps `begin..end`.
     fn back(
         &mut self,
         begin: usize,
@@ -246,11 +250,11 @@ impl<'a, F: Scalar> Trace<'a, F> {
     }
 }
 
-/// Whoever wants to see the gradient at each step on its way down.
-pub(super) type Visitor<'v, 'a, F> = &'v mut dyn FnMut(usize, &mut Step<'a, F>, Passing<'_, F>);
+/// Called with each step of a backward pass.
+pub(crate) type Visitor<'v, 'a, F> = &'v mut dyn FnMut(usize, &mut Step<'a, F>, Passing<'_, F>);
 
 impl<F: Scalar> Step<'_, F> {
-    /// This step's tensor called `name` in a flat vector of the network.
+    /// The tensor `name` of this step in a flat vector of the network's parameters.
     pub fn tensor<'f>(&self, name: &str, flat: &'f [F]) -> Option<&'f [F]> {
         let mut start = self.params.start;
         for spec in self.layer.params() {
@@ -262,15 +266,15 @@ impl<F: Scalar> Step<'_, F> {
         None
     }
 
-    /// The gradient at this layer's input when that at its output is `dy`.
+    /// Writes to `dx` the gradient at this layer's input for `dy` at its output.
     pub fn pull_back(&mut self, params: &[F], dy: ArrayView2<F>, dx: ArrayViewMut2<F>) {
         let (params, mut unused) = (&params[self.params.clone()], vec![F::zero(); self.params.len()]);
         let (x, y, grads, cache) = (self.x.view(), self.y.view(), &mut unused[..], &mut self.cache);
         self.layer.backward(Backward { params, x, y, dy, grads, dx: Some(dx), cache });
     }
 
-    /// Where its weight lies among its parameters: the first tensor that optimizers change. `None` for a skip connection,
-    /// whose parameters belong to the steps of its body.
+    /// The range of its weight, the first trainable tensor, in its parameters. `None` for a skip
+    /// connection, whose parameters belong to the steps of its body.
     pub fn weight(&self) -> Option<Range<usize>> {
         let mut start = 0;
         let specs = if matches!(self.kind, Kind::Residual { .. }) { Vec::new() } else { self.layer.params() };
