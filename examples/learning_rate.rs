@@ -35,7 +35,8 @@ fn main() -> Result<(), geartrain::Error> {
     println!("\nSuggested learning rate: {suggestion:.2e}\n\n     rate   test loss after 30 epochs");
     for factor in [0.01, 0.1, 1.0, 10.0, 100.0] {
         let (rate, mut network) = (suggestion * factor, network.clone());
-        let mut training = Training::new(MeanSquaredError, sgd(rate)).epochs(30).batch_size(16).progress(false);
+        let mut training =
+            Training::new(MeanSquaredError, sgd(rate)).epochs(30).batch_size(16).progress(false);
         let mark = if factor == 1.0 { "  <- the suggestion" } else { "" };
         match training.fit(&mut network, &train) {
             Ok(_) => {

@@ -16,11 +16,15 @@ use geartrain::{Error, Kind, Network, Scalar};
 /// healthy: a learning rate that suits one of them still moves the other.
 const DECADES: f64 = 2.0;
 
+/// Changes between this many decades and [`DECADES`] are called borderline.
+const BORDERLINE: f64 = 1.0;
+
 /// The result of [`diagnose`]. It prints as a text.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// The problems found; empty for a healthy network.
+    /// The problems found; empty for a healthy network. A change of one to two decades is not a
+    /// finding, but the text calls it borderline.
     pub findings: Vec<Finding>,
     /// Possible remedies, each measured on a changed network. The most effective ones come first.
     pub remedies: Vec<Remedy>,
@@ -200,8 +204,11 @@ fn findings(measured: &Measurement, cause: Cause, rows: usize) -> Vec<Finding> {
         findings.push(Finding::SmallBatch { layer: named(i), rows });
     }
     let mean_square = |l: &LayerMeasurement| l.output.norm.powi(2) / l.outputs as f64;
-    let skips: Vec<_> =
-        measured.layers.iter().filter(|l| l.nesting == 0 && matches!(l.kind, Kind::Residual { .. })).collect();
+    let skips: Vec<_> = measured
+        .layers
+        .iter()
+        .filter(|l| l.nesting == 0 && matches!(l.kind, Kind::Residual { .. }))
+        .collect();
     if let [first, .., last] = skips[..] {
         let growth = mean_square(last) / mean_square(first);
         if growth > 100.0 {
@@ -307,7 +314,7 @@ impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Diagnosis { ratio, decades, steps, cause, .. } = self;
         if self.findings.is_empty() && *steps > 0 {
-            write!(f, "Healthy: ")?;
+            write!(f, "{}: ", if decades.abs() < BORDERLINE { "Healthy" } else { "Borderline" })?;
         }
         if *steps == 0 {
             write!(
@@ -336,7 +343,7 @@ impl fmt::Display for Diagnosis {
                 f,
                 "Widths: {top} units at the output end, {bottom} at the input end. Of the {decades:+.2} decades, the \
                  widths contribute {widths:+.2}, slopes {slopes:+.2}, weights {weights:+.2}, all else {rest:+.2}. \
-                 (A layer with N inputs, M outputs multiplies the squared norm by N·Var W = N/M · M·Var W, here {:.3} \
+                 (A layer with N inputs and M outputs multiplies the squared norm by N·Var W = N/M · M·Var W, here {:.3} \
                  on average.)",
                 cause.widths * cause.weights
             )?;

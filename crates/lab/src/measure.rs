@@ -261,8 +261,9 @@ impl Measurement {
     /// In a stack of one width, an output layer of another width is left out, so that the ratio
     /// per layer is that of equal layers.
     pub fn stations(&self) -> Vec<usize> {
-        let station =
-            |row: &LayerMeasurement| row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Residual { .. });
+        let station = |row: &LayerMeasurement| {
+            row.nesting == 0 && matches!(row.kind, Kind::Linear | Kind::Residual { .. })
+        };
         let mut stations: Vec<usize> = (0..self.layers.len()).filter(|&i| station(&self.layers[i])).collect();
         let width = |&i: &usize| self.layers[i].outputs;
         if let [first, body @ .., output] = &stations[..]

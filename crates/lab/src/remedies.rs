@@ -54,7 +54,8 @@ pub(crate) fn remedies<F: Scalar>(
     let Some(parts) = Parts::of(tape.network) else { return Ok(Vec::new()) };
     let kinds: Vec<Kind> = tape.steps.iter().map(|step| step.kind).collect();
     let has = |kind: fn(&Kind) -> bool| kinds.iter().any(kind);
-    let skips = tape.steps.iter().filter(|s| s.nesting == 0 && matches!(s.kind, Kind::Residual { .. })).count();
+    let skips =
+        tape.steps.iter().filter(|s| s.nesting == 0 && matches!(s.kind, Kind::Residual { .. })).count();
 
     let mut changes: Vec<(String, Change<F>)> = Vec::new();
     let mut add = |text: String, change: Change<F>| changes.push((text, change));

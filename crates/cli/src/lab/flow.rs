@@ -202,7 +202,7 @@ fn prediction(
         Some(json!([number((layer.gradient? / top.gradient?).log10()), number(band)]))
     };
     let signal = |&row: &usize| predicted.layers[row].q.map(|q| json!([number(q.log10()), 0.0]));
-    let phase = Phase::of(network, x.view())?.map(|Phase { activation, sigma_w, sigma_b, edge }| {
+    let phase = Phase::of(network, x.view())?.map(|Phase { activation, sigma_w, sigma_b, edge, .. }| {
         json!({ "activation": activation, "sigma_w": sigma_w, "sigma_b": sigma_b, "edge": edge })
     });
     Ok(json!({

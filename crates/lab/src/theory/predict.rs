@@ -186,7 +186,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     self.limit(i, "its input is not normally distributed, so its effect is not predicted");
                     return None;
                 }
-                if signal.mean().powi(2) > 0.25 * signal.mean_square() {
+                if signal.mean().powi(2) > largest_mean(step.x.ncols()) * signal.mean_square() {
                     self.limit(i, "its inputs have a common mean, for instance from equal biases; the theory requires mean 0");
                     return None;
                 }
@@ -385,6 +385,12 @@ impl<F: Scalar> Theory<'_, '_, F> {
         }
         energy
     }
+}
+
+/// The largest squared mean over `units` units, relative to their mean square, that is compatible
+/// with mean 0. In narrow layers it is three standard deviations of a mean over so few units.
+fn largest_mean(units: usize) -> f64 {
+    (9.0 / units.max(1) as f64).clamp(0.25, 0.9)
 }
 
 /// 1/width, and 0 for the infinitely wide network in the first line of [`Signal::rows`].

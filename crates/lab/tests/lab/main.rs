@@ -2,6 +2,7 @@
 
 mod activations;
 mod diagnose;
+mod funnel;
 mod grid;
 mod jacobian;
 mod measure;
