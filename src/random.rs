@@ -9,6 +9,11 @@ pub(crate) fn mix(key: u64, index: u64) -> u64 {
     scramble(scramble(key.wrapping_add(GOLDEN)).wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1))))
 }
 
+/// A hash of the numbers' bits, in order.
+pub(crate) fn hash(values: impl Iterator<Item = f64>) -> u64 {
+    values.fold(0, |hash, value| mix(hash, value.to_bits()))
+}
+
 /// The finalizer of SplitMix64, a bijection: every bit of `z` changes about half of the bits.
 fn scramble(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -34,13 +34,28 @@ impl Settings {
         }
     }
 
+    /// The name alone, also of the `Debug` texts of version 1.
+    pub(crate) fn name(&self) -> &str {
+        match &self.0 {
+            Value::Object(fields) => fields.keys().next().map_or("", String::as_str),
+            Value::String(text) => text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or(""),
+            _ => "",
+        }
+    }
+
     /// The `Debug` text, for types that do not implement `Serialize`.
     pub fn from_debug(value: &(impl fmt::Debug + ?Sized)) -> Self {
         Settings(Value::from(format!("{value:?}")))
     }
 }
 
-/// JSON, or the text itself if there is nothing but a text.
+impl From<String> for Settings {
+    fn from(text: String) -> Self {
+        Settings(Value::String(text))
+    }
+}
+
+/// JSON, or the text itself if that is all.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -1,6 +1,8 @@
-//! The exercises of the lesson on the chain rule and computational graphs, each solved with the crate.
+//! The exercises of the lesson on the chain rule and computational graphs, each solved with the
+//! crate.
 //!
-//! The function of the lesson is f = (wx + b)², at w = 2, x = 3, b = 1 unless the exercise says otherwise.
+//! The function of the lesson is f = (wx + b)², at w = 2, x = 3, b = 1 unless the exercise says
+//! otherwise.
 
 use geartrain::graph::{Graph, NodeId, Op};
 
@@ -138,7 +140,8 @@ fn fifty_factors_of_a_half_vanish_and_of_one_and_a_half_explode() {
     assert!(gradient_through(1.5) > 1e8);
 }
 
-/// The gradient of x, and what it would be if each path overwrote the one before: the last contribution alone.
+/// The gradient of x, and what it would be if each path overwrote the one before: the last
+/// contribution alone.
 fn summed_and_overwritten(formula: &str, x: f64) -> (f64, f64) {
     let mut graph = Graph::parse(formula).unwrap();
     graph.run(&[("x", x)]).unwrap();
@@ -154,7 +157,8 @@ fn a_variable_on_two_paths_sums_over_them() {
     assert_eq!(summed_and_overwritten("x*x", 3.0), (6.0, 3.0));
     // x + x: each path brings 1. (2x)' = 2.
     assert_eq!(summed_and_overwritten("x + x", 3.0), (2.0, 1.0));
-    // A diamond: u = x², v = 5x, f = u·v = 5x³, f' = 15x². Through u come 2x·5x = 90, through v 5·x² = 45.
+    // A diamond: u = x², v = 5x, f = u·v = 5x³, f' = 15x². Through u come 2x·5x = 90, through v
+    // 5·x² = 45.
     assert_eq!(summed_and_overwritten("x^2 * (5*x)", 3.0), (135.0, 45.0));
 }
 
@@ -251,7 +255,8 @@ fn reverse_mode_needs_one_sweep_and_forward_mode_one_pass_per_input() {
     for n in [1, 2, 10, 100] {
         assert_eq!(operations(n).0, 2 * (n as u64 + 2 * (n as u64 - 1)));
     }
-    // For one input both cost the same; with ten times the inputs, a sweep costs ten times and n passes a hundred times.
+    // For one input both cost the same; with ten times the inputs, a sweep costs ten times and n
+    // passes a hundred times.
     let (reverse, forward) = operations(1);
     assert_eq!(reverse, forward);
     let ((reverse_10, forward_10), (reverse_100, forward_100)) = (operations(10), operations(100));
@@ -259,7 +264,8 @@ fn reverse_mode_needs_one_sweep_and_forward_mode_one_pass_per_input() {
     assert!((70..=110).contains(&(forward_100 / forward_10)), "{forward_100} / {forward_10}");
 }
 
-/// Evaluates a node without keeping anything: each use of a value computes it anew. Counts the operations.
+/// Evaluates a node without keeping anything: each use of a value computes it anew. Counts the
+/// operations.
 fn recompute(graph: &Graph, node: NodeId, count: &mut u64) -> f64 {
     let operands = graph.operands(node).unwrap();
     let values: Vec<f64> = operands.iter().map(|&operand| recompute(graph, operand, count)).collect();
@@ -276,7 +282,8 @@ fn recompute(graph: &Graph, node: NodeId, count: &mut u64) -> f64 {
     }
 }
 
-/// The derivative of a node by the input, each local derivative from operands that are computed anew.
+/// The derivative of a node by the input, each local derivative from operands that are computed
+/// anew.
 fn recompute_derivative(graph: &Graph, node: NodeId, input: NodeId, count: &mut u64) -> f64 {
     if node == input {
         return 1.0;

@@ -1,5 +1,5 @@
-//! The scalar graph as the oracle of the layers: a network written out number by number gives the same output, loss and
-//! gradients as the matrices.
+//! The scalar graph as the oracle of the layers: a network written out number by number gives the
+//! same output, loss and gradients as the matrices.
 
 use geartrain::gradcheck::Gradcheck;
 use geartrain::graph::{Graph, NodeId};
@@ -13,7 +13,8 @@ struct Scalars<'a> {
 }
 
 impl Scalars<'_> {
-    /// y_i = Σ_j W_ij x_j + b_i, each weight an input of the graph called by its place in the network, as `0.weight[2, 1]`.
+    /// y_i = Σ_j W_ij x_j + b_i, each weight an input of the graph called by its place in the
+    /// network, as `0.weight[2, 1]`.
     fn linear(&mut self, name: &str, x: &[NodeId]) -> Vec<NodeId> {
         let weight = self.network.param(&format!("{name}.weight")).unwrap();
         let outputs = weight.shape()[0];
@@ -50,7 +51,8 @@ fn entries(name: &str, tensor: &ArrayD<f64>) -> Vec<(String, f64)> {
 
 #[test]
 fn a_network_of_scalars_gives_what_the_layers_give() {
-    // Linear, Tanh, a residual block with Linear and ReLU, Linear, Sigmoid, and the mean squared error.
+    // Linear, Tanh, a residual block with Linear and ReLU, Linear, Sigmoid, and the mean squared
+    // error.
     let body = Sequential::new().then(Linear::new(4, 4)).then(ReLU);
     let layers = Sequential::new()
         .then(Linear::new(3, 4))

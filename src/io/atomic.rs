@@ -38,7 +38,21 @@ trait Operations {
     fn remove(&self, path: &Path) -> io::Result<()>;
 }
 
-fn write_by(system: &impl Operations, path: &Path, bytes: &[u8]) -> Result<(), FileProblem> {
+/// Checks that [`write`] can write to `path`, by creating and removing a file in the same folder. Programs call this
+/// before long work whose result goes to `path`. The file at `path` is not touched.
+///
+/// # Errors
+/// As [`write`].
+pub fn check(path: impl AsRef<Path>) -> Result<(), FileError> {
+    let check = || {
+        let (_, temporary, _) = begin(&Disk, path.as_ref())?;
+        fs::remove_file(temporary).map_err(FileProblem::io("remove a file from the folder"))
+    };
+    check().map_err(|problem: FileProblem| problem.at(path.as_ref()))
+}
+
+/// The temporary file, its path, and the path behind symbolic links that it is going to replace.
+fn begin(system: &impl Operations, path: &Path) -> Result<(File, PathBuf, PathBuf), FileProblem> {
     let path = follow_links(path).map_err(FileProblem::io("follow the symbolic link"))?;
     let permissions = match fs::metadata(&path) {
         Ok(old) if !old.is_file() => return Err(FileProblem::NotAFile),
@@ -47,13 +61,19 @@ fn write_by(system: &impl Operations, path: &Path, bytes: &[u8]) -> Result<(), F
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(FileProblem::io("look at the old file")(error)),
     };
-    let folder = match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
-        None => return Err(FileProblem::NotAFile),
-    };
-    let (mut file, temporary) = create_temporary(system, folder, permissions.as_ref())
+    let folder = folder_of(&path).ok_or(FileProblem::NotAFile)?;
+    let (file, temporary) = create_temporary(system, folder, permissions.as_ref())
         .map_err(FileProblem::io("create a file in the folder"))?;
+    Ok((file, temporary, path))
+}
+
+/// The folder of a file; `None` for a root.
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+}
+
+fn write_by(system: &impl Operations, path: &Path, bytes: &[u8]) -> Result<(), FileProblem> {
+    let (mut file, temporary, path) = begin(system, path)?;
     let mut replace = || {
         system.write_all(&mut file, bytes).map_err(FileProblem::io("write"))?;
         // Without this, a power cut after the rename could leave a file of the right name without its contents.
@@ -65,6 +85,7 @@ fn write_by(system: &impl Operations, path: &Path, bytes: &[u8]) -> Result<(), F
         let _ = system.remove(&temporary);
         return Err(problem);
     }
+    let folder = folder_of(&path).expect("checked above");
     system.sync_folder(folder).map_err(FileProblem::io("force the folder to the disk"))
 }
 

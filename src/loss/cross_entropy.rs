@@ -7,15 +7,15 @@ use super::Loss;
 use crate::error::{require, same_shape};
 use crate::{Error, Scalar, Settings};
 
-/// Cross-entropy of one class out of K, as `torch.nn.CrossEntropyLoss`: with a row of logits z and its class t, the mean
-/// over rows of `−ln softmax(z)_t`.
+/// Cross-entropy of one class out of K, as `torch.nn.CrossEntropyLoss`: with a row of logits z and
+/// its class t, the mean over rows of `−ln softmax(z)_t`.
 ///
-/// `output` is `(rows, K)`, one logit per class: the loss contains the softmax, so the network must not end in one.
-/// `target` is either `(rows, 1)`, the class index from 0 to K − 1, or `(rows, K)` with K > 1, one probability *q* per
-/// class; the loss of a row is then `−Σ_c q_c ln softmax(z)_c`.
+/// `output` is `(rows, K)`, one logit per class: the loss contains the softmax, so the network must
+/// not end in one. `target` is either `(rows, 1)`, the class index from 0 to K − 1, or `(rows, K)`
+/// with K > 1, one probability *q* per class; the loss of a row is then `−Σ_c q_c ln softmax(z)_c`.
 ///
-/// The largest logit is subtracted first, and no probability is rounded before its logarithm is taken, so the loss is
-/// finite for all finite logits. The gradient is `softmax(z) − q`.
+/// The largest logit is subtracted first, and no probability is rounded before its logarithm is
+/// taken, so the loss is finite for all finite logits. The gradient is `softmax(z) − q`.
 ///
 /// ```
 /// use geartrain::{Loss, loss::CrossEntropy};
@@ -44,11 +44,13 @@ impl CrossEntropy {
 
 const PLAIN: CrossEntropyWithOptions = CrossEntropyWithOptions { label_smoothing: 0.0, class_weights: None };
 
-/// [`CrossEntropy`] with label smoothing ε and class weights *w*, as `torch.nn.CrossEntropyLoss` with the same options.
+/// [`CrossEntropy`] with label smoothing ε and class weights *w*, as `torch.nn.CrossEntropyLoss`
+/// with the same options.
 ///
-/// With the smoothed target distribution `p_c = (1 − ε) q_c + ε/K`, the loss of a row is `l = −Σ_c w_c p_c ln softmax(z)_c`.
-/// The loss of a batch is `Σ_r l_r / Σ_r w_t` for class indices t (a weighted mean), and `Σ_r l_r / rows` for
-/// probabilities. If every row of a batch has weight 0, the loss and its gradient are 0.
+/// With the smoothed target distribution `p_c = (1 − ε) q_c + ε/K`, the loss of a row is `l = −Σ_c
+/// w_c p_c ln softmax(z)_c`. The loss of a batch is `Σ_r l_r / Σ_r w_t` for class indices t (a
+/// weighted mean), and `Σ_r l_r / rows` for probabilities. If every row of a batch has weight 0,
+/// the loss and its gradient are 0.
 ///
 /// ```
 /// use geartrain::{Loss, loss::CrossEntropy};
@@ -63,8 +65,8 @@ pub struct CrossEntropyWithOptions {
 }
 
 impl CrossEntropyWithOptions {
-    /// The share ε, from 0 (the default) to 1, of the target distribution that is spread evenly over all classes
-    /// (Szegedy et al. 2016).
+    /// The share ε, from 0 (the default) to 1, of the target distribution that is spread evenly
+    /// over all classes (Szegedy et al. 2016).
     pub fn label_smoothing(mut self, label_smoothing: f64) -> Self {
         self.label_smoothing = label_smoothing;
         self
@@ -85,7 +87,8 @@ impl CrossEntropyWithOptions {
         (self.label_smoothing / classes as f64, 1.0 - self.label_smoothing)
     }
 
-    /// The loss of one row with the [`normaliser`] `(largest, sum)`: every `−ln softmax(z)_c` is `ln sum − (z_c − largest)`.
+    /// The loss of one row with the [`normaliser`] `(largest, sum)`: every `−ln softmax(z)_c` is
+    /// `ln sum − (z_c − largest)`.
     fn row<F: Scalar>(
         &self,
         logits: &ArrayRef1<F>,
@@ -185,7 +188,8 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
                 let p = |c| everywhere + at_target * probability(c);
                 weights.iter().enumerate().map(|(c, weight)| weight * p(c)).sum()
             });
-            // l = Σ_c w_c p_c (ln Σ e^z − z_c), so ∂l/∂z_c = (Σ_c w_c p_c) e^{z_c} / Σ e^z − w_c p_c
+            // l = Σ_c w_c p_c (ln Σ e^z − z_c), so ∂l/∂z_c = (Σ_c w_c p_c) e^{z_c} / Σ e^z − w_c
+            // p_c
             for (c, d) in d.iter_mut().enumerate() {
                 let (w, softmax) = (self.weight(c), d.as_f64() / total);
                 let slope = all * softmax - w * everywhere - w * at_target * probability(c);
@@ -199,8 +203,8 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
         class(target).map_or(1.0, |class| self.weight(class))
     }
 
-    fn built_in_activation(&self) -> Option<&'static str> {
-        Some("Softmax")
+    fn expects_logits(&self) -> bool {
+        true
     }
 
     fn settings(&self) -> Settings {
@@ -221,8 +225,8 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         PLAIN.gradient(output, target, doutput)
     }
 
-    fn built_in_activation(&self) -> Option<&'static str> {
-        Some("Softmax")
+    fn expects_logits(&self) -> bool {
+        true
     }
 
     fn settings(&self) -> Settings {

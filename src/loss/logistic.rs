@@ -7,12 +7,12 @@ use super::{Loss, mean, mean_and_gradient};
 use crate::error::same_shape;
 use crate::{Error, Scalar, Settings};
 
-/// Binary cross-entropy, as `torch.nn.BCEWithLogitsLoss`: with the logit z and the target t from 0 to 1, the mean over
-/// rows and outputs of `−t ln σ(z) − (1 − t) ln(1 − σ(z))`.
+/// Binary cross-entropy, as `torch.nn.BCEWithLogitsLoss`: with the logit z and the target t from 0
+/// to 1, the mean over rows and outputs of `−t ln σ(z) − (1 − t) ln(1 − σ(z))`.
 ///
-/// The network's output is the logit: the loss contains the sigmoid, so the network must not end in one. Computed as
-/// `max(z, 0) − z t + ln(1 + e^{−|z|})`, which is accurate and finite for every finite logit; no probability is
-/// clamped. The derivative is `σ(z) − t`.
+/// The network's output is the logit: the loss contains the sigmoid, so the network must not end in
+/// one. Computed as `max(z, 0) − z t + ln(1 + e^{−|z|})`, which is accurate and finite for every
+/// finite logit; no probability is clamped. The derivative is `σ(z) − t`.
 ///
 /// ```
 /// use geartrain::{Loss, loss::BinaryCrossEntropyWithLogits};
@@ -50,8 +50,8 @@ impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {
         mean_and_gradient(output, target, doutput, term)
     }
 
-    fn built_in_activation(&self) -> Option<&'static str> {
-        Some("Sigmoid")
+    fn expects_logits(&self) -> bool {
+        true
     }
 
     fn settings(&self) -> Settings {

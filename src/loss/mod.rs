@@ -35,12 +35,13 @@ use crate::{Error, Scalar, Settings};
 
 /// A loss: the scalar that training minimises.
 ///
-/// It is a **mean** over rows and outputs, so that neither the batch size nor the number of outputs changes the size of
-/// a step. Sums are accumulated in `f64`.
+/// It is a **mean** over rows and outputs, so that neither the batch size nor the number of outputs
+/// changes the size of a step. Sums are accumulated in `f64`.
 pub trait Loss<F: Scalar>: Debug + Send + Sync {
     /// Checks this loss's arguments, and that it can compare `output` with `target`.
     ///
-    /// Default: the shapes must be equal. Nothing is broadcast: `(4, 1) − (1, 4)` would silently be `(4, 4)`.
+    /// Default: the shapes must be equal. Nothing is broadcast: `(4, 1) − (1, 4)` would silently be
+    /// `(4, 4)`.
     ///
     /// # Errors
     /// [`Error::Shape`]; [`Error::Target`] with row and column; [`Error::Argument`].
@@ -54,17 +55,17 @@ pub trait Loss<F: Scalar>: Debug + Send + Sync {
     /// Returns the loss, and overwrites `doutput`, `(rows, outputs)`, with `∂loss/∂output`.
     fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64;
 
-    /// The weight *c* of the row with this `target` in the mean `Σ_r c_r l_r / Σ_r c_r` over the rows' losses *l*.
-    /// Default: 1, for a plain mean.
+    /// The weight *c* of the row with this `target` in the mean `Σ_r c_r l_r / Σ_r c_r` over the
+    /// rows' losses *l*. Default: 1, for a plain mean.
     fn row_weight(&self, target: &ArrayRef1<F>) -> f64 {
         let _ = target;
         1.0
     }
 
-    /// The activation that this loss applies to the output itself, as its name in [`layers`](crate::layers).
-    /// `Training::fit` warns if the network already ends in it. Default: none.
-    fn built_in_activation(&self) -> Option<&'static str> {
-        None
+    /// Whether the output is logits, to which the loss applies the softmax or sigmoid itself.
+    /// `Training::fit` warns if the network already ends in one. Default: `false`.
+    fn expects_logits(&self) -> bool {
+        false
     }
 
     /// This loss as data, for checkpoints. Default: the `Debug` text.
@@ -98,8 +99,8 @@ macro_rules! forward {
                 (**self).row_weight(target)
             }
 
-            fn built_in_activation(&self) -> Option<&'static str> {
-                (**self).built_in_activation()
+            fn expects_logits(&self) -> bool {
+                (**self).expects_logits()
             }
 
             fn settings(&self) -> Settings {
@@ -116,7 +117,8 @@ fn mean<F: Scalar>(output: &ArrayRef2<F>, target: &ArrayRef2<F>, term: impl Fn(F
     Zip::from(output).and(target).fold(0.0, |sum, &o, &t| sum + term(o, t).0) / output.len() as f64
 }
 
-/// The same mean, and its gradient: `term(output, target).1` is the derivative of a term with respect to its output.
+/// The same mean, and its gradient: `term(output, target).1` is the derivative of a term with
+/// respect to its output.
 fn mean_and_gradient<F: Scalar>(
     output: &ArrayRef2<F>,
     target: &ArrayRef2<F>,

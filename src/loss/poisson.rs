@@ -7,11 +7,11 @@ use super::{Loss, mean, mean_and_gradient};
 use crate::error::same_shape;
 use crate::{Error, Scalar, Settings};
 
-/// Negative log-likelihood of Poisson-distributed counts, as `torch.nn.PoissonNLLLoss` with its defaults: with the
-/// output z and the count t, the mean over rows and outputs of `eᶻ − t z`.
+/// Negative log-likelihood of Poisson-distributed counts, as `torch.nn.PoissonNLLLoss` with its
+/// defaults: with the output z and the count t, the mean over rows and outputs of `eᶻ − t z`.
 ///
-/// The network's output z is the **logarithm** of the predicted rate. The constant `ln t!` is left out, so the loss can
-/// be negative. The derivative is `eᶻ − t`.
+/// The network's output z is the **logarithm** of the predicted rate. The constant `ln t!` is left
+/// out, so the loss can be negative. The derivative is `eᶻ − t`.
 ///
 /// ```
 /// use geartrain::{Loss, loss::Poisson};

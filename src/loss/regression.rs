@@ -38,7 +38,8 @@ impl<F: Scalar> Loss<F> for MeanSquaredError {
     }
 }
 
-/// The mean of `|output − target|` over rows and outputs, as `torch.nn.L1Loss`. The derivative at 0 is 0.
+/// The mean of `|output − target|` over rows and outputs, as `torch.nn.L1Loss`. The derivative at 0
+/// is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MeanAbsoluteError;
 
@@ -67,8 +68,9 @@ impl<F: Scalar> Loss<F> for MeanAbsoluteError {
     }
 }
 
-/// Huber's loss (1964), as `torch.nn.HuberLoss`: with d = output − target, the mean over rows and outputs of `d² / 2`
-/// where `|d| ≤ δ` and `δ (|d| − δ/2)` elsewhere. The derivative is d, clamped to ±δ.
+/// Huber's loss (1964), as `torch.nn.HuberLoss`: with d = output − target, the mean over rows and
+/// outputs of `d² / 2` where `|d| ≤ δ` and `δ (|d| − δ/2)` elsewhere. The derivative is d, clamped
+/// to ±δ.
 ///
 /// ```
 /// use geartrain::{Loss, loss::Huber};
@@ -82,7 +84,8 @@ pub struct Huber {
 }
 
 impl Huber {
-    /// The distance δ beyond which the loss is linear, a finite number above 0. [`Huber::default`] has 1.
+    /// The distance δ beyond which the loss is linear, a finite number above 0. [`Huber::default`]
+    /// has 1.
     pub fn new(delta: f64) -> Self {
         Huber { delta }
     }
@@ -123,16 +126,17 @@ impl<F: Scalar> Loss<F> for Huber {
     }
 }
 
-/// Smooth L1 loss (Girshick 2015), as `torch.nn.SmoothL1Loss`: with d = output − target, the mean over rows and outputs
-/// of `d² / (2β)` where `|d| < β` and `|d| − β/2` elsewhere. It is [`Huber`]'s loss with δ = β, divided by β: the slope
-/// beyond β is ±1 for every β.
+/// Smooth L1 loss (Girshick 2015), as `torch.nn.SmoothL1Loss`: with d = output − target, the mean
+/// over rows and outputs of `d² / (2β)` where `|d| < β` and `|d| − β/2` elsewhere. It is
+/// [`Huber`]'s loss with δ = β, divided by β: the slope beyond β is ±1 for every β.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SmoothL1 {
     beta: f64,
 }
 
 impl SmoothL1 {
-    /// The distance β beyond which the loss is linear, a finite number above 0. [`SmoothL1::default`] has 1.
+    /// The distance β beyond which the loss is linear, a finite number above 0.
+    /// [`SmoothL1::default`] has 1.
     pub fn new(beta: f64) -> Self {
         SmoothL1 { beta }
     }
@@ -173,11 +177,12 @@ impl<F: Scalar> Loss<F> for SmoothL1 {
     }
 }
 
-/// Pinball loss of the quantile q (Koenker and Bassett 1978): with d = target − output, the mean over rows and outputs
-/// of `q d` where d > 0 and `(q − 1) d` elsewhere. The output that minimises it is the q-quantile of the targets.
+/// Pinball loss of the quantile q (Koenker and Bassett 1978): with d = target − output, the mean
+/// over rows and outputs of `q d` where d > 0 and `(q − 1) d` elsewhere. The output that minimises
+/// it is the q-quantile of the targets.
 ///
-/// With q = 0.5 it is half the [`MeanAbsoluteError`]. The derivative with respect to the output is −q where the target
-/// is larger, 1 − q where it is smaller, and 0 where both are equal.
+/// With q = 0.5 it is half the [`MeanAbsoluteError`]. The derivative with respect to the output is
+/// −q where the target is larger, 1 − q where it is smaller, and 0 where both are equal.
 ///
 /// ```
 /// use geartrain::{Loss, loss::Quantile};

@@ -8,10 +8,12 @@ use crate::{Error, Scalar, Settings};
 
 /// Another loss with a weight for each row: `Σ_r w_r loss_r / rows`, as Keras's `sample_weight`.
 ///
-/// The sum is divided by the number of rows, not by the sum of the weights, so that a batch is a fair sample of all
-/// batches, whatever weights fall into it. Weights of 1 change nothing; a weight of 2 doubles the row's gradient.
+/// The sum is divided by the number of rows, not by the sum of the weights, so that a batch is a
+/// fair sample of all batches, whatever weights fall into it. Weights of 1 change nothing; a weight
+/// of 2 doubles the row's gradient.
 ///
-/// With [class weights](super::CrossEntropyWithOptions::class_weights) *c*, it is `Σ_r w_r c_r loss_r / Σ_r c_r`.
+/// With [class weights](super::CrossEntropyWithOptions::class_weights) *c*, it is `Σ_r w_r c_r
+/// loss_r / Σ_r c_r`.
 #[derive(Debug)]
 pub struct Weighted<'a, F> {
     loss: &'a dyn Loss<F>,
@@ -58,8 +60,8 @@ impl<F: Scalar> Loss<F> for Weighted<'_, F> {
         sum / total
     }
 
-    fn built_in_activation(&self) -> Option<&'static str> {
-        self.loss.built_in_activation()
+    fn expects_logits(&self) -> bool {
+        self.loss.expects_logits()
     }
 
     fn settings(&self) -> Settings {

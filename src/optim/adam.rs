@@ -1,12 +1,15 @@
 //! Adam and AdamW.
 
-use super::{Memory, Optimizer, at_least_0, update_all};
-use crate::error::require;
-use crate::params::ParamsMut;
-use crate::{Error, Scalar};
+use serde::Serialize;
 
-/// Adam (Kingma and Ba 2015) with weight decay *λ* as L2 regularisation, step for step as `torch.optim.Adam`; t counts steps
-/// from 1:
+use super::group::Groups;
+use super::update::{Update, update_all};
+use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
+use crate::params::ParamsMut;
+use crate::{Error, Scalar, Settings};
+
+/// Adam (Kingma and Ba 2015) with weight decay *λ* as L2 regularisation, step for step as
+/// `torch.optim.Adam`; t counts steps from 1:
 ///
 /// ```text
 /// g ← ∂L/∂w + λ w
@@ -15,44 +18,83 @@ use crate::{Error, Scalar};
 /// w ← w − lr · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
 /// ```
 ///
-/// For decoupled weight decay take [`AdamW`].
+/// With [AMSGrad](AdamOptimizer::amsgrad), the last line has the largest v so far. For decoupled
+/// weight decay, use [`AdamW`].
 ///
 /// ```
 /// use geartrain::{optim::Adam, prelude::*};
 /// let adam = Adam::<f32>::new(1e-3).betas(0.9, 0.99);
 /// assert!(adam.check().is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Adam<F> {
+pub type Adam<F> = AdamOptimizer<F, false>;
+
+/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter 2019), step for step as
+/// `torch.optim.AdamW`: *λ* does not enter g, m and v; the weight is multiplied by `1 − lr · λ`
+/// instead:
+///
+/// ```text
+/// w ← (1 − lr · λ) w − lr · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
+/// ```
+pub type AdamW<F> = AdamOptimizer<F, true>;
+
+/// [`Adam`] (`DECOUPLED = false`) and [`AdamW`] (`DECOUPLED = true`).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(bound = "")]
+pub struct AdamOptimizer<F, const DECOUPLED: bool> {
+    #[serde(skip)]
     learning_rate: f64,
     betas: (f64, f64),
     eps: f64,
     weight_decay: f64,
-    /// Whether weights shrink by themselves (AdamW) rather than through the gradient.
-    decoupled: bool,
+    amsgrad: bool,
+    #[serde(skip_serializing_if = "Groups::is_empty")]
+    groups: Groups,
     /// t of the last step.
+    #[serde(skip)]
     steps: u64,
-    /// m and v, empty before the first step.
+    /// m, v and, for AMSGrad, the largest v; empty before the first step.
+    #[serde(skip)]
     first: Vec<F>,
+    #[serde(skip)]
     second: Vec<F>,
+    #[serde(skip)]
+    largest: Vec<F>,
 }
 
 impl<F: Scalar> Adam<F> {
-    /// β = (0.9, 0.999), ε = 1e-8 and no weight decay. The rate, usually 1e-3, must be finite and at least 0.
+    /// β = (0.9, 0.999), ε = 1e-8 and no weight decay. The learning rate, usually 1e-3, is a finite
+    /// number ≥ 0.
     pub fn new(learning_rate: f64) -> Self {
-        Adam {
+        AdamOptimizer::with_weight_decay(learning_rate, 0.0)
+    }
+}
+
+impl<F: Scalar> AdamW<F> {
+    /// β = (0.9, 0.999), ε = 1e-8 and weight decay 0.01. The learning rate, usually 1e-3, is a
+    /// finite number ≥ 0.
+    pub fn new(learning_rate: f64) -> Self {
+        AdamOptimizer::with_weight_decay(learning_rate, 0.01)
+    }
+}
+
+impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
+    fn with_weight_decay(learning_rate: f64, weight_decay: f64) -> Self {
+        AdamOptimizer {
             learning_rate,
             betas: (0.9, 0.999),
             eps: 1e-8,
-            weight_decay: 0.0,
-            decoupled: false,
+            weight_decay,
+            amsgrad: false,
+            groups: Groups::default(),
             steps: 0,
             first: Vec::new(),
             second: Vec::new(),
+            largest: Vec::new(),
         }
     }
 
-    /// How slowly the means of the gradient (β₁) and of its square (β₂) forget, each from 0 to below 1.
+    /// Decay rates of the running means of the gradient (β₁) and of its square (β₂), each in [0,
+    /// 1).
     pub fn betas(mut self, first: f64, second: f64) -> Self {
         self.betas = (first, second);
         self
@@ -69,16 +111,79 @@ impl<F: Scalar> Adam<F> {
         self.weight_decay = weight_decay;
         self
     }
+
+    /// Whether to divide by the largest v so far (Reddi et al. 2018). Default: `false`.
+    pub fn amsgrad(mut self, amsgrad: bool) -> Self {
+        self.amsgrad = amsgrad;
+        self
+    }
+
+    /// Learning rate and weight decay for some of the parameters.
+    pub fn group(mut self, group: ParamGroup) -> Self {
+        self.groups.push(group);
+        self
+    }
+
+    /// The constants of step `t` with this learning rate and weight decay.
+    fn rule(&self, t: i32, learning_rate: f64, weight_decay: f64) -> Rule<F> {
+        let (beta1, beta2) = self.betas;
+        // lr / (1 − β₁ᵗ) and √(1 − β₂ᵗ) in f64: in f32, 1 − 0.999 would lose half of its digits.
+        // Numerator and denominator of the fraction are both multiplied by the root, which saves
+        // one division per weight.
+        let correction = (1.0 - beta2.powi(t)).sqrt();
+        let (decay, shrink) = match DECOUPLED {
+            true => (F::zero(), F::of(1.0 - learning_rate * weight_decay)),
+            false => (F::of(weight_decay), F::one()),
+        };
+        Rule {
+            beta1: F::of(beta1),
+            beta2: F::of(beta2),
+            rest1: F::of(1.0 - beta1),
+            rest2: F::of(1.0 - beta2),
+            rate: F::of(learning_rate / (1.0 - beta1.powi(t)) * correction),
+            eps: F::of(self.eps * correction).max(F::min_positive_value()),
+            decay,
+            shrink,
+        }
+    }
 }
 
-impl<F: Scalar> Optimizer<F> for Adam<F> {
+/// The constants of one step.
+#[derive(Clone, Copy)]
+struct Rule<F> {
+    beta1: F,
+    beta2: F,
+    rest1: F,
+    rest2: F,
+    rate: F,
+    eps: F,
+    decay: F,
+    shrink: F,
+}
+
+impl<F: Scalar> Rule<F> {
+    /// m and v.
+    #[inline]
+    fn moments(self, w: F, g: F, m: F, v: F) -> (F, F) {
+        let g = g + self.decay * w;
+        (self.beta1 * m + self.rest1 * g, self.beta2 * v + self.rest2 * g * g)
+    }
+
+    /// The new weight.
+    #[inline]
+    fn weight(self, w: F, m: F, v: F) -> F {
+        self.shrink * w - self.rate * m / (v.sqrt() + self.eps)
+    }
+}
+
+impl<F: Scalar, const DECOUPLED: bool> Optimizer<F> for AdamOptimizer<F, DECOUPLED> {
     fn check(&self) -> Result<(), Error> {
         at_least_0("learning rate", self.learning_rate)?;
-        let (first, second) = self.betas;
-        require((0.0..1.0).contains(&first), "beta1", "in [0, 1)", first)?;
-        require((0.0..1.0).contains(&second), "beta2", "in [0, 1)", second)?;
+        below_1("beta1", self.betas.0)?;
+        below_1("beta2", self.betas.1)?;
         super::above_0::<F>("eps", self.eps)?;
-        at_least_0("weight decay", self.weight_decay)
+        at_least_0("weight decay", self.weight_decay)?;
+        self.groups.check()
     }
 
     fn learning_rate(&self) -> f64 {
@@ -96,89 +201,58 @@ impl<F: Scalar> Optimizer<F> for Adam<F> {
             self.first = vec![F::zero(); params.len()];
             self.second = vec![F::zero(); params.len()];
         }
+        if self.amsgrad && self.largest.len() != params.len() {
+            self.largest = self.second.clone();
+        }
         let t = i32::try_from(self.steps).unwrap_or(i32::MAX).saturating_add(1);
-        let (beta1, beta2) = self.betas;
-        // lr / (1 − β₁ᵗ) and √(1 − β₂ᵗ), in f64: in f32, 1 − 0.999 would have lost half of its digits. The fraction is taken
-        // times this root, above and below, which saves a division for every weight.
-        let correction = (1.0 - beta2.powi(t)).sqrt();
-        let rate = F::of(self.learning_rate / (1.0 - beta1.powi(t)) * correction);
-        let eps = F::of(self.eps * correction).max(F::min_positive_value());
-        let [rest1, rest2] = [1.0 - beta1, 1.0 - beta2].map(F::of);
-        let [beta1, beta2] = [beta1, beta2].map(F::of);
-        let (decay, shrink) = match self.decoupled {
-            true => (F::zero(), F::of(1.0 - self.learning_rate * self.weight_decay)),
-            false => (F::of(self.weight_decay), F::one()),
+        let [mut first, mut second, mut largest] =
+            [&mut self.first, &mut self.second, &mut self.largest].map(std::mem::take);
+        let update = Update {
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            groups: &self.groups,
+            squares: true,
+            decays_gradient: !DECOUPLED,
         };
-        let largest = self.learning_rate.max(self.weight_decay).max(self.learning_rate * self.weight_decay);
-        let moments = [&mut self.first, &mut self.second];
-        update_all(params, grads, largest, true, moments, |w, g, [m, v]| {
-            let g = g + decay * w;
-            let m = beta1 * m + rest1 * g;
-            let v = beta2 * v + rest2 * g * g;
-            (shrink * w - rate * m / (v.sqrt() + eps), [m, v])
-        })?;
-        self.steps += 1;
-        Ok(())
+        let result = if self.amsgrad {
+            update_all(params, grads, update, [&mut first, &mut second, &mut largest], |rate, decay| {
+                let rule = self.rule(t, rate, decay);
+                move |w, g, [m, v, largest]| {
+                    let (m, v) = rule.moments(w, g, m, v);
+                    let largest = largest.max(v);
+                    (rule.weight(w, m, largest), [m, v, largest])
+                }
+            })
+        } else {
+            update_all(params, grads, update, [&mut first, &mut second], |rate, decay| {
+                let rule = self.rule(t, rate, decay);
+                move |w, g, [m, v]| {
+                    let (m, v) = rule.moments(w, g, m, v);
+                    (rule.weight(w, m, v), [m, v])
+                }
+            })
+        };
+        (self.first, self.second, self.largest) = (first, second, largest);
+        self.steps += u64::from(result.is_ok());
+        result
     }
 
-    fn memory(&mut self) -> Memory<'_, F> {
-        let Adam { betas: (first, second), eps, weight_decay, decoupled, .. } = self;
-        let name = if *decoupled { "AdamW" } else { "Adam" };
-        let rule = format!("{name}(betas {first} and {second}, eps {eps}, weight decay {weight_decay})");
-        let vectors = vec![("first", &mut self.first), ("second", &mut self.second)];
-        Memory { rule, steps: Some(&mut self.steps), vectors }
-    }
-}
-
-/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter 2019), step for step as `torch.optim.AdamW`: *λ* is kept out of
-/// g, m and v, and the weight shrinks by itself:
-///
-/// ```text
-/// w ← (1 − lr · λ) w − lr · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct AdamW<F>(Adam<F>);
-
-impl<F: Scalar> AdamW<F> {
-    /// β = (0.9, 0.999), ε = 1e-8 and weight decay 0.01. The rate, usually 1e-3, must be finite and at least 0.
-    pub fn new(learning_rate: f64) -> Self {
-        AdamW(Adam { weight_decay: 0.01, decoupled: true, ..Adam::new(learning_rate) })
+    fn settings(&self) -> Settings {
+        Settings::new(if DECOUPLED { "AdamW" } else { "Adam" }, self)
     }
 
-    /// How slowly the means of the gradient (β₁) and of its square (β₂) forget, each from 0 to below 1.
-    pub fn betas(self, first: f64, second: f64) -> Self {
-        AdamW(self.0.betas(first, second))
+    fn state(&self) -> State<&[F]> {
+        let mut vectors = vec![("first", &*self.first), ("second", &*self.second)];
+        if self.amsgrad {
+            vectors.push(("largest", &*self.largest));
+        }
+        State { steps: Some(self.steps), vectors }
     }
 
-    /// ε, a finite number above 0.
-    pub fn eps(self, eps: f64) -> Self {
-        AdamW(self.0.eps(eps))
-    }
-
-    /// Weight decay *λ*, a finite number ≥ 0.
-    pub fn weight_decay(self, weight_decay: f64) -> Self {
-        AdamW(self.0.weight_decay(weight_decay))
-    }
-}
-
-impl<F: Scalar> Optimizer<F> for AdamW<F> {
-    fn check(&self) -> Result<(), Error> {
-        self.0.check()
-    }
-
-    fn learning_rate(&self) -> f64 {
-        self.0.learning_rate
-    }
-
-    fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.0.learning_rate = learning_rate;
-    }
-
-    fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
-        self.0.step(params, grads)
-    }
-
-    fn memory(&mut self) -> Memory<'_, F> {
-        self.0.memory()
+    fn set_state(&mut self, mut state: State<Vec<F>>) {
+        self.steps = state.steps.unwrap_or(0);
+        self.first = state.take("first");
+        self.second = state.take("second");
+        self.largest = state.take("largest");
     }
 }

@@ -1,14 +1,15 @@
-//! Gradients that are too large, made smaller.
+//! Gradient clipping.
 
 use crate::error::{require, same_shape};
 use crate::params::Layout;
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, Settings};
 
-/// A limit for gradients, applied between the backward pass and the optimizer's step (Pascanu et al. 2013). Limits are finite
-/// and above 0.
+/// A limit for gradients, applied between the backward pass and the optimizer's step (Pascanu et
+/// al. 2013). Limits are finite and above 0.
 ///
-/// Norms are Euclidean. As in PyTorch, a gradient of norm n is multiplied by `min(1, limit / (n + 1e-6))`, so zeros stay zeros.
-/// Gradients that are NaN or infinite are left so, for the optimizer to refuse them.
+/// Norms are Euclidean. As in PyTorch, a gradient of norm n is multiplied by `min(1, limit / (n +
+/// 1e-6))`, so zeros stay zeros. NaN and infinite gradients are left unchanged; the optimizer
+/// refuses them.
 ///
 /// ```
 /// use geartrain::optim::Clip;
@@ -20,18 +21,20 @@ use crate::{Error, Scalar};
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Clip {
-    /// Every entry is moved into [−limit, limit], as `torch.nn.utils.clip_grad_value_`. Changes the direction.
+    /// Clamps every entry to [−limit, limit], as `torch.nn.utils.clip_grad_value_`. Changes the
+    /// gradient's direction.
     Value(f64),
-    /// The gradient of every parameter tensor is shortened to this norm if it is longer.
+    /// Scales the gradient of each parameter tensor down to this norm.
     Norm(f64),
-    /// The gradient of all parameters together is shortened to this norm if it is longer, as
-    /// `torch.nn.utils.clip_grad_norm_`. Keeps the direction.
+    /// Scales the gradient of all parameters together down to this norm, as
+    /// `torch.nn.utils.clip_grad_norm_`. Keeps the gradient's direction.
     GlobalNorm(f64),
 }
 
 impl Clip {
-    /// Fails unless the limit is a finite number above 0.
+    /// Checks that the limit is a finite number above 0.
     ///
     /// # Errors
     /// [`Error::Argument`].
@@ -40,10 +43,19 @@ impl Clip {
         require(limit.is_finite() && limit > 0.0, "clipping limit", "a finite number above 0", limit)
     }
 
-    /// Clips `grads`, laid out as `layout` says, and returns the norm that all of them together had before.
+    /// This limit as data, for checkpoints.
+    pub(crate) fn settings(self) -> Settings {
+        match self {
+            Clip::Value(limit) => Settings::new("Value", &limit),
+            Clip::Norm(limit) => Settings::new("Norm", &limit),
+            Clip::GlobalNorm(limit) => Settings::new("GlobalNorm", &limit),
+        }
+    }
+
+    /// Clips `grads`, which have this `layout`, and returns their joint norm before clipping.
     ///
     /// # Errors
-    /// As [`check`](Clip::check); [`Error::Shape`] for another number of gradients.
+    /// As [`check`](Clip::check); [`Error::Shape`] if the number of gradients differs.
     pub fn apply<F: Scalar>(self, layout: &Layout, grads: &mut [F]) -> Result<f64, Error> {
         self.check()?;
         same_shape("gradients", &[layout.len()], &[grads.len()])?;
@@ -58,10 +70,10 @@ impl Clip {
             Clip::Norm(limit) => {
                 for (_, range) in layout.iter() {
                     let tensor = &mut grads[range];
-                    shorten(tensor, norm(tensor), limit);
+                    scale_down(tensor, norm(tensor), limit);
                 }
             }
-            Clip::GlobalNorm(limit) => shorten(grads, total, limit),
+            Clip::GlobalNorm(limit) => scale_down(grads, total, limit),
         }
         Ok(total)
     }
@@ -73,7 +85,7 @@ fn norm<F: Scalar>(values: &[F]) -> f64 {
     if squares.is_normal() {
         return squares.sqrt();
     }
-    // Zeros, NaN, or numbers whose squares leave the range: taken relative to the largest.
+    // Zeros, NaN, or numbers whose squares overflow or underflow: the norm relative to the largest.
     let largest = values.iter().fold(0.0, |max: f64, v| max.max(v.as_f64().abs()));
     if largest == 0.0 || !largest.is_finite() {
         return squares.sqrt();
@@ -82,7 +94,7 @@ fn norm<F: Scalar>(values: &[F]) -> f64 {
 }
 
 /// Multiplies by `limit / norm` if that is below 1.
-fn shorten<F: Scalar>(grads: &mut [F], norm: f64, limit: f64) {
+fn scale_down<F: Scalar>(grads: &mut [F], norm: f64, limit: f64) {
     let factor = limit / (norm + 1e-6);
     if factor < 1.0 && norm.is_finite() {
         grads.iter_mut().for_each(|g| *g *= F::of(factor));

@@ -1,12 +1,15 @@
 //! RMSprop.
 
-use super::{Memory, Optimizer, at_least_0, update_all};
-use crate::error::require;
-use crate::params::ParamsMut;
-use crate::{Error, Scalar};
+use serde::Serialize;
 
-/// RMSprop (Tieleman and Hinton 2012; centred by Graves 2013) with momentum *μ* and weight decay *λ* as L2 regularisation,
-/// step for step as `torch.optim.RMSprop`:
+use super::group::Groups;
+use super::update::{Update, update_all};
+use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
+use crate::params::ParamsMut;
+use crate::{Error, Scalar, Settings};
+
+/// RMSprop (Tieleman and Hinton 2012; centred by Graves 2013) with momentum *μ* and weight decay
+/// *λ* as L2 regularisation, step for step as `torch.optim.RMSprop`:
 ///
 /// ```text
 /// g ← ∂L/∂w + λ w
@@ -22,23 +25,30 @@ use crate::{Error, Scalar};
 /// let rmsprop = RMSprop::<f32>::new(1e-2).momentum(0.9).centered(true);
 /// assert!(rmsprop.check().is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(bound = "")]
 pub struct RMSprop<F> {
+    #[serde(skip)]
     learning_rate: f64,
     alpha: f64,
     eps: f64,
     momentum: f64,
     weight_decay: f64,
     centered: bool,
+    #[serde(skip_serializing_if = "Groups::is_empty")]
+    groups: Groups,
     /// v, a and b, empty before the first step.
+    #[serde(skip)]
     square: Vec<F>,
+    #[serde(skip)]
     mean: Vec<F>,
+    #[serde(skip)]
     velocity: Vec<F>,
 }
 
 impl<F: Scalar> RMSprop<F> {
-    /// α = 0.99 and ε = 1e-8; not centred, without momentum or weight decay. The rate, usually 1e-2, must be finite and at
-    /// least 0.
+    /// α = 0.99 and ε = 1e-8; not centred, without momentum or weight decay. The learning rate,
+    /// usually 1e-2, is a finite number ≥ 0.
     pub fn new(learning_rate: f64) -> Self {
         RMSprop {
             learning_rate,
@@ -47,13 +57,14 @@ impl<F: Scalar> RMSprop<F> {
             momentum: 0.0,
             weight_decay: 0.0,
             centered: false,
+            groups: Groups::default(),
             square: Vec::new(),
             mean: Vec::new(),
             velocity: Vec::new(),
         }
     }
 
-    /// How slowly the mean square of the gradient forgets, from 0 to below 1.
+    /// Decay rate α of the running mean square of the gradient, in [0, 1).
     pub fn alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;
         self
@@ -65,21 +76,28 @@ impl<F: Scalar> RMSprop<F> {
         self
     }
 
-    /// Momentum *μ*, from 0 to below 1.
+    /// Momentum *μ*, in [0, 1). Default: 0.
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// Weight decay *λ*, a finite number ≥ 0.
+    /// Weight decay *λ*, a finite number ≥ 0. Default: 0.
     pub fn weight_decay(mut self, weight_decay: f64) -> Self {
         self.weight_decay = weight_decay;
         self
     }
 
-    /// Whether to divide by the standard deviation of the gradient instead of its root mean square. Default: `false`.
+    /// Whether to divide by the standard deviation of the gradient instead of its root mean square.
+    /// Default: `false`.
     pub fn centered(mut self, centered: bool) -> Self {
         self.centered = centered;
+        self
+    }
+
+    /// Learning rate and weight decay for some of the parameters.
+    pub fn group(mut self, group: ParamGroup) -> Self {
+        self.groups.push(group);
         self
     }
 }
@@ -87,10 +105,11 @@ impl<F: Scalar> RMSprop<F> {
 impl<F: Scalar> Optimizer<F> for RMSprop<F> {
     fn check(&self) -> Result<(), Error> {
         at_least_0("learning rate", self.learning_rate)?;
-        require((0.0..1.0).contains(&self.alpha), "alpha", "in [0, 1)", self.alpha)?;
+        below_1("alpha", self.alpha)?;
         super::above_0::<F>("eps", self.eps)?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
-        at_least_0("weight decay", self.weight_decay)
+        below_1("momentum", self.momentum)?;
+        at_least_0("weight decay", self.weight_decay)?;
+        self.groups.check()
     }
 
     fn learning_rate(&self) -> f64 {
@@ -108,33 +127,46 @@ impl<F: Scalar> Optimizer<F> for RMSprop<F> {
                 *state = vec![F::zero(); params.len()];
             }
         }
-        let [rate, alpha, rest] = [self.learning_rate, self.alpha, 1.0 - self.alpha].map(F::of);
-        let [eps, momentum, decay] = [self.eps, self.momentum, self.weight_decay].map(F::of);
-        let largest = self.learning_rate.max(self.weight_decay);
-        let centered = self.centered;
+        let [alpha, rest, eps] = [self.alpha, 1.0 - self.alpha, self.eps].map(F::of);
+        let (momentum, centered) = (F::of(self.momentum), self.centered);
+        let update = Update {
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            groups: &self.groups,
+            squares: true,
+            decays_gradient: true,
+        };
         let state = [&mut self.square, &mut self.mean, &mut self.velocity];
-        update_all(params, grads, largest, true, state, |w, g, [v, a, b]| {
-            let g = g + decay * w;
-            let v = alpha * v + rest * g * g;
-            let (a, variance) = if centered {
-                let a = alpha * a + rest * g;
-                // Never negative but for rounding.
-                (a, (v - a * a).max(F::zero()))
-            } else {
-                (a, v)
-            };
-            let b = momentum * b + g / (variance.sqrt() + eps);
-            (w - rate * b, [v, a, b])
+        update_all(params, grads, update, state, |rate, decay| {
+            let [rate, decay] = [rate, decay].map(F::of);
+            move |w, g, [v, a, b]| {
+                let g = g + decay * w;
+                let v = alpha * v + rest * g * g;
+                let (a, variance) = if centered {
+                    let a = alpha * a + rest * g;
+                    // Negative only by rounding.
+                    (a, (v - a * a).max(F::zero()))
+                } else {
+                    (a, v)
+                };
+                let b = momentum * b + g / (variance.sqrt() + eps);
+                (w - rate * b, [v, a, b])
+            }
         })
     }
 
-    fn memory(&mut self) -> Memory<'_, F> {
-        let RMSprop { alpha, eps, momentum, weight_decay, centered, .. } = self;
-        let rule = format!(
-            "RMSprop(alpha {alpha}, eps {eps}, momentum {momentum}, weight decay {weight_decay}, centred {centered})"
-        );
-        let vectors =
-            vec![("square", &mut self.square), ("mean", &mut self.mean), ("velocity", &mut self.velocity)];
-        Memory { rule, steps: None, vectors }
+    fn settings(&self) -> Settings {
+        Settings::new("RMSprop", self)
+    }
+
+    fn state(&self) -> State<&[F]> {
+        let vectors = vec![("square", &*self.square), ("mean", &*self.mean), ("velocity", &*self.velocity)];
+        State { steps: None, vectors }
+    }
+
+    fn set_state(&mut self, mut state: State<Vec<F>>) {
+        self.square = state.take("square");
+        self.mean = state.take("mean");
+        self.velocity = state.take("velocity");
     }
 }

@@ -1,19 +1,23 @@
 //! Stochastic gradient descent.
 
-use super::{Memory, Optimizer, at_least_0, update_all};
+use serde::Serialize;
+
+use super::group::Groups;
+use super::update::{Update, update_all};
+use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
 use crate::error::require;
 use crate::params::ParamsMut;
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, Settings};
 
-/// Stochastic gradient descent with momentum *μ*, dampening *τ*, weight decay *λ* and Nesterov's look-ahead, step for step
-/// as `torch.optim.SGD` (Sutskever et al. 2013):
+/// Stochastic gradient descent with momentum *μ*, dampening *τ*, weight decay *λ* and Nesterov's
+/// momentum, step for step as `torch.optim.SGD` (Sutskever et al. 2013):
 ///
 /// ```text
 /// g ← ∂L/∂w + λ w
 /// v ← g in the first step, μ v + (1 − τ) g after it     (only if μ > 0)
 /// w ← w − lr · g            without momentum
 /// w ← w − lr · v            with momentum
-/// w ← w − lr · (g + μ v)    with Nesterov's
+/// w ← w − lr · (g + μ v)    with Nesterov's momentum
 /// ```
 ///
 /// ```
@@ -21,19 +25,25 @@ use crate::{Error, Scalar};
 /// let sgd = Sgd::<f32>::new(0.01).momentum(0.9).nesterov(true).weight_decay(1e-4);
 /// assert!(sgd.check().is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(bound = "")]
 pub struct Sgd<F> {
+    #[serde(skip)]
     learning_rate: f64,
     momentum: f64,
     dampening: f64,
     weight_decay: f64,
     nesterov: bool,
+    #[serde(skip_serializing_if = "Groups::is_empty")]
+    groups: Groups,
     /// v, empty before the first step.
+    #[serde(skip)]
     velocity: Vec<F>,
 }
 
 impl<F: Scalar> Sgd<F> {
-    /// Plain gradient descent: no momentum, dampening or weight decay. The rate must be finite and at least 0.
+    /// Plain gradient descent, without momentum, dampening or weight decay. The learning rate is a
+    /// finite number ≥ 0.
     pub fn new(learning_rate: f64) -> Self {
         Sgd {
             learning_rate,
@@ -41,31 +51,40 @@ impl<F: Scalar> Sgd<F> {
             dampening: 0.0,
             weight_decay: 0.0,
             nesterov: false,
+            groups: Groups::default(),
             velocity: Vec::new(),
         }
     }
 
-    /// Momentum *μ*, from 0 (the default) to below 1.
+    /// Momentum *μ*, in [0, 1). Default: 0.
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// Dampening *τ* of the momentum, from 0 (the default) to 1.
+    /// Dampening *τ* of the momentum, in [0, 1]. Default: 0.
     pub fn dampening(mut self, dampening: f64) -> Self {
         self.dampening = dampening;
         self
     }
 
-    /// Weight decay *λ*, 0 by default: adds *λ w* to the gradient, that is *λ/2 |w|²* to the loss.
+    /// Weight decay *λ*, a finite number ≥ 0: adds *λ w* to the gradient, that is *λ/2 |w|²* to the
+    /// loss. Default: 0.
     pub fn weight_decay(mut self, weight_decay: f64) -> Self {
         self.weight_decay = weight_decay;
         self
     }
 
-    /// Whether to use Nesterov's momentum, which needs a momentum above 0 and no dampening. Default: `false`.
+    /// Whether to use Nesterov's momentum, which requires a momentum above 0 and no dampening.
+    /// Default: `false`.
     pub fn nesterov(mut self, nesterov: bool) -> Self {
         self.nesterov = nesterov;
+        self
+    }
+
+    /// Learning rate and weight decay for some of the parameters.
+    pub fn group(mut self, group: ParamGroup) -> Self {
+        self.groups.push(group);
         self
     }
 }
@@ -74,14 +93,14 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
     fn check(&self) -> Result<(), Error> {
         let Sgd { learning_rate, momentum, dampening, weight_decay, nesterov, .. } = *self;
         at_least_0("learning rate", learning_rate)?;
-        require((0.0..1.0).contains(&momentum), "momentum", "in [0, 1)", momentum)?;
+        below_1("momentum", momentum)?;
         require((0.0..=1.0).contains(&dampening), "dampening", "in [0, 1]", dampening)?;
         at_least_0("weight decay", weight_decay)?;
         if nesterov {
             require(momentum > 0.0, "momentum", "above 0 for Nesterov's momentum", momentum)?;
             require(dampening == 0.0, "dampening", "0 for Nesterov's momentum", dampening)?;
         }
-        Ok(())
+        self.groups.check()
     }
 
     fn learning_rate(&self) -> f64 {
@@ -94,26 +113,34 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
 
     fn step(&mut self, params: ParamsMut<'_, F>, grads: &[F]) -> Result<(), Error> {
         Optimizer::<F>::check(self)?;
-        let rate = F::of(self.learning_rate);
-        let momentum = F::of(self.momentum);
-        let decay = F::of(self.weight_decay);
-        let largest = self.learning_rate.max(self.weight_decay);
-        if self.momentum == 0.0 {
-            return update_all(params, grads, largest, false, [], |w, g, []| {
-                (w - rate * (g + decay * w), [])
+        let Sgd { learning_rate, momentum, dampening, weight_decay, nesterov, .. } = *self;
+        let update = Update {
+            learning_rate,
+            weight_decay,
+            groups: &self.groups,
+            squares: false,
+            decays_gradient: true,
+        };
+        if momentum == 0.0 {
+            return update_all(params, grads, update, [], |rate, decay| {
+                let [rate, decay] = [rate, decay].map(F::of);
+                move |w, g, []| (w - rate * (g + decay * w), [])
             });
         }
         // In its first step the velocity is the gradient itself, without dampening.
         let first = self.velocity.len() != params.len();
-        let fresh = if first { F::one() } else { F::of(1.0 - self.dampening) };
+        let fresh = if first { F::one() } else { F::of(1.0 - dampening) };
         if first {
             self.velocity = vec![F::zero(); params.len()];
         }
-        let nesterov = self.nesterov;
-        let result = update_all(params, grads, largest, false, [&mut self.velocity], |w, g, [v]| {
-            let g = g + decay * w;
-            let v = momentum * v + fresh * g;
-            (w - rate * if nesterov { g + momentum * v } else { v }, [v])
+        let momentum = F::of(momentum);
+        let result = update_all(params, grads, update, [&mut self.velocity], |rate, decay| {
+            let [rate, decay] = [rate, decay].map(F::of);
+            move |w, g, [v]| {
+                let g = g + decay * w;
+                let v = momentum * v + fresh * g;
+                (w - rate * if nesterov { g + momentum * v } else { v }, [v])
+            }
         });
         if first && result.is_err() {
             self.velocity.clear();
@@ -121,11 +148,15 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
         result
     }
 
-    fn memory(&mut self) -> Memory<'_, F> {
-        let Sgd { momentum, dampening, weight_decay, nesterov, .. } = self;
-        let rule = format!(
-            "SGD(momentum {momentum}, dampening {dampening}, weight decay {weight_decay}, Nesterov {nesterov})"
-        );
-        Memory { rule, steps: None, vectors: vec![("velocity", &mut self.velocity)] }
+    fn settings(&self) -> Settings {
+        Settings::new("SGD", self)
+    }
+
+    fn state(&self) -> State<&[F]> {
+        State { steps: None, vectors: vec![("velocity", &self.velocity)] }
+    }
+
+    fn set_state(&mut self, mut state: State<Vec<F>>) {
+        self.velocity = state.take("velocity");
     }
 }

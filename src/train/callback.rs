@@ -7,11 +7,12 @@ use ndarray::ArrayRef2;
 use super::history::History;
 use crate::{Network, Scalar};
 
-/// What a hook returns: `Continue(())` to train on, `Break(())` to end training as if this had been the last epoch, or
-/// any error, which ends training as [`Error::Callback`](crate::Error::Callback).
+/// What a hook returns: `Continue(())` to train on, `Break(())` to end training as if this had been
+/// the last epoch, or any error, which ends training as
+/// [`Error::Callback`](crate::Error::Callback).
 pub type CallbackResult = Result<ControlFlow<()>, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Something that is called while [`Training::fit`](crate::Training::fit) runs. Both hooks do nothing by default.
+/// Hooks that [`Training::fit`](crate::Training::fit) calls. Both do nothing by default.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -40,7 +41,7 @@ pub type CallbackResult = Result<ControlFlow<()>, Box<dyn std::error::Error + Se
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 pub trait Callback<F: Scalar>: Send {
-    /// After every step.
+    /// Called after every step.
     ///
     /// # Errors
     /// Any error; it stops training and is returned as [`Error::Callback`](crate::Error::Callback).
@@ -49,7 +50,7 @@ pub trait Callback<F: Scalar>: Send {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// After every epoch, when its entry in the history is complete.
+    /// Called after every epoch, when its entry in the history is complete.
     ///
     /// # Errors
     /// Any error; it stops training and is returned as [`Error::Callback`](crate::Error::Callback).
@@ -61,36 +62,40 @@ pub trait Callback<F: Scalar>: Send {
 
 /// A step that has just been done.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct StepEnd<'a, F> {
     /// The network after the step.
     pub network: &'a Network<F>,
-    /// The batch: its inputs, `(rows, inputs)`.
+    /// The batch's inputs, `(rows, inputs)`.
     pub x: &'a ArrayRef2<F>,
-    /// Its targets, `(rows, outputs)`.
+    /// The batch's targets, `(rows, outputs)`.
     pub y: &'a ArrayRef2<F>,
     /// The loss of the batch before the step.
     pub loss: f64,
-    /// The gradient that the optimizer was given, laid out as [`Network::params`].
+    /// The gradient that the optimizer read, laid out as [`Network::params`].
     pub grads: &'a [F],
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Steps done since training began, this one too.
+    /// Steps done since training began, including this one.
     pub step: u64,
-    /// The optimizer's learning rate. What is written here is used from the next step on, unless a schedule sets it anew.
+    /// The optimizer's learning rate. A new value applies from the next step on, until a schedule
+    /// sets another.
     pub learning_rate: &'a mut f64,
 }
 
 /// An epoch that has just been completed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct EpochEnd<'a, F> {
     /// The network after the epoch.
     pub network: &'a Network<F>,
-    /// Everything measured so far; this epoch's entry is the last.
+    /// All measurements so far; this epoch's entry is the last.
     pub history: &'a History,
     /// The epoch, from 1.
     pub epoch: usize,
     /// Steps done since training began.
     pub step: u64,
-    /// The optimizer's learning rate. What is written here is used from the next step on, unless a schedule sets it anew.
+    /// The optimizer's learning rate. A new value applies from the next step on, until a schedule
+    /// sets another.
     pub learning_rate: &'a mut f64,
 }

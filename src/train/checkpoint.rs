@@ -1,9 +1,14 @@
-//! A training in a file: written while it runs, so that it can go on after a crash as if there had been none.
+//! Checkpoints: training state on disk, from which a run resumes bit for bit.
 //!
-//! The file is a safetensors file. Vectors that are laid out as the parameters are there by the parameters' names:
-//! `weights/…`, `best/…` (those that early stopping will give back) and one group for each vector of the optimizer's
-//! memory. `history` has a row per epoch and `numbers` the learning rate and the sum of losses so far; both are `F64`, as
-//! JSON knows neither NaN nor infinities. The rest is JSON in the metadata.
+//! A checkpoint is a safetensors file. Vectors with the layout of the parameters are stored by the
+//! parameters' names: `weights/…`, `average/…` (the moving average), `best/…` (the best weights of
+//! early stopping) and `optimizer/first/…` and so on for each vector of the optimizer's state.
+//! `history` has one row per epoch; `numbers` holds the learning rate and the epoch's sum of losses
+//! so far. Both are `F64`, because JSON has neither NaN nor infinities. The rest is JSON in the
+//! metadata.
+//!
+//! Version 1 had no averages, and stored the settings of the loss, the optimizer, the schedule,
+//! clipping and early stopping as text of no fixed form, of which only the name is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,47 +19,53 @@ use serde::{Deserialize, Serialize};
 use super::early_stopping::Watch;
 use super::history::Epoch;
 use super::run::{Position, Run};
-use super::training::Training;
+use super::training::{Training, Unit};
 use crate::data::Dataset;
 use crate::io::{FileError, FileProblem, Mismatch, TensorFile};
-use crate::optim::Memory;
+use crate::optim::State;
 use crate::params::{self, Layout};
-use crate::{Error, Loader, Loss, Network, Optimizer, Scalar, random};
+use crate::{Error, Loader, Loss, Network, Optimizer, Scalar, Settings, random};
 
-/// The version of the format that is written, and the newest that is read.
-const VERSION: u32 = 1;
+/// The version that is written, and the newest that is read.
+const VERSION: u32 = 2;
 /// The metadata's key.
 const KEY: &str = "geartrain.checkpoint";
-/// The last weights, the best weights, and the start of the optimizer's groups.
+/// Prefixes of the last weights, the moving average, the best weights and the optimizer's state.
 const WEIGHTS: &str = "weights/";
+const AVERAGE: &str = "average/";
 const BEST: &str = "best/";
 const OPTIMIZER: &str = "optimizer/";
 const HISTORY: &str = "history";
 const NUMBERS: &str = "numbers";
 
-/// What is not a tensor.
+/// Everything but the tensors.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Notes {
     version: u32,
-    settings: Settings,
+    settings: RunSettings,
     epoch: usize,
     batch: usize,
     step: u64,
     optimizer_steps: Option<u64>,
-    /// Which vectors the optimizer has; the others are still empty.
+    /// The optimizer's vectors in the file; the others are empty.
     optimizer_vectors: Vec<String>,
 }
 
-/// Everything that must be the same when training goes on. Choices that were not made are left out.
-pub(super) type Settings = BTreeMap<String, String>;
+/// Everything that must be equal to resume, by name. Options without a value are left out.
+pub(super) type RunSettings = BTreeMap<String, Settings>;
 
-/// Writes the weights in the checkpoint at `path` into `network`, and nothing else: the best ones if the training had early
-/// stopping and a best epoch, else the last ones. This is the way to take over the weights of a training with another
-/// optimizer or other data, which [`Training::resume`] refuses.
+/// Settings whose text had no fixed form in version 1.
+const NAMED: [&str; 5] = ["clipping", "early stopping", "loss", "optimizer", "schedule"];
+
+/// Copies the weights in the checkpoint at `path` into `network`: those that the network would have
+/// if training had ended there, which are the best ones with early stopping, else the average if
+/// one is kept, else the last ones.
+///
+/// Use this to continue with another optimizer or other data, which [`Training::resume`] refuses.
 ///
 /// # Errors
-/// [`Error::File`] with what is wrong. The network is then what it was.
+/// [`Error::File`]. The network is then unchanged.
 pub fn load_checkpoint_weights<F: Scalar>(
     path: impl AsRef<Path>,
     network: &mut Network<F>,
@@ -62,8 +73,9 @@ pub fn load_checkpoint_weights<F: Scalar>(
     let load = || {
         let mut file = TensorFile::open(&path)?;
         Notes::read(&file).map_err(|problem| problem.at(&path))?;
-        let (last, best) = (file.split_off(WEIGHTS), file.split_off(BEST));
-        let weights = if best.names().next().is_some() { best } else { last };
+        let groups = [BEST, AVERAGE, WEIGHTS].map(|group| file.split_off(group));
+        let weights =
+            groups.into_iter().find(|group| group.names().next().is_some()).unwrap_or_else(TensorFile::new);
         Loader::new().params(&weights, network.layout()).map_err(|problem| problem.at(&path))
     };
     let weights = load().map_err(Error::from)?;
@@ -72,58 +84,69 @@ pub fn load_checkpoint_weights<F: Scalar>(
 }
 
 impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
-    /// What a checkpoint of this training says of it.
-    pub(super) fn settings(&mut self, data: &Dataset<F>) -> Settings {
+    /// The settings that a checkpoint of this training stores.
+    pub(super) fn settings(&self, data: &Dataset<F>) -> RunSettings {
+        let text = |text: String| Settings::from(text);
         let mut settings = vec![
-            ("batch size", self.batch_size.to_string()),
-            ("learning rate", self.optimizer.learning_rate().to_string()),
-            ("loss", format!("{:?}", self.loss)),
-            ("measured values", self.history.names().join(", ")),
-            ("optimizer", self.optimizer.memory().rule),
-            ("seed", self.seed.to_string()),
-            ("training data", fingerprint(data)),
+            ("batch size", text(self.batch_size.to_string())),
+            ("learning rate", text(self.optimizer.learning_rate().to_string())),
+            ("loss", self.loss.settings()),
+            ("measured values", text(self.history.names().join(", "))),
+            ("optimizer", self.optimizer.settings()),
+            ("seed", text(self.seed.to_string())),
+            ("training data", text(fingerprint(data))),
         ];
-        settings.extend(self.validation.map(|data| ("validation data", fingerprint(data))));
+        settings.extend(self.validation.map(|data| ("validation data", text(fingerprint(data)))));
         settings.extend(self.sample_weights.map(|weights| {
-            let bits = hash(weights.iter().copied());
-            ("sample weights", format!("{} weights, hash {bits:016x}", weights.len()))
+            let hash = random::hash(weights.iter().copied());
+            ("sample weights", text(format!("{} weights, hash {hash:016x}", weights.len())))
         }));
-        settings.extend(self.schedule.as_ref().map(|schedule| ("schedule", format!("{schedule:?}"))));
-        settings.extend(self.clip.map(|clip| ("clipping", format!("{clip:?}"))));
-        settings.extend(self.early_stopping.as_ref().map(|early| ("early stopping", format!("{early:?}"))));
+        settings.extend(self.schedule.as_ref().map(|(schedule, unit)| match unit {
+            Unit::Epoch => ("schedule", schedule.settings()),
+            Unit::Step => ("schedule per step", schedule.settings()),
+        }));
+        settings.extend(self.clip.map(|clip| ("clipping", clip.settings())));
+        let early_stopping = self.early_stopping.as_ref();
+        settings
+            .extend(early_stopping.map(|early| ("early stopping", Settings::new("EarlyStopping", early))));
+        let average = self.average_decay.map(|decay| text(decay.to_string()));
+        settings.extend(average.map(|decay| ("decay of the average weights", decay)));
         settings.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
 
-    /// Writes a checkpoint, if there is a place for it and it is not there already.
-    pub(super) fn save(&mut self, run: &mut Run<'_, F>, settings: &Settings) -> Result<(), Error> {
-        if let Some((path, _)) = self.checkpoint.clone()
+    /// Writes a checkpoint, if there is a path and no checkpoint of this position.
+    pub(super) fn save(&self, run: &mut Run<'_, F>, settings: &RunSettings) -> Result<(), Error> {
+        if let Some((path, _)) = &self.checkpoint
             && run.saved != Some(run.position)
         {
-            let file = self.capture(run, settings).map_err(|problem| problem.at(&path))?;
-            file.save(&path)?;
+            let file = self.capture(run, settings).map_err(|problem| problem.at(path))?;
+            file.save(path)?;
             run.saved = Some(run.position);
         }
         Ok(())
     }
 
-    /// Puts everything back as it was when the checkpoint at `path` was written, or changes nothing and says why.
-    /// `batches` is their number in an epoch.
+    /// Restores the checkpoint at `path`, or changes nothing and returns an error. `batches` is the
+    /// number of batches in an epoch.
     pub(super) fn restore(
         &mut self,
         path: &Path,
         run: &mut Run<'_, F>,
-        settings: &Settings,
+        settings: &RunSettings,
         batches: usize,
     ) -> Result<(), FileError> {
         let file = TensorFile::open(path)?;
         self.restore_from(file, run, settings, batches).map_err(|problem| problem.at(path))
     }
 
-    /// Everything, as a file.
-    fn capture(&mut self, run: &Run<'_, F>, settings: &Settings) -> Result<TensorFile, FileProblem> {
+    /// The checkpoint.
+    fn capture(&self, run: &Run<'_, F>, settings: &RunSettings) -> Result<TensorFile, FileProblem> {
         let mut file = TensorFile::new();
         let layout = run.network.layout();
         insert(&mut file, WEIGHTS, layout, run.network.params())?;
+        if let Some(average) = &run.average {
+            insert(&mut file, AVERAGE, layout, average)?;
+        }
         if let Some(best) = &run.best {
             insert(&mut file, BEST, layout, best)?;
         }
@@ -134,8 +157,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let history = Array2::from_shape_vec(shape, values).expect("every epoch has every value");
         file.insert(HISTORY, history.view().into_dyn())?;
 
-        let Memory { steps, vectors, .. } = self.optimizer.memory();
-        let optimizer_steps = steps.copied();
+        let State { steps: optimizer_steps, vectors } = self.optimizer.state();
         let mut optimizer_vectors = Vec::new();
         for (name, vector) in vectors.into_iter().filter(|(_, vector)| !vector.is_empty()) {
             insert(&mut file, &group(name), layout, vector)?;
@@ -153,22 +175,24 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         &mut self,
         mut file: TensorFile,
         run: &mut Run<'_, F>,
-        settings: &Settings,
+        settings: &RunSettings,
         batches: usize,
     ) -> Result<(), FileProblem> {
         let notes = Notes::read(&file)?;
-        same_settings(&notes.settings, settings)?;
+        notes.same_settings(settings)?;
         let layout = run.network.layout();
         let weights = Loader::new().params(&file.split_off(WEIGHTS), layout)?;
+        let average = self.average_decay.map(|_| Loader::new().params(&file.split_off(AVERAGE), layout));
+        let average = average.transpose()?;
         let epochs = self.epochs_from(&file)?;
         let numbers = file.get::<f64>(NUMBERS)?.into_dimensionality::<Ix1>().ok();
         let Some(&[rate, loss_sum]) = numbers.as_ref().and_then(|numbers| numbers.as_slice()) else {
-            return Err(broken("`numbers` has not two entries"));
+            return Err(broken("`numbers` must have two entries"));
         };
         let position = Position { epoch: notes.epoch, batch: notes.batch, step: notes.step, loss_sum };
         let steps = notes.epoch.checked_mul(batches).and_then(|steps| steps.checked_add(notes.batch));
         if epochs.len() != notes.epoch || notes.batch > batches || steps != usize::try_from(notes.step).ok() {
-            return Err(broken("epoch, batch and step do not belong together"));
+            return Err(broken("epoch, batch and step contradict each other"));
         }
 
         let mut history = self.history.clone();
@@ -177,23 +201,25 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         history.best = watch.as_ref().and_then(Watch::best);
         let best = history.best.map(|_| Loader::new().params(&file.split_off(BEST), layout)).transpose()?;
 
-        let Memory { steps, vectors, .. } = self.optimizer.memory();
+        let State { steps, vectors } = self.optimizer.state();
         if steps.is_some() != notes.optimizer_steps.is_some() {
-            return Err(broken("the number of the optimizer's steps"));
+            return Err(broken("the optimizer's number of steps is missing or unexpected"));
         }
-        if !notes.optimizer_vectors.iter().all(|there| vectors.iter().any(|(name, _)| name == there)) {
-            return Err(broken("a vector that the optimizer does not have"));
+        if let Some(unknown) =
+            notes.optimizer_vectors.iter().find(|saved| vectors.iter().all(|(name, _)| name != saved))
+        {
+            return Err(broken(&format!("the optimizer has no vector `{unknown}`")));
         }
-        let mut saved = Vec::new();
-        for (name, _) in &vectors {
-            let is_there = notes.optimizer_vectors.iter().any(|there| there == name);
+        let mut state = State { steps: notes.optimizer_steps, vectors: Vec::new() };
+        for (name, _) in vectors {
+            let is_listed = notes.optimizer_vectors.iter().any(|saved| saved == name);
             let part = file.split_off(&group(name));
-            if !is_there && part.names().next().is_some() {
-                return Err(broken("a vector of the optimizer that its list leaves out"));
+            if !is_listed && part.names().next().is_some() {
+                return Err(broken(&format!("the optimizer's vector `{name}` is not listed")));
             }
-            // A second moment may have overflowed without harm.
+            // A second moment that overflowed is harmless.
             let loader = Loader::new().allow_non_finite();
-            saved.push(if is_there { loader.params(&part, layout)? } else { Vec::new() });
+            state.vectors.push((name, if is_listed { loader.params(&part, layout)? } else { Vec::new() }));
         }
         let expected = BTreeSet::from([HISTORY, NUMBERS]);
         let unexpected = file.names().filter(|name| !expected.contains(name)).map(String::from).collect();
@@ -202,16 +228,12 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             return Err(FileProblem::Mismatch(mismatch));
         }
 
-        // Everything is there: nothing can fail from here on.
-        if let (Some(steps), Some(saved)) = (steps, notes.optimizer_steps) {
-            *steps = saved;
-        }
-        for ((_, vector), saved) in vectors.into_iter().zip(saved) {
-            *vector = saved;
-        }
+        // Nothing can fail from here on.
+        self.optimizer.set_state(state);
         self.optimizer.set_learning_rate(rate);
         self.history = history;
         run.network.params_mut().copy_from_slice(&weights);
+        run.average = average;
         run.best = best;
         run.watch = watch;
         run.position = position;
@@ -227,17 +249,17 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                     |row: ndarray::ArrayView1<f64>| Epoch::from_values(&row.to_vec(), metrics, validation);
                 Ok(table.rows().into_iter().map(row).collect())
             }
-            _ => Err(broken("`history` has not one column for each measured value")),
+            _ => Err(broken("`history` must have one column per measured value")),
         }
     }
 }
 
 impl Notes {
     fn read(file: &TensorFile) -> Result<Self, FileProblem> {
-        let text = file.metadata(KEY).ok_or_else(|| broken("no training is described in its metadata"))?;
+        let text = file.metadata(KEY).ok_or_else(|| broken("its metadata do not describe a training run"))?;
         let notes: serde_json::Value =
             serde_json::from_str(text).map_err(|error| broken(&error.to_string()))?;
-        // Before anything else, because another version may look different everywhere else.
+        // First, because everything else may differ in another version.
         let version = notes["version"].as_u64().ok_or_else(|| broken("it has no version"))?;
         if version > u64::from(VERSION) {
             let got = u32::try_from(version).unwrap_or(u32::MAX);
@@ -245,13 +267,32 @@ impl Notes {
         }
         serde_json::from_value(notes).map_err(|error| broken(&error.to_string()))
     }
+
+    /// Fails with the first difference.
+    fn same_settings(&self, given: &RunSettings) -> Result<(), FileProblem> {
+        let names: BTreeSet<&String> = self.settings.keys().chain(given.keys()).collect();
+        for name in names {
+            let (saved, given) = (self.settings.get(name), given.get(name));
+            let name_only = self.version == 1 && NAMED.contains(&name.as_str());
+            let same = match name_only {
+                true => saved.map(Settings::name) == given.map(Settings::name),
+                false => saved == given,
+            };
+            if !same {
+                let text = |value: Option<&Settings>| value.map_or("none".to_string(), Settings::to_string);
+                let (saved, given) = (text(saved), text(given));
+                return Err(FileProblem::OtherTraining { setting: name.clone(), saved, given });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn broken(reason: &str) -> FileProblem {
     FileProblem::NotACheckpoint { reason: reason.to_string() }
 }
 
-/// What the names of one vector of the optimizer begin with.
+/// The prefix of the tensors of one vector of the optimizer's state.
 fn group(vector: &str) -> String {
     format!("{OPTIMIZER}{vector}/")
 }
@@ -268,26 +309,8 @@ fn insert<F: Scalar>(
     })
 }
 
-/// Names the first difference.
-fn same_settings(saved: &Settings, given: &Settings) -> Result<(), FileProblem> {
-    let value =
-        |settings: &Settings, name: &str| settings.get(name).map_or("none", String::as_str).to_string();
-    let names: BTreeSet<&String> = saved.keys().chain(given.keys()).collect();
-    for name in names {
-        let (saved, given) = (value(saved, name), value(given, name));
-        if saved != given {
-            return Err(FileProblem::OtherTraining { setting: name.clone(), saved, given });
-        }
-    }
-    Ok(())
-}
-
-/// Sizes and a hash of all numbers.
+/// The sizes, and a hash of all numbers.
 fn fingerprint<F: Scalar>(data: &Dataset<F>) -> String {
-    let bits = hash(data.x().iter().chain(data.y().iter()).map(|value| value.as_f64()));
-    format!("{} rows of {} + {} columns, hash {bits:016x}", data.rows(), data.features(), data.outputs())
-}
-
-fn hash(values: impl Iterator<Item = f64>) -> u64 {
-    values.fold(0, |hash, value| random::mix(hash, value.to_bits()))
+    let hash = random::hash(data.x().iter().chain(data.y().iter()).map(|value| value.as_f64()));
+    format!("{} rows of {} + {} columns, hash {hash:016x}", data.rows(), data.features(), data.outputs())
 }

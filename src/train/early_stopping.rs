@@ -1,18 +1,21 @@
-//! Ends training when it no longer helps, and gives the best weights back.
+//! Early stopping, with the best weights restored.
+
+use serde::Serialize;
 
 use super::history::{Epoch, History};
 use crate::Error;
 use crate::error::require;
 
-/// Stops training after `patience` epochs in a row without an improvement, and gives the network the weights of the best
-/// epoch back (Prechelt 1998).
+/// Ends training after `patience` epochs in a row without an improvement, and restores the weights
+/// of the best epoch (Prechelt 1998).
 ///
-/// An epoch is an improvement if its value is better than the best so far by **more than** `min_delta`. NaN is never an
-/// improvement, and the first number is one. The value and the weights are those at the end of the epoch, both.
+/// An epoch is an improvement if its value is better than the best so far by **more than**
+/// `min_delta`. NaN is never an improvement; the first number always is. Values and weights are
+/// those at the end of the epoch.
 ///
-/// The best weights come back however training ends: finished, stopped, diverged, by an error or a panic. If no epoch was
-/// an improvement (every value is NaN), the network keeps its last weights and
-/// [`History::best`](super::History::best) is `None`. The optimizer keeps its last state.
+/// The best weights are restored on every way out: all epochs done, stopped, diverged, an error or
+/// a panic. If no epoch was an improvement (every value is NaN), the network keeps its last weights
+/// and [`History::best`](super::History::best) is `None`. The optimizer keeps its last state.
 ///
 /// ```
 /// use geartrain::{data::toy, prelude::*};
@@ -30,7 +33,7 @@ use crate::error::require;
 /// assert_eq!(network.loss(&MeanSquaredError, test.x(), test.y())?, best);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EarlyStopping {
     monitor: String,
     patience: usize,
@@ -39,16 +42,15 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Watches `validation_loss`, the smaller the better, and stops after `patience` epochs, at least 1, without an
-    /// improvement.
+    /// Monitors `validation_loss`, where smaller is better, with a patience of at least 1 epoch.
     pub fn new(patience: usize) -> Self {
         EarlyStopping { monitor: "validation_loss".to_string(), patience, min_delta: 0.0, maximize: false }
     }
 
-    /// Watches another value of the history, such as `validation_r2` or `train_mse`.
+    /// Monitors another value of the history, such as `validation_r2` or `train_mse`.
     ///
-    /// `train_loss` cannot be watched: it is measured while the weights change and so belongs to no weights. Give the loss
-    /// as a [metric](super::Training::metric) to watch it on the training data.
+    /// `train_loss` is refused: it is measured while the weights change, and so belongs to no
+    /// weights. To monitor the training loss, add it as a [metric](super::Training::metric).
     pub fn monitor(mut self, name: impl Into<String>) -> Self {
         self.monitor = name.into();
         self
@@ -60,36 +62,36 @@ impl EarlyStopping {
         self
     }
 
-    /// What a smaller improvement than this, at least 0 (the default), does not count as one.
+    /// The change, a finite number ≥ 0, that an improvement must exceed. Default: 0.
     pub fn min_delta(mut self, min_delta: f64) -> Self {
         self.min_delta = min_delta;
         self
     }
 
-    /// Fails for arguments outside their domain, and unless `history` will have what is to be watched.
+    /// Checks the arguments, and that `history` will have the monitored value.
     pub(super) fn check(&self, history: &History) -> Result<(), Error> {
         require(self.patience > 0, "patience", "at least 1", self.patience)?;
         let at_least_0 = self.min_delta.is_finite() && self.min_delta >= 0.0;
         require(at_least_0, "min_delta", "a finite number ≥ 0", self.min_delta)?;
-        // The first two are the learning rate and the training loss, of which neither says how good the weights are.
-        let can_be_watched = |history: &History| history.names().split_off(2);
-        let known = can_be_watched(history);
+        // The first two, learning rate and training loss, do not belong to the weights.
+        let monitorable = |history: &History| history.names().split_off(2);
+        let known = monitorable(history);
         if known.contains(&self.monitor) {
             return Ok(());
         }
         let with_validation = History::new(history.metrics.clone(), true);
-        if can_be_watched(&with_validation).contains(&self.monitor) {
+        if monitorable(&with_validation).contains(&self.monitor) {
             return Err(Error::NoValidationData { metric: self.monitor.clone() });
         }
         Err(Error::UnknownMetric { name: self.monitor.clone(), known })
     }
 }
 
-/// How early stopping stands. It follows from the history alone, so that nothing of it needs to be saved.
+/// The state of early stopping. It follows from the history, so checkpoints need not store it.
 #[derive(Debug)]
 pub(super) struct Watch {
     settings: EarlyStopping,
-    /// Where in [`Epoch::values`] the watched value is.
+    /// The index of the monitored value in [`Epoch::values`].
     index: usize,
     epochs: usize,
     /// Index and value of the best epoch.
@@ -97,7 +99,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Has seen the epochs of `history`.
+    /// The state after the epochs of `history`.
     pub fn new(settings: &EarlyStopping, history: &History) -> Result<Self, Error> {
         let index = history.index(&settings.monitor)?;
         let mut watch = Watch { settings: settings.clone(), index, epochs: 0, best: None };
@@ -107,7 +109,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Takes note of the next `epoch`, and says whether it is the best so far.
+    /// Records the next `epoch`, and returns whether it is an improvement.
     pub fn improves(&mut self, epoch: &Epoch) -> bool {
         let value = epoch.values()[self.index];
         let EarlyStopping { min_delta, maximize, .. } = self.settings;
@@ -128,7 +130,7 @@ impl Watch {
         self.best.map(|(epoch, _)| epoch)
     }
 
-    /// Whether the last improvement is too long ago.
+    /// Whether the patience is used up.
     pub fn exhausted(&self) -> bool {
         let since = self.best.map_or(0, |(epoch, _)| epoch + 1);
         self.epochs - since >= self.settings.patience

@@ -6,41 +6,59 @@ use std::sync::atomic::Ordering;
 use ndarray::{ArrayRef2, ArrayView2, s};
 
 use super::callback::{EpochEnd, StepEnd};
-use super::checkpoint::Settings;
+use super::checkpoint::RunSettings;
 use super::early_stopping::Watch;
 use super::history::{Epoch, History, StopReason};
 use super::progress::Progress;
 use super::run::{Position, Run};
 use super::sample_weights::SampleWeights;
-use super::training::Training;
+use super::training::{Training, Unit};
 use crate::data::{Batches, Dataset};
 use crate::error::require;
+use crate::io::atomic;
+use crate::layer::Kind;
 use crate::loss::Weighted;
 use crate::network::Workspace;
 use crate::optim::Clip;
-use crate::{Error, Loss, Network, Optimizer, Scalar, random, with_threads};
+use crate::{Error, Layer, Loss, Network, Optimizer, Scalar, random, with_threads};
 
 impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
-    /// Trains `network` on `data`. The same network, data and seed give the same weights, bit for bit.
+    /// Trains `network` on `data`. The same network, data and seed give the same weights, bit for
+    /// bit.
     ///
-    /// The optimizer keeps its state, so a second call goes on where the first ended (with the order of rows of epoch 1).
+    /// A second call for the same network continues with the optimizer's state, and with the order
+    /// of rows of epoch 1. If the weights are not those that the last call ended with, because it
+    /// is another network or they were changed, the optimizer's state is [reset](Optimizer::reset),
+    /// and [`History::warnings`] says so.
     ///
     /// # Errors
-    /// Before the first step: arguments outside their domain, data that do not fit the network or the loss, NaN or
-    /// infinities in data or weights. Later: [`Error::Diverged`] as soon as the loss, a gradient or a weight would not be
-    /// finite; the network then keeps its last finite weights, or the best ones with early stopping.
-    /// [`Error::Callback`] when a callback fails. What was measured until then is in [`history`](Training::history).
+    /// Before the first step: arguments outside their domain, data that do not fit the network or
+    /// the loss, NaN or infinities in data or weights, a checkpoint path that cannot be written.
+    /// Later: [`Error::Diverged`] as soon as the loss, a gradient or a weight would not be finite;
+    /// the network then keeps its last finite weights, or the best ones with early stopping.
+    /// [`Error::Callback`] if a callback fails. [`history`](Training::history) holds the
+    /// measurements until then.
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
         let metrics = self.metrics.iter().map(|(name, _)| name.clone()).collect();
         self.history = History::new(metrics, self.validation.is_some());
         self.check(network, data)?;
+        let weights_before = weights_hash(network);
         let batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.min_batch_size());
         let mut run = Run::new(network, self.optimizer.learning_rate());
         run.watch = self.early_stopping.as_ref().map(|early| Watch::new(early, &self.history)).transpose()?;
+        run.average = self.average_decay.map(|_| run.network.params().to_vec());
         let is_saved = self.checkpoint.is_some() || self.resume.is_some();
-        let settings = if is_saved { self.settings(data) } else { Settings::new() };
+        let settings = if is_saved { self.settings(data) } else { Default::default() };
         if let Some(path) = self.resume.clone() {
             self.restore(&path, &mut run, &settings, batches.count())?;
+        }
+        let warnings = self.warnings(run.network);
+        self.history.warnings.extend(warnings);
+        // After a panic, `trained` is unknown, and the state is kept.
+        if self.trained.take().is_some_and(|trained| trained != weights_before) && self.resume.is_none() {
+            self.optimizer.reset();
+            let warning = "the optimizer's state belonged to other weights and was reset";
+            self.history.warnings.push(warning.to_string());
         }
         let ended = match self.threads {
             Some(threads) => with_threads(threads, || self.run(&mut run, data, batches, &settings)),
@@ -48,31 +66,34 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         };
         let ended = ended.and_then(|ending| self.save(&mut run, &settings).map(|()| ending));
         self.optimizer.set_learning_rate(run.own_rate);
+        drop(run);
+        self.trained = Some(weights_hash(network));
         self.history.stop_reason = ended?;
         Ok(self.history.clone())
     }
 
-    /// The loop itself, from where `run` stands to the last epoch or until something ends it.
+    /// The loop, from the position of `run` to the last epoch or an earlier end.
     fn run(
         &mut self,
         run: &mut Run<'_, F>,
         data: &Dataset<F>,
         mut batches: Batches<'_, F>,
-        settings: &Settings,
+        settings: &RunSettings,
     ) -> Result<StopReason, Error> {
         let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, data.rows())).transpose()?;
         let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
-        let progress = Progress::new(self.epochs, !self.progress);
+        let progress =
+            if self.progress { Progress::new(self.epochs, &self.history) } else { Progress::Silent };
         while run.position.epoch < self.epochs {
             if run.watch.as_ref().is_some_and(Watch::exhausted) {
                 return Ok(StopReason::EarlyStopping);
             }
-            self.begin_epoch(run);
             batches.shuffle(run.position.epoch as u64);
             while run.position.batch < batches.count() {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                     return Ok(StopReason::StopFlag);
                 }
+                self.set_learning_rate(run);
                 let weights = weights.as_mut().map(|all| all.batch(batches.rows(run.position.batch)));
                 let (x, y) = batches.get(run.position.batch);
                 workspace.key = random::mix(self.seed, run.position.step);
@@ -81,11 +102,17 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                 run.position.batch += 1;
                 run.position.step += 1;
                 run.position.loss_sum += x.nrows() as f64 * loss;
+                if let Some(decay) = self.average_decay {
+                    run.update_average(decay);
+                }
                 if self.after_step(run, x, y, loss, &workspace.grads)?.is_break() {
                     return Ok(StopReason::Callback);
                 }
             }
-            self.end_epoch(run, data)?;
+            run.swap_average();
+            let measured = self.end_epoch(run, data);
+            run.swap_average();
+            measured?;
             progress.epoch(&self.history);
             if self.after_epoch(run)?.is_break() {
                 return Ok(StopReason::Callback);
@@ -97,17 +124,23 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         Ok(StopReason::Finished)
     }
 
-    /// Sets the learning rate of an epoch, unless training resumes in the middle of it.
-    fn begin_epoch(&mut self, run: &Run<'_, F>) {
-        if let Some(schedule) = &self.schedule
-            && run.position.batch == 0
-        {
-            let epoch = run.position.epoch as u64;
-            self.optimizer.set_learning_rate(schedule.rate(run.own_rate, epoch, &self.history.losses()));
-        }
+    /// Asks the schedule for the learning rate: before each step, or before the first step of each
+    /// epoch.
+    fn set_learning_rate(&mut self, run: &Run<'_, F>) {
+        let Position { epoch, batch, step, .. } = run.position;
+        let Some((schedule, unit)) = &self.schedule else { return };
+        let rate = match unit {
+            Unit::Step => schedule.rate(run.own_rate, step, &[]),
+            Unit::Epoch if batch == 0 => {
+                let losses = if schedule.uses_losses() { self.history.losses() } else { Vec::new() };
+                schedule.rate(run.own_rate, epoch as u64, &losses)
+            }
+            Unit::Epoch => return,
+        };
+        self.optimizer.set_learning_rate(rate);
     }
 
-    /// Measures what an epoch has brought, and keeps its weights if they are the best so far.
+    /// Measures a complete epoch, and keeps its weights if they are the best so far.
     fn end_epoch(&mut self, run: &mut Run<'_, F>, data: &Dataset<F>) -> Result<(), Error> {
         let train_loss = run.position.loss_sum / data.rows() as f64;
         let epoch = self.measure(run.network, data, train_loss)?;
@@ -144,7 +177,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         Ok(loss)
     }
 
-    /// What is measured at the end of an epoch.
+    /// The measurements at the end of an epoch.
     fn measure(&self, network: &Network<F>, data: &Dataset<F>, train_loss: f64) -> Result<Epoch, Error> {
         let metrics = |output: &ArrayRef2<F>, target: &ArrayRef2<F>| {
             self.metrics.iter().map(|(_, metric)| metric(output, target)).collect::<Result<Vec<_>, _>>()
@@ -168,7 +201,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         Ok(epoch)
     }
 
-    /// Calls the callbacks after a step. All of them are called, also when one of them wants to stop.
+    /// Calls all callbacks after a step, also if one of them stops training.
     fn after_step(
         &mut self,
         run: &Run<'_, F>,
@@ -191,7 +224,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         Ok(flow)
     }
 
-    /// The same after an epoch.
+    /// Calls all callbacks after an epoch.
     fn after_epoch(&mut self, run: &Run<'_, F>) -> Result<ControlFlow<()>, Error> {
         let Position { epoch, step, .. } = run.position;
         let (network, history) = (&*run.network, &self.history);
@@ -208,12 +241,20 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         Ok(flow)
     }
 
-    /// Everything that can be wrong before the first step.
+    /// Finds every error that can be found before the first step.
     fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
         self.optimizer.check()?;
         require(self.threads != Some(0), "threads", "at least 1", 0)?;
-        self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
+        if let Some((schedule, unit)) = &self.schedule {
+            schedule.check()?;
+            let holds = *unit == Unit::Epoch || !schedule.uses_losses();
+            let got = format_args!("{schedule:?}");
+            require(holds, "schedule per step", "a schedule that does not use losses", got)?;
+        }
         self.clip.map_or(Ok(()), Clip::check)?;
+        if let Some(decay) = self.average_decay {
+            require((0.0..1.0).contains(&decay), "decay of the average weights", "in [0, 1)", decay)?;
+        }
         if let Some((_, every)) = self.checkpoint {
             require(every > 0, "epochs between checkpoints", "at least 1", every)?;
         }
@@ -236,15 +277,44 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                 data.check_finite()?;
             }
             let output = network.predict(data.x().slice(s![..1, ..]))?;
-            // Every target is checked here, so that an error names its row in the data, not in a shuffled batch.
+            // All targets at once, so that an error names the row of the data, not of a shuffled
+            // batch.
             let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
             self.loss.check(&outputs, &data.y())?;
         }
+        if let Some((path, _)) = &self.checkpoint {
+            atomic::check(path)?;
+        }
         Ok(())
+    }
+
+    /// Likely mistakes.
+    fn warnings(&self, network: &Network<F>) -> Option<String> {
+        let last = last_layer(network.layer());
+        (self.loss.expects_logits() && (last == "Softmax" || last == "Sigmoid")).then(|| {
+            let loss = self.loss.settings();
+            format!(
+                "the network ends in {last}, but {} expects logits and applies it itself: remove the last layer",
+                loss.name()
+            )
+        })
     }
 }
 
-/// Numbers that are not finite, in a step, mean that training diverged in that step.
+/// The name of the layer that writes the network's output.
+fn last_layer<F: Scalar>(layer: &dyn Layer<F>) -> String {
+    let description = layer.describe();
+    match description.children.last() {
+        Some(last) if description.kind == Kind::Sequential => last_layer(&**last.layer),
+        _ => description.name,
+    }
+}
+
+fn weights_hash<F: Scalar>(network: &Network<F>) -> u64 {
+    random::hash(network.params().iter().map(|weight| weight.as_f64()))
+}
+
+/// A number that is not finite, in a step, means that training diverged in that step.
 fn diverged(error: Error, position: Position) -> Error {
     match error {
         Error::NonFinite { .. } | Error::NonFiniteLoss { .. } => {

@@ -1,19 +1,20 @@
-//! What training leaves behind besides the weights.
+//! The measurements of a training run.
 
 use crate::Error;
 
-/// What one epoch was trained with and ended with.
+/// The learning rate, losses and metrics of one epoch.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Epoch {
     /// The learning rate at the end of the epoch.
     pub learning_rate: f64,
-    /// The mean loss of the epoch's batches, each row counted once, as it was when its batch was trained on.
+    /// The mean training loss over the rows of all batches, each before the step on its batch.
     pub train_loss: f64,
-    /// The loss on the validation data after the epoch, if there are any.
+    /// The loss on the validation data after the epoch; `None` without validation data.
     pub validation_loss: Option<f64>,
-    /// Every [metric](History::metrics) on the training data after the epoch.
+    /// Each of the [metrics](History::metrics) on the training data after the epoch.
     pub train_metrics: Vec<f64>,
-    /// Every metric on the validation data after the epoch; empty without validation data.
+    /// Each of the metrics on the validation data after the epoch; empty without validation data.
     pub validation_metrics: Vec<f64>,
 }
 
@@ -38,16 +39,21 @@ impl Epoch {
     }
 }
 
-/// What was measured in every complete epoch, and how training ended.
+/// The measurements of every complete epoch, and why training ended.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct History {
     /// The names of the metrics, in the order in which each [`Epoch`] holds their values.
     pub metrics: Vec<String>,
     /// One entry per complete epoch.
     pub epochs: Vec<Epoch>,
-    /// With [early stopping](super::EarlyStopping), the index in [`epochs`](History::epochs) of the epoch whose weights
-    /// the network has been given back. `None` without, and where no epoch was an improvement.
+    /// With [early stopping](super::EarlyStopping), the index in [`epochs`](History::epochs) of the
+    /// best epoch, whose weights the network now has. `None` without early stopping, and if no
+    /// epoch was an improvement.
     pub best: Option<usize>,
+    /// Likely mistakes that do not prevent training, such as a softmax before a loss that expects
+    /// logits. With [progress](super::Training::progress), `fit` also writes them to stderr.
+    pub warnings: Vec<String>,
     /// Why training ended.
     pub stop_reason: StopReason,
     has_validation: bool,
@@ -55,27 +61,37 @@ pub struct History {
 
 /// Why training ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StopReason {
     /// All epochs are done.
     Finished,
-    /// [Early stopping](super::EarlyStopping) lost its patience.
+    /// [Early stopping](super::EarlyStopping) saw no improvement for its patience.
     EarlyStopping,
-    /// A [`Callback`](super::Callback) returned [`ControlFlow::Break`](std::ops::ControlFlow::Break).
+    /// A [`Callback`](super::Callback) returned
+    /// [`ControlFlow::Break`](std::ops::ControlFlow::Break).
     Callback,
     /// The [stop flag](super::Training::stop_flag) was set.
     StopFlag,
-    /// An error or a panic came up, or training has not ended yet.
+    /// An error or a panic, or training has not ended yet.
     Failed,
 }
 
 impl History {
     /// No epochs yet.
     pub(super) fn new(metrics: Vec<String>, has_validation: bool) -> Self {
-        History { metrics, epochs: Vec::new(), best: None, stop_reason: StopReason::Failed, has_validation }
+        History {
+            metrics,
+            epochs: Vec::new(),
+            best: None,
+            warnings: Vec::new(),
+            stop_reason: StopReason::Failed,
+            has_validation,
+        }
     }
 
-    /// The names of everything that an epoch holds: `learning_rate`, `train_loss`, `validation_loss`, and each metric with `train_` and
-    /// `validation_` before its name. Those on validation data are there only if there are validation data.
+    /// The names of all values of an epoch: `learning_rate`, `train_loss`, `validation_loss`, and
+    /// each metric with `train_` and with `validation_` before its name. Without validation data,
+    /// the names with `validation_` are missing.
     pub fn names(&self) -> Vec<String> {
         let mut names = vec!["learning_rate".to_string(), "train_loss".to_string()];
         if self.has_validation {
@@ -88,7 +104,7 @@ impl History {
         names
     }
 
-    /// What is called `name` among [`names`](History::names), for every epoch.
+    /// The value called `name`, one of [`names`](History::names), of every epoch.
     ///
     /// # Errors
     /// [`Error::UnknownMetric`].
@@ -107,19 +123,20 @@ impl History {
         self.epochs.iter().filter_map(|epoch| epoch.validation_loss).collect()
     }
 
-    /// What schedules go by: the validation loss of every epoch if there is one, else the training loss.
+    /// The losses that schedules read: the validation loss of every epoch, or else the training
+    /// loss.
     pub(super) fn losses(&self) -> Vec<f64> {
         self.epochs.iter().map(|epoch| epoch.validation_loss.unwrap_or(epoch.train_loss)).collect()
     }
 
-    /// Where in [`Epoch::values`] the value called `name` is.
+    /// The index in [`Epoch::values`] of the value called `name`.
     pub(super) fn index(&self, name: &str) -> Result<usize, Error> {
         let names = self.names();
         let index = names.iter().position(|known| known == name);
         index.ok_or_else(|| Error::UnknownMetric { name: name.to_string(), known: names })
     }
 
-    /// Whether there are values on validation data.
+    /// Whether epochs have values on validation data.
     pub(super) fn has_validation(&self) -> bool {
         self.has_validation
     }

@@ -1,4 +1,4 @@
-//! Which learning rate to take: a short training whose rate grows from tiny to far too large.
+//! The learning rate range test: a short training run whose rate grows from tiny to far too large.
 
 use super::callback::{Callback, CallbackResult, StepEnd};
 use super::training::Training;
@@ -8,12 +8,13 @@ use crate::network::Workspace;
 use crate::{Error, Loss, Network, Optimizer, Scalar};
 use std::ops::ControlFlow;
 
-/// Smith's learning rate range test (2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3): trains a
-/// copy of a network for a few steps, each with a learning rate a constant factor above that of the step before, and notes
-/// the loss. Where it falls fastest the rate is good; where it rises the rate is too large.
+/// Smith's learning rate range test (2017, "Cyclical Learning Rates for Training Neural Networks",
+/// section 3.3): trains a copy of a network for a few steps, multiplies the learning rate by a
+/// constant factor after each step, and records the loss. A rate is good where the loss falls
+/// fastest, and too large where it rises.
 ///
-/// The losses of single batches differ more from each other than one step can change them. So the loss is measured after
-/// each step on the same rows, at most 1,000 of them: what is left of the noise is that of the steps.
+/// Single batches differ by more than one step changes the loss. The loss is therefore measured
+/// after each step on the same rows, at most 1,000, which leaves only the noise of the steps.
 ///
 /// ```
 /// use geartrain::{data::toy, prelude::*};
@@ -42,13 +43,13 @@ impl Default for LearningRateFinder {
     }
 }
 
-/// Rows to measure the loss on, at most.
+/// The largest number of rows to measure the loss on.
 const SAMPLE: usize = 1000;
-/// A loss this many times the smallest one ends the test: from there on it only rises.
-const DIVERGED: f64 = 4.0;
-/// The share of the loss that must have been lost for a suggestion.
+/// A loss that exceeds the smallest one *b* by more than this times |*b*| ends the test.
+const DIVERGED: f64 = 3.0;
+/// The relative decrease of the loss that a suggestion requires.
 const LEAST_DESCENT: f64 = 0.05;
-/// Slopes are taken over this many points to either side.
+/// Slopes are differences over this many points to either side.
 const REACH: usize = 3;
 
 impl LearningRateFinder {
@@ -63,14 +64,14 @@ impl LearningRateFinder {
         self
     }
 
-    /// Steps from the first to the last rate, at least 2. Many steps give a smoother curve, but a copy that has learnt more
-    /// on the way.
+    /// Steps from the first to the last rate, at least 2. More steps give a smoother curve, but
+    /// also let the copy learn more on the way.
     pub fn steps(mut self, steps: usize) -> Self {
         self.steps = steps;
         self
     }
 
-    /// Rows per step, as [`Training::batch_size`]: the best rate depends on it.
+    /// Rows per step, as [`Training::batch_size`]. The best rate depends on it.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
@@ -82,12 +83,11 @@ impl LearningRateFinder {
         self
     }
 
-    /// The curve for a copy of `network`, trained by an `optimizer` whose own rate does not matter. Ends early where the
-    /// loss explodes.
+    /// The curve for a copy of `network`. The optimizer's own learning rate is not used. The test
+    /// ends early where the loss explodes.
     ///
     /// # Errors
-    /// [`Error::Argument`] for arguments outside their domain, and everything that [`Training::fit`] refuses before its
-    /// first step.
+    /// [`Error::Argument`], and every error of [`Training::fit`] before its first step.
     pub fn run<F: Scalar>(
         &self,
         network: &Network<F>,
@@ -101,8 +101,14 @@ impl LearningRateFinder {
         require(steps >= 2, "steps", "at least 2", steps)?;
         optimizer.set_learning_rate(from);
         let sample = data.select(&(0..data.rows().min(SAMPLE)).collect::<Vec<_>>())?;
-        let mut sweep =
-            Sweep { finder: *self, loss: &loss, sample, workspace: Workspace::new(), points: Vec::new() };
+        let mut sweep = Sweep {
+            finder: *self,
+            loss: &loss,
+            sample,
+            workspace: Workspace::new(),
+            best: f64::INFINITY,
+            points: Vec::new(),
+        };
         let result = Training::new(&loss, optimizer)
             .epochs(steps)
             .batch_size(self.batch_size)
@@ -117,27 +123,28 @@ impl LearningRateFinder {
     }
 }
 
-/// Measures the loss after every step, and raises the learning rate.
+/// Measures the loss after every step, and multiplies the learning rate.
 struct Sweep<'a, F, L> {
     finder: LearningRateFinder,
     loss: &'a L,
     sample: Dataset<F>,
     workspace: Workspace<F>,
+    best: f64,
     points: Vec<RatePoint>,
 }
 
 impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
     fn on_step_end(&mut self, step: &mut StepEnd<'_, F>) -> CallbackResult {
         let LearningRateFinder { from, to, steps, .. } = self.finder;
-        // A pass of training, not a prediction: BatchNorm has not seen enough batches yet to predict.
+        // A training pass, not a prediction: BatchNorm has not seen enough batches to predict.
         let (x, y) = (self.sample.x(), self.sample.y());
         let loss = step.network.gradients(self.loss, x, y, &mut self.workspace, None)?;
         if !loss.is_finite() {
             return Ok(ControlFlow::Break(()));
         }
         self.points.push(RatePoint { rate: *step.learning_rate, loss });
-        let best = self.points.iter().fold(f64::INFINITY, |best, point| best.min(point.loss));
-        if loss > DIVERGED * best || self.points.len() == steps {
+        self.best = self.best.min(loss);
+        if exceeds(loss, self.best, DIVERGED) || self.points.len() == steps {
             return Ok(ControlFlow::Break(()));
         }
         *step.learning_rate = from * (to / from).powf(self.points.len() as f64 / (steps - 1) as f64);
@@ -145,10 +152,10 @@ impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
     }
 }
 
-/// What [`LearningRateFinder::run`] has found: losses against learning rates.
+/// The result of [`LearningRateFinder::run`]: losses over learning rates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearningRateCurve {
-    /// One point per step, the rates growing by a constant factor. Every number is finite.
+    /// One point per step. Rates grow by a constant factor, and every number is finite.
     pub points: Vec<RatePoint>,
 }
 
@@ -157,23 +164,29 @@ pub struct LearningRateCurve {
 pub struct RatePoint {
     /// The learning rate of the step.
     pub rate: f64,
-    /// The loss after it.
+    /// The loss after the step.
     pub loss: f64,
 }
 
 impl LearningRateCurve {
-    /// The rate at which the loss falls fastest per factor of the rate, before its smallest value. `None` if it never falls
-    /// by at least 5 %, or if there are too few points to say.
+    /// The rate before the smallest loss at which the loss falls fastest, per factor of the rate.
+    /// `None` if the loss never falls by 5 %, or if there are too few points.
     pub fn suggestion(&self) -> Option<f64> {
         let loss = |i: usize| self.points[i].loss;
         let lowest = (0..self.points.len()).min_by(|&a, &b| loss(a).total_cmp(&loss(b)))?;
-        if loss(lowest) > (1.0 - LEAST_DESCENT) * loss(0) {
+        if exceeds(loss(lowest), loss(0), -LEAST_DESCENT) {
             return None;
         }
-        // All rates are the same factor apart, so that differences of the loss are slopes in the logarithm of the rate.
+        // Rates are a constant factor apart, so differences of the loss are slopes over the
+        // logarithm of the rate.
         let slope = |i: usize| loss(i + REACH) - loss(i - REACH);
         let inside = REACH..(lowest + 1).saturating_sub(REACH);
         let steepest = inside.min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
         Some(self.points[steepest].rate)
     }
+}
+
+/// `loss > base + share · |base|`, for losses above and below 0.
+fn exceeds(loss: f64, base: f64, share: f64) -> bool {
+    loss > base * (1.0 + share * base.signum())
 }

@@ -1,47 +1,59 @@
-//! Progress on stderr: a bar on a terminal, lines elsewhere, nothing on request.
+//! Progress on stderr: a bar on a terminal, lines elsewhere, or nothing.
 
-use std::io::{IsTerminal, Write};
+#[cfg(feature = "progress")]
+use std::io::IsTerminal;
+use std::io::Write;
 
+#[cfg(feature = "progress")]
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::history::History;
 
-/// Lines that one run writes at most when stderr is not a terminal.
+/// The largest number of lines of one run.
 const LINES: usize = 20;
 
-/// How `fit` tells how far it is.
+/// How `fit` reports its progress.
 pub(super) enum Progress {
     Silent,
+    #[cfg(feature = "progress")]
     Bar(ProgressBar),
-    Lines { epochs: usize },
+    Lines {
+        epochs: usize,
+    },
 }
 
 impl Progress {
-    /// Nothing if `quiet`, a bar if stderr is a terminal that can move its cursor, else lines.
-    pub fn new(epochs: usize, quiet: bool) -> Self {
-        if quiet || epochs == 0 {
+    /// A bar if stderr is a terminal that can move its cursor, else lines. Writes the warnings
+    /// first.
+    pub fn new(epochs: usize, history: &History) -> Self {
+        for warning in &history.warnings {
+            // A closed stderr must not end the training.
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
+        if epochs == 0 {
             return Progress::Silent;
         }
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        if dumb || !std::io::stderr().is_terminal() {
-            return Progress::Lines { epochs };
+        #[cfg(feature = "progress")]
+        if std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb") {
+            let style = ProgressStyle::with_template("{bar:30} epoch {pos}/{len} {msg} [{elapsed} < {eta}]");
+            let style = style.expect("a valid template");
+            return Progress::Bar(ProgressBar::new(epochs as u64).with_style(style));
         }
-        let style = ProgressStyle::with_template("{bar:30} epoch {pos}/{len} {msg} [{elapsed} < {eta}]");
-        Progress::Bar(ProgressBar::new(epochs as u64).with_style(style.expect("a valid template")))
+        Progress::Lines { epochs }
     }
 
-    /// The last epoch of `history` is complete.
+    /// Reports the last epoch of `history`.
     pub fn epoch(&self, history: &History) {
         let number = history.epochs.len();
         match self {
             Progress::Silent => {}
+            #[cfg(feature = "progress")]
             Progress::Bar(bar) => {
                 bar.set_message(values(history));
                 bar.set_position(number as u64);
             }
             Progress::Lines { epochs } => {
                 if number == 1 || number == *epochs || number.is_multiple_of(epochs.div_ceil(LINES)) {
-                    // A closed stderr must not end the training.
                     let _ = writeln!(std::io::stderr(), "epoch {number}/{epochs} {}", values(history));
                 }
             }
@@ -49,8 +61,9 @@ impl Progress {
     }
 }
 
+#[cfg(feature = "progress")]
 impl Drop for Progress {
-    /// Leaves the bar where it is, also when training ends early.
+    /// Leaves the bar as it is, also when training ends early.
     fn drop(&mut self) {
         if let Progress::Bar(bar) = self {
             bar.abandon();
@@ -58,7 +71,8 @@ impl Drop for Progress {
     }
 }
 
-/// The losses of the last epoch, and its metrics on the validation data or else on the training data.
+/// The losses of the last epoch, and its metrics on the validation data, or else on the training
+/// data.
 fn values(history: &History) -> String {
     let Some(epoch) = history.epochs.last() else { return String::new() };
     let mut text = format!("loss {:.5}", epoch.train_loss);

@@ -1,10 +1,10 @@
-//! Rows that count more than others.
+//! Sample weights: one weight for each row of the data.
 
 use crate::Error;
 use crate::error::require;
 use crate::loss::check_weights;
 
-/// The weights of all rows, scaled to a mean of 1, and those of one batch.
+/// The weights of all rows, scaled to a mean of 1, and a buffer for those of one batch.
 #[derive(Debug)]
 pub(super) struct SampleWeights {
     scaled: Vec<f64>,
@@ -15,7 +15,7 @@ impl SampleWeights {
     /// Checks and scales one weight per row.
     pub fn new(weights: &[f64], rows: usize) -> Result<Self, Error> {
         check_weights(weights, rows)?;
-        // Dividing by the largest first keeps the sum from overflowing.
+        // Divided by the largest first, so that the sum does not overflow.
         let largest = weights.iter().copied().fold(0.0, f64::max);
         require(largest > 0.0, "sample weights", "above 0 for at least one row", "0 for all rows")?;
         let mean = weights.iter().map(|weight| weight / largest).sum::<f64>() / rows as f64;

@@ -1,4 +1,4 @@
-//! How to train: every choice, with its default.
+//! How to train: every option, with its default.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::optim::Clip;
 use crate::optim::schedule::Schedule;
 use crate::{Error, Loss, Optimizer, Scalar};
 
-/// How to train: a loss, an optimizer, and for how long.
+/// How to train: a loss, an optimizer, and options.
 ///
 /// ```
 /// use geartrain::{data::toy, prelude::*};
@@ -41,8 +41,9 @@ pub struct Training<'a, F, L, O> {
     pub(super) seed: u64,
     pub(super) validation: Option<&'a Dataset<F>>,
     pub(super) sample_weights: Option<&'a [f64]>,
-    pub(super) schedule: Option<Arc<dyn Schedule>>,
+    pub(super) schedule: Option<(Arc<dyn Schedule>, Unit)>,
     pub(super) clip: Option<Clip>,
+    pub(super) average_decay: Option<f64>,
     pub(super) metrics: Vec<(String, Metric<F>)>,
     pub(super) early_stopping: Option<EarlyStopping>,
     pub(super) callbacks: Vec<&'a mut dyn Callback<F>>,
@@ -54,13 +55,22 @@ pub struct Training<'a, F, L, O> {
     pub(super) threads: Option<usize>,
     pub(super) progress: bool,
     pub(super) history: History,
+    /// A hash of the weights that the last `fit` ended with: the optimizer's state belongs to them.
+    pub(super) trained: Option<u64>,
 }
 
 /// A function of `(output, target)`.
 pub(super) type Metric<F> = Box<dyn Fn(&ArrayRef2<F>, &ArrayRef2<F>) -> Result<f64, Error> + Send>;
 
+/// What a schedule counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Epoch,
+    Step,
+}
+
 impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
-    /// 100 epochs of batches of 32, shuffled with seed 0.
+    /// 100 epochs of batches of 32 rows, shuffled with seed 0.
     pub fn new(loss: L, optimizer: O) -> Self {
         Training {
             loss,
@@ -72,6 +82,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             sample_weights: None,
             schedule: None,
             clip: None,
+            average_decay: None,
             metrics: Vec::new(),
             early_stopping: None,
             callbacks: Vec::new(),
@@ -83,60 +94,99 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
             threads: None,
             progress: true,
             history: History::new(Vec::new(), false),
+            trained: None,
         }
     }
 
-    /// Passes over the training data. 0 leaves the network as it is.
+    /// Passes over the training data. Default: 100. 0 leaves the network unchanged.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;
         self
     }
 
-    /// Rows per step, at least 1. More than there are means one batch of all rows. In a network that cannot be trained on
-    /// one row ([`Network::min_batch_size`](crate::Network::min_batch_size)), a last batch of one row joins the batch
-    /// before it.
+    /// Rows per step, at least 1. Default: 32. A size above the number of rows gives one batch of
+    /// all rows. If the network cannot be trained on one row (see
+    /// [`Network::min_batch_size`](crate::Network::min_batch_size)), a last batch of one row joins
+    /// the batch before it.
     pub fn batch_size(mut self, batch_size: usize) -> Self {
         self.batch_size = batch_size;
         self
     }
 
-    /// Seed of the order of rows, which is another in every epoch, and of `Dropout`'s masks, others in every step.
+    /// Seed of the order of rows, which differs from epoch to epoch, and of `Dropout`'s masks,
+    /// which differ from step to step. Default: 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Data whose loss is measured after every epoch, and which are not trained on.
+    /// Data to measure the loss on after every epoch, without training on them. Default: none.
     pub fn validation(mut self, data: &'a Dataset<F>) -> Self {
         self.validation = Some(data);
         self
     }
 
-    /// Changes the learning rate from epoch to epoch, starting from the optimizer's own, which it has again afterwards.
+    /// Changes the learning rate from epoch to epoch, starting from the optimizer's own, which is
+    /// restored at the end. Replaces an earlier schedule. Default: none.
     pub fn schedule(mut self, schedule: impl Schedule + 'static) -> Self {
-        self.schedule = Some(Arc::new(schedule));
+        self.schedule = Some((Arc::new(schedule), Unit::Epoch));
         self
     }
 
-    /// Limits the gradients before each step.
+    /// Changes the learning rate from step to step; otherwise as [`schedule`](Training::schedule).
+    /// The schedule must not [use losses](Schedule::uses_losses).
+    ///
+    /// ```
+    /// use geartrain::optim::schedule::{Chain, Cosine, WarmUp};
+    /// use geartrain::{data::toy, prelude::*};
+    ///
+    /// let data = toy::sine::<f64>(320, 0.1, 1)?; // 10 steps per epoch
+    /// let mut network = Network::new(Linear::new(1, 1), 1)?;
+    /// Training::new(MeanSquaredError, Sgd::new(0.1))
+    ///     .epochs(10)
+    ///     .schedule_per_step(Chain::new(WarmUp::new(15)).then(15, Cosine::new(85)))
+    ///     .progress(false)
+    ///     .fit(&mut network, &data)?;
+    /// # Ok::<(), geartrain::Error>(())
+    /// ```
+    pub fn schedule_per_step(mut self, schedule: impl Schedule + 'static) -> Self {
+        self.schedule = Some((Arc::new(schedule), Unit::Step));
+        self
+    }
+
+    /// Clips the gradient before each step. Default: none.
     pub fn clip(mut self, clip: Clip) -> Self {
         self.clip = Some(clip);
         self
     }
 
-    /// One weight per row of the training data: the loss becomes the weighted mean *Σ wᵢ lᵢ / Σ wᵢ* of the losses of the
-    /// rows, whatever the scale of the weights. A row of weight 2 counts as if it were there twice, one of weight 0 as if
-    /// it were not there.
+    /// Keeps an exponential moving average *e* of all weights *w*: after step s (from 1), `e ← e +
+    /// (1 − c)(w − e)` with `c = min(decay, (1 + s) / (10 + s))`, so that the first steps do not
+    /// linger. Default: none.
     ///
-    /// So that the steps do not depend on which rows share a batch, the weights are scaled to a mean of 1 over **all** rows,
-    /// and the loss of a batch is the mean of *wᵢ lᵢ* over its rows. Metrics and validation are not weighted.
+    /// Validation, metrics and early stopping use the average, and the network holds it when
+    /// training ends. `decay` is in [0, 1), for instance 0.99. Callbacks see the weights that are
+    /// trained.
+    pub fn average_weights(mut self, decay: f64) -> Self {
+        self.average_decay = Some(decay);
+        self
+    }
+
+    /// One weight per row of the training data: the loss becomes the weighted mean *Σ wᵢ lᵢ / Σ wᵢ*
+    /// of the rows' losses, for every scale of the weights. A row of weight 2 counts twice, a row
+    /// of weight 0 does not count. Default: none.
+    ///
+    /// So that the steps do not depend on which rows share a batch, the weights are scaled to a
+    /// mean of 1 over **all** rows, and the loss of a batch is the mean of *wᵢ lᵢ* over its rows.
+    /// Metrics and validation are not weighted.
     pub fn sample_weights(mut self, weights: &'a [f64]) -> Self {
         self.sample_weights = Some(weights);
         self
     }
 
-    /// Measures `metric(output, target)` after every epoch on all training data and on the validation data, in
-    /// prediction mode. The history has them as `train_` and `validation_` before `name`.
+    /// Measures `metric(output, target)` after every epoch, on all training data and on the
+    /// validation data, in prediction mode. The history holds them as `train_` and `validation_`
+    /// followed by `name`.
     pub fn metric(
         mut self,
         name: impl Into<String>,
@@ -146,73 +196,101 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Ends training when it no longer helps, and gives the best weights back however it ends.
+    /// Ends training when a value no longer improves, and restores the best weights on every way
+    /// out. Default: none.
     pub fn early_stopping(mut self, early_stopping: EarlyStopping) -> Self {
         self.early_stopping = Some(early_stopping);
         self
     }
 
-    /// Calls the hooks of `callback`, after those that were given before it.
+    /// Adds a callback. Callbacks run in the order in which they were added.
     pub fn callback(mut self, callback: &'a mut dyn Callback<F>) -> Self {
         self.callbacks.push(callback);
         self
     }
 
-    /// Writes a checkpoint to `path` after every `every` epochs, at least 1, and when training ends without an error. Each
-    /// replaces the one before it, and at every moment there is a complete one (see [`io::atomic`](crate::io::atomic)).
+    /// Writes a checkpoint to `path` after every `every` epochs, at least 1, and when training ends
+    /// without an error. Each replaces the one before it atomically (see
+    /// [`io::atomic`](crate::io::atomic)). Default: none.
     ///
-    /// A training that fails, for instance because it diverged, writes none: the last one is from before.
+    /// `fit` fails before the first step if the path cannot be written. Training that ends with an
+    /// error, for instance because it diverged, writes no further checkpoint.
     pub fn checkpoint(mut self, path: impl Into<PathBuf>, every: usize) -> Self {
         self.checkpoint = Some((path.into(), every));
         self
     }
 
-    /// Begins where the checkpoint at `path` was written, in the middle of an epoch too: weights, the optimizer's memory and
-    /// learning rate, history, early stopping and the order of rows are what they were, and so the results are, bit for
-    /// bit, those of a training that was never interrupted. What callbacks remember is theirs to save.
+    /// Continues from the checkpoint at `path`, also from the middle of an epoch: weights, the
+    /// optimizer's state and learning rate, history, early stopping and the order of rows are
+    /// restored, so the results are, bit for bit, those of uninterrupted training. Callbacks have
+    /// to save their own state.
     ///
-    /// Training goes on until there have been [`epochs`](Training::epochs) epochs in all, which may be more than before.
-    /// Everything else must be the same, or `fit` returns [`FileProblem::OtherTraining`](crate::io::FileProblem) with the
-    /// difference and changes nothing; [`load_checkpoint_weights`](super::load_checkpoint_weights) takes the weights alone.
+    /// [`epochs`](Training::epochs) counts all epochs, and may be more than before. Every other
+    /// setting must be the same, or `fit` changes nothing and returns
+    /// [`FileProblem::OtherTraining`](crate::io::FileProblem) with the difference;
+    /// [`load_checkpoint_weights`](super::load_checkpoint_weights) reads the weights alone.
     pub fn resume(mut self, path: impl Into<PathBuf>) -> Self {
         self.resume = Some(path.into());
         self
     }
 
-    /// Ends training before the next batch once `flag` is set, for instance by another thread or a signal handler.
+    /// Ends training before the next batch once `flag` is `true`, for instance set by another
+    /// thread or a signal handler.
+    ///
+    /// `fit` then returns its history with [`StopReason::StopFlag`](super::StopReason), and the
+    /// network holds the weights so far, or the best ones with early stopping. If there is a
+    /// [`checkpoint`](Training::checkpoint), it is written, and training can
+    /// [`resume`](Training::resume) in the middle of the epoch. `fit` never clears the flag.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use geartrain::train::StopReason;
+    /// use geartrain::{data::toy, prelude::*};
+    ///
+    /// let (data, flag) = (toy::sine::<f64>(100, 0.1, 1)?, Arc::new(AtomicBool::new(false)));
+    /// let handler = flag.clone(); // `ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))`
+    /// handler.store(true, Ordering::Relaxed);
+    /// let mut network = Network::new(Linear::new(1, 1), 1)?;
+    /// let mut training = Training::new(MeanSquaredError, Sgd::new(0.1)).stop_flag(flag).progress(false);
+    /// assert_eq!(training.fit(&mut network, &data)?.stop_reason, StopReason::StopFlag);
+    /// # Ok::<(), geartrain::Error>(())
+    /// ```
     pub fn stop_flag(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop = Some(flag);
         self
     }
 
-    /// Whether data may contain NaN or infinities. Training then ends with [`Error::Diverged`] at the first batch whose
-    /// loss is not finite. Default: `false`.
+    /// Whether data may contain NaN or infinities. Training then ends with [`Error::Diverged`] at
+    /// the first batch whose loss is not finite. Default: `false`.
     pub fn allow_non_finite(mut self, allow: bool) -> Self {
         self.allow_non_finite = allow;
         self
     }
 
-    /// Whether gradients that vanish become 0 before they slow the processor down; `true` unless said otherwise here.
-    /// See [`Workspace::flush_subnormals`](crate::Workspace::flush_subnormals).
+    /// Whether vanishing gradients are rounded to 0 before they slow the processor down. Default:
+    /// `true`. See [`Workspace::flush_subnormals`](crate::Workspace::flush_subnormals).
     pub fn flush_subnormals(mut self, flush: bool) -> Self {
         self.flush_subnormals = flush;
         self
     }
 
-    /// How many threads share the larger matrix products and activations, at least 1; all cores unless said otherwise
-    /// here. The weights come out the same, bit for bit.
+    /// Threads for the larger matrix products and activations, at least 1. Default: one per core.
+    /// The weights are the same, bit for bit, for any number of threads.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// Whether to write progress to stderr: a bar on a terminal, at most 20 lines elsewhere. Default: `true`.
+    /// Whether to write progress and warnings to stderr: a bar on a terminal (with the feature
+    /// `progress`), at most 20 lines elsewhere. Default: `true`.
     pub fn progress(mut self, progress: bool) -> Self {
         self.progress = progress;
         self
     }
 
-    /// The history of the last [`fit`](Training::fit): also of one that ended with an error, as far as it came.
+    /// The history of the last [`fit`](Training::fit), also if it ended with an error: everything
+    /// measured until then.
     pub fn history(&self) -> &History {
         &self.history
     }

@@ -32,8 +32,8 @@ fn activations_and_their_gradients_are_those_of_torch() {
         let (x, dy) = (matrix(&case["x"]), matrix(&case["dy"]));
         let network = Network::new(activation(case), x.ncols()).unwrap();
         let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
-        // Entry by entry: a table of numbers from 1e-44 to 100 must be right in its small ones, too, down to where
-        // PyTorch itself rounds.
+        // Entry by entry: a table of numbers from 1e-44 to 100 must be right in its small ones,
+        // too, down to where PyTorch itself rounds.
         for (got, expected) in [(&pass.output, &case["y"]), (&pass.grad_input, &case["dx"])] {
             let expected = numbers(expected);
             for (i, (got, expected)) in got.iter().zip(expected).enumerate() {

@@ -46,8 +46,8 @@ pub fn matrix(rows: &Value) -> Array2<f64> {
     Array2::from_shape_vec((rows, values.len() / rows), values).expect("rows of equal length")
 }
 
-/// Every number of `got` is that of `expected` up to `tolerance` times the largest magnitude in `expected`, or times
-/// `floor` where that is larger.
+/// Every number of `got` is that of `expected` up to `tolerance` times the largest magnitude in
+/// `expected`, or times `floor` where that is larger.
 #[track_caller]
 pub fn assert_close<'a>(
     what: &str,
@@ -93,7 +93,8 @@ pub fn set_params(network: &mut Network<f64>, state: &Value) {
     }
 }
 
-/// `Σ output · target`, whose gradient in the output is the target: with it any `dy` can be sent back.
+/// `Σ output · target`, whose gradient in the output is the target: with it any `dy` can be sent
+/// back.
 #[derive(Debug)]
 pub struct Dot;
 

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::fixture::*;
 
-/// All entries of the weight and the bias of a `Linear` of this shape, over enough seeds for 4,000 weights.
+/// All entries of the weight and the bias of a `Linear` of this shape, over enough seeds for 4,000
+/// weights.
 fn draws(shape: &Value, init: Option<Init>) -> (Vec<f64>, Vec<f64>) {
     let [outputs, inputs] = [0, 1].map(|i| count(&shape[i]));
     let layer = Linear::new(inputs, outputs);
@@ -20,7 +21,8 @@ fn draws(shape: &Value, init: Option<Init>) -> (Vec<f64>, Vec<f64>) {
     (weights, biases)
 }
 
-/// Of `draws` uniform numbers, the largest is below 99 % of the bound with probability 0.99^draws: 3e-18 for 4,000.
+/// Of `draws` uniform numbers, the largest is below 99 % of the bound with probability 0.99^draws:
+/// 3e-18 for 4,000.
 #[track_caller]
 fn assert_bound(what: &str, draws: &[f64], bound: f64, share: f64) {
     let largest = draws.iter().fold(0.0, |max: f64, draw| max.max(draw.abs()));
@@ -64,7 +66,8 @@ fn initialisations_have_the_scale_of_torch() {
         };
         let (weights, _) = draws(shape, Some(init));
         if case["bound"].is_null() {
-            // The same seed draws the same standard normal numbers, so their ratio is the standard deviation itself.
+            // The same seed draws the same standard normal numbers, so their ratio is the standard
+            // deviation itself.
             let (standard, _) = draws(shape, Some(Init::normal(1.0)));
             let std = number(&case["std"]);
             for (weight, standard) in weights.iter().zip(standard) {

@@ -1,4 +1,5 @@
-//! What this crate computes against the numbers in `tests/fixtures`: what PyTorch computed, and what other crates test.
+//! What this crate computes against the numbers in `tests/fixtures`: what PyTorch computed, and
+//! what other crates test.
 
 mod activations;
 mod fixture;

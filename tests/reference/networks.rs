@@ -7,7 +7,8 @@ use ndarray::Array2;
 
 use crate::fixture::*;
 
-/// Relative to the largest entry of each tensor: the first gradients of the deep sigmoid network are about 1e-18.
+/// Relative to the largest entry of each tensor: the first gradients of the deep sigmoid network
+/// are about 1e-18.
 const TOLERANCE: f64 = 1e-10;
 
 #[test]

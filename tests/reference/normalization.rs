@@ -1,4 +1,5 @@
-//! `normalization.json`: LayerNorm, and BatchNorm with its running statistics over three steps and in evaluation.
+//! `normalization.json`: LayerNorm, and BatchNorm with its running statistics over three steps and
+//! in evaluation.
 
 use geartrain::layers::*;
 use geartrain::prelude::*;

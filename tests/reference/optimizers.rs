@@ -1,4 +1,5 @@
-//! `sgd.json` and `optimizers.json`: eight steps of every optimizer in all its variants, with and without clipping.
+//! `sgd.json` and `optimizers.json`: eight steps of every optimizer in all its variants, with and
+//! without clipping.
 
 use geartrain::Workspace;
 use geartrain::optim::{Adam, AdamW, Clip, Optimizer, RMSprop, Sgd};

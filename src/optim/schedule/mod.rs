@@ -1,57 +1,91 @@
-//! Learning rates that change from epoch to epoch, by PyTorch's formulas.
+//! Learning rates that change during training, by PyTorch's and Keras's formulas.
 //!
-//! With b the optimizer's own rate and t the number of the epoch, from 0:
+//! With b the optimizer's own learning rate and t the epoch, or the step with
+//! [`Training::schedule_per_step`](crate::Training::schedule_per_step), from 0:
 //!
-//! | schedule | rate in epoch t | in PyTorch |
+//! | schedule | learning rate at t | in PyTorch or Keras |
 //! |---|---|---|
 //! | [`Constant`] | `b · factor` | `ConstantLR` |
-//! | [`Step`] | `b · γ^⌊t / size⌋` | `StepLR` |
-//! | [`Exponential`] | `b · γᵗ` | `ExponentialLR` |
+//! | [`Step`] | `b · γ^⌊t / size⌋` | `StepLR`, `ExponentialDecay(staircase=True)` |
+//! | [`Exponential`] | `b · γ^(t / T)` | `ExponentialLR`, `ExponentialDecay` |
+//! | [`Polynomial`] | `m + (b − m) (1 − t / T)^p` | `PolynomialLR`, `PolynomialDecay` |
 //! | [`Cosine`] | `m + (b − m) (1 + cos(π t / T)) / 2` | `CosineAnnealingLR` |
-//! | [`WarmUp`] | linear from `b · start` to `b · end` in T epochs | `LinearLR` |
+//! | [`WarmUp`] | linear from `b · start` to `b · end` until T | `LinearLR` |
 //! | [`Chain`] | one schedule after the other | `SequentialLR` |
 //! | [`ReduceOnPlateau`] | smaller when the loss stops falling | `ReduceLROnPlateau` |
 
 mod chain;
 mod plateau;
+mod polynomial;
 
 use std::f64::consts::PI;
 use std::fmt::Debug;
 
+use serde::Serialize;
+
 pub use chain::Chain;
 pub use plateau::ReduceOnPlateau;
+pub use polynomial::Polynomial;
 
-use crate::Error;
 use crate::error::require;
+use crate::{Error, Settings};
 
-/// Says which learning rate an epoch has. `fit` asks before each epoch and puts the optimizer's own rate back at the end.
+/// The learning rate of each epoch, or of each step. `fit` restores the optimizer's own learning
+/// rate at the end.
 ///
-/// A schedule is a pure function, so that training can resume anywhere and one schedule can serve many trainings.
+/// A schedule is a pure function, so that training can resume anywhere and one schedule can serve
+/// many trainings.
 pub trait Schedule: Debug + Send + Sync {
-    /// Fails unless every argument is in its domain. `fit` asks before the first step.
+    /// Checks that every argument is in its domain. `fit` calls this before the first step.
     ///
     /// # Errors
     /// [`Error::Argument`].
     fn check(&self) -> Result<(), Error>;
 
-    /// The rate in `epoch`, counted from 0, where `base` is the optimizer's own rate. `losses[i]` is what epoch `i` ended with:
-    /// the validation loss if there is one, else the training loss. Any epoch is allowed.
-    fn rate(&self, base: f64, epoch: u64, losses: &[f64]) -> f64;
-}
+    /// The learning rate at `time`, the epoch or the step from 0, where `base` is the optimizer's
+    /// own. `losses[i]` is the validation loss after epoch `i`, or the training loss without
+    /// validation data; empty if the schedule runs per step. Every `time` is valid.
+    fn rate(&self, base: f64, time: u64, losses: &[f64]) -> f64;
 
-/// A schedule that was chosen at run time is one, too.
-impl<S: Schedule + ?Sized> Schedule for Box<S> {
-    fn check(&self) -> Result<(), Error> {
-        (**self).check()
+    /// Whether [`rate`](Schedule::rate) reads `losses`; such a schedule cannot run per step.
+    /// Default: `true`.
+    fn uses_losses(&self) -> bool {
+        true
     }
 
-    fn rate(&self, base: f64, epoch: u64, losses: &[f64]) -> f64 {
-        (**self).rate(base, epoch, losses)
+    /// This schedule as data, for checkpoints. Default: the `Debug` text.
+    fn settings(&self) -> Settings {
+        Settings::from_debug(self)
     }
 }
 
-/// `b · factor` in every epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Forwards every method to the schedule behind a pointer.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<S: Schedule + ?Sized> Schedule for $pointer {
+            fn check(&self) -> Result<(), Error> {
+                (**self).check()
+            }
+
+            fn rate(&self, base: f64, time: u64, losses: &[f64]) -> f64 {
+                (**self).rate(base, time, losses)
+            }
+
+            fn uses_losses(&self) -> bool {
+                (**self).uses_losses()
+            }
+
+            fn settings(&self) -> Settings {
+                (**self).settings()
+            }
+        }
+    )*};
+}
+
+forward!(&S, &mut S, Box<S>);
+
+/// `b · factor` at every t.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Constant {
     factor: f64,
 }
@@ -71,17 +105,25 @@ impl Schedule for Constant {
     fn rate(&self, base: f64, _: u64, _: &[f64]) -> f64 {
         base * self.factor
     }
+
+    fn uses_losses(&self) -> bool {
+        false
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Constant", self)
+    }
 }
 
-/// `b · γ^⌊t / size⌋`: multiplied by γ after every `size` epochs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// `b · γ^⌊t / size⌋`: multiplied by γ after every `size` epochs or steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Step {
     size: u64,
     gamma: f64,
 }
 
 impl Step {
-    /// Epochs per step, at least 1, and γ above 0 and at most 1.
+    /// The size of a step in epochs or optimizer steps, at least 1; and γ, a finite number above 0.
     pub fn new(size: u64, gamma: f64) -> Self {
         Step { size, gamma }
     }
@@ -89,53 +131,79 @@ impl Step {
 
 impl Schedule for Step {
     fn check(&self) -> Result<(), Error> {
-        check_epochs("step size", self.size)?;
-        check_gamma(self.gamma)
+        check_length("step size", self.size)?;
+        check_above_0("gamma", self.gamma)
     }
 
-    fn rate(&self, base: f64, epoch: u64, _: &[f64]) -> f64 {
-        base * self.gamma.powf((epoch / self.size) as f64)
+    fn rate(&self, base: f64, time: u64, _: &[f64]) -> f64 {
+        base * self.gamma.powf((time / self.size) as f64)
+    }
+
+    fn uses_losses(&self) -> bool {
+        false
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Step", self)
     }
 }
 
-/// `b · γᵗ`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// `b · γ^(t / T)`, with T = 1 by default.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Exponential {
     gamma: f64,
+    every: f64,
 }
 
 impl Exponential {
-    /// γ, above 0 and at most 1.
+    /// γ, a finite number above 0.
     pub fn new(gamma: f64) -> Self {
-        Exponential { gamma }
+        Exponential { gamma, every: 1.0 }
+    }
+
+    /// T, a finite number above 0: the epochs or steps in which the learning rate is multiplied by
+    /// γ once.
+    pub fn every(mut self, every: f64) -> Self {
+        self.every = every;
+        self
     }
 }
 
 impl Schedule for Exponential {
     fn check(&self) -> Result<(), Error> {
-        check_gamma(self.gamma)
+        check_above_0("gamma", self.gamma)?;
+        check_above_0("every", self.every)
     }
 
-    fn rate(&self, base: f64, epoch: u64, _: &[f64]) -> f64 {
-        base * self.gamma.powf(epoch as f64)
+    fn rate(&self, base: f64, time: u64, _: &[f64]) -> f64 {
+        base * self.gamma.powf(time as f64 / self.every)
+    }
+
+    fn uses_losses(&self) -> bool {
+        false
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Exponential", self)
     }
 }
 
-/// `m + (b − m) (1 + cos(π t / T)) / 2` (Loshchilov and Hutter 2017, without restarts): half a cosine from b down to the smallest
-/// rate m in T epochs. After T it rises again, as PyTorch's does; give it as many epochs as the training has.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// `m + (b − m) (1 + cos(π t / T)) / 2` (Loshchilov and Hutter 2017, without restarts): half a
+/// cosine from b down to the smallest learning rate m at T. After T it rises again, as in PyTorch,
+/// so T is usually the length of the training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Cosine {
-    epochs: u64,
+    length: u64,
     min_rate: f64,
 }
 
 impl Cosine {
-    /// T, at least 1, with m = 0.
-    pub fn new(epochs: u64) -> Self {
-        Cosine { epochs, min_rate: 0.0 }
+    /// T in epochs or steps, at least 1, and m = 0.
+    pub fn new(length: u64) -> Self {
+        Cosine { length, min_rate: 0.0 }
     }
 
-    /// The smallest rate m, a finite number ≥ 0.
+    /// The smallest learning rate m, a finite number ≥ 0.
     pub fn min_rate(mut self, min_rate: f64) -> Self {
         self.min_rate = min_rate;
         self
@@ -144,20 +212,28 @@ impl Cosine {
 
 impl Schedule for Cosine {
     fn check(&self) -> Result<(), Error> {
-        check_epochs("epochs of the cosine", self.epochs)?;
+        check_length("length of the cosine", self.length)?;
         check_factor("smallest rate", self.min_rate)
     }
 
-    fn rate(&self, base: f64, epoch: u64, _: &[f64]) -> f64 {
-        // The remainder keeps the angle exact however late the epoch.
-        let epoch = u128::from(epoch) % (2 * u128::from(self.epochs));
-        let angle = PI * (epoch as f64 / self.epochs as f64);
+    fn rate(&self, base: f64, time: u64, _: &[f64]) -> f64 {
+        // The remainder keeps the angle exact for every t.
+        let time = u128::from(time) % (2 * u128::from(self.length));
+        let angle = PI * (time as f64 / self.length as f64);
         self.min_rate + 0.5 * (base - self.min_rate) * (1.0 + angle.cos())
+    }
+
+    fn uses_losses(&self) -> bool {
+        false
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("Cosine", self)
     }
 }
 
-/// Linear from `b · start` to `b · end` in T epochs, and `b · end` from then on (Goyal et al. 2017). A warm-up that is longer
-/// than the training ends where the training ends.
+/// Linear from `b · start` to `b · end` until T, and `b · end` after it (Goyal et al. 2017). A
+/// warm-up may be longer than the training, which then ends before it.
 ///
 /// ```
 /// use geartrain::optim::schedule::{Chain, Cosine, Schedule, WarmUp};
@@ -166,26 +242,26 @@ impl Schedule for Cosine {
 /// assert_eq!(schedule.rate(0.1, 5, &[]), 0.1);
 /// assert!(schedule.rate(0.1, 100, &[]) < 1e-9);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct WarmUp {
-    epochs: u64,
+    length: u64,
     start: f64,
     end: f64,
 }
 
 impl WarmUp {
-    /// T, at least 1, from b/3 to b.
-    pub fn new(epochs: u64) -> Self {
-        WarmUp { epochs, start: 1.0 / 3.0, end: 1.0 }
+    /// T in epochs or steps, at least 1, from b/3 to b.
+    pub fn new(length: u64) -> Self {
+        WarmUp { length, start: 1.0 / 3.0, end: 1.0 }
     }
 
-    /// The factor in epoch 0, a finite number ≥ 0.
+    /// The factor at t = 0, a finite number ≥ 0.
     pub fn from(mut self, start: f64) -> Self {
         self.start = start;
         self
     }
 
-    /// The factor from epoch T on, a finite number ≥ 0.
+    /// The factor from T on, a finite number ≥ 0.
     pub fn to(mut self, end: f64) -> Self {
         self.end = end;
         self
@@ -194,14 +270,22 @@ impl WarmUp {
 
 impl Schedule for WarmUp {
     fn check(&self) -> Result<(), Error> {
-        check_epochs("epochs of the warm-up", self.epochs)?;
+        check_length("length of the warm-up", self.length)?;
         check_factor("start factor", self.start)?;
         check_factor("end factor", self.end)
     }
 
-    fn rate(&self, base: f64, epoch: u64, _: &[f64]) -> f64 {
-        let done = epoch.min(self.epochs) as f64 / self.epochs as f64;
+    fn rate(&self, base: f64, time: u64, _: &[f64]) -> f64 {
+        let done = time.min(self.length) as f64 / self.length as f64;
         base * (self.start + (self.end - self.start) * done)
+    }
+
+    fn uses_losses(&self) -> bool {
+        false
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("WarmUp", self)
     }
 }
 
@@ -209,11 +293,10 @@ fn check_factor(argument: &'static str, factor: f64) -> Result<(), Error> {
     require(factor.is_finite() && factor >= 0.0, argument, "a finite number ≥ 0", factor)
 }
 
-fn check_epochs(argument: &'static str, epochs: u64) -> Result<(), Error> {
-    require(epochs > 0, argument, "at least 1", epochs)
+fn check_length(argument: &'static str, length: u64) -> Result<(), Error> {
+    require(length > 0, argument, "at least 1", length)
 }
 
-/// Above 1, the rate would grow without limit.
-fn check_gamma(gamma: f64) -> Result<(), Error> {
-    require(gamma > 0.0 && gamma <= 1.0, "gamma", "above 0 and at most 1", gamma)
+fn check_above_0(argument: &'static str, value: f64) -> Result<(), Error> {
+    require(value.is_finite() && value > 0.0, argument, "a finite number above 0", value)
 }

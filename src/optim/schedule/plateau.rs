@@ -1,14 +1,18 @@
-//! A learning rate that falls when the loss stops falling.
+//! A learning rate that is reduced when the loss stops falling.
+
+use serde::Serialize;
 
 use super::{Schedule, check_factor};
-use crate::Error;
 use crate::error::require;
+use crate::{Error, Settings};
 
-/// Multiplies the rate by a factor when the loss has not become better for more than `patience` epochs, as
-/// `torch.optim.lr_scheduler.ReduceLROnPlateau` in its mode `min`.
+/// Multiplies the learning rate by a factor when the loss has not improved for more than `patience`
+/// epochs, as `torch.optim.lr_scheduler.ReduceLROnPlateau` in its mode `min`.
 ///
-/// A loss is better when it is below `best · (1 − threshold)`; NaN never is. Changes of the rate below 1e-8 are left out.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A loss is an improvement if it is below `best − threshold · |best|`, so losses below 0 are
+/// treated like those above; NaN never is. (PyTorch compares with `best · (1 − threshold)`, which
+/// every loss below 0 that gets worse passes.) Reductions by less than 1e-8 are skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ReduceOnPlateau {
     factor: f64,
     patience: u64,
@@ -17,42 +21,43 @@ pub struct ReduceOnPlateau {
     min_rate: f64,
 }
 
-/// The smallest change of the rate that is made.
+/// The smallest reduction of the learning rate.
 const EPS: f64 = 1e-8;
 
 impl Default for ReduceOnPlateau {
-    /// Factor 0.1, patience 10, threshold 1e-4, no cooldown, no smallest rate.
+    /// Factor 0.1, patience 10, threshold 1e-4, no cooldown, smallest learning rate 0.
     fn default() -> Self {
         ReduceOnPlateau { factor: 0.1, patience: 10, threshold: 1e-4, cooldown: 0, min_rate: 0.0 }
     }
 }
 
 impl ReduceOnPlateau {
-    /// What the rate is multiplied by, above 0 and below 1.
+    /// The factor of each reduction, between 0 and 1. Default: 0.1.
     pub fn factor(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
-    /// Epochs without a better loss that are tolerated. 0 reduces after the first.
+    /// Epochs without an improvement before the learning rate is reduced in the next one. Default:
+    /// 10.
     pub fn patience(mut self, patience: u64) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The share, from 0 to below 1, by which a loss must be lower to be better.
+    /// The relative improvement that counts, in [0, 1). Default: 1e-4.
     pub fn threshold(mut self, threshold: f64) -> Self {
         self.threshold = threshold;
         self
     }
 
-    /// Epochs after a reduction that do not count against the patience.
+    /// Epochs after a reduction that do not count against the patience. Default: 0.
     pub fn cooldown(mut self, cooldown: u64) -> Self {
         self.cooldown = cooldown;
         self
     }
 
-    /// The smallest rate, a finite number ≥ 0.
+    /// The smallest learning rate, a finite number ≥ 0. Default: 0.
     pub fn min_rate(mut self, min_rate: f64) -> Self {
         self.min_rate = min_rate;
         self
@@ -67,10 +72,11 @@ impl Schedule for ReduceOnPlateau {
     }
 
     fn rate(&self, base: f64, _: u64, losses: &[f64]) -> f64 {
-        // Bad epochs are those since the best one, without those in which the rate cools down.
+        // Bad epochs are those since the best one, except during cooldown.
         let (mut rate, mut best, mut bad, mut cooling) = (base, f64::INFINITY, 0, 0);
         for &loss in losses {
-            if loss < best * (1.0 - self.threshold) {
+            // best − threshold · |best|, which is also right for the infinite first value
+            if loss < best * (1.0 - self.threshold * best.signum()) {
                 (best, bad) = (loss, 0);
             } else {
                 bad += 1;
@@ -88,5 +94,9 @@ impl Schedule for ReduceOnPlateau {
             }
         }
         rate
+    }
+
+    fn settings(&self) -> Settings {
+        Settings::new("ReduceOnPlateau", self)
     }
 }

@@ -20,7 +20,8 @@ fn rows(x: &Value) -> Array2<f64> {
 /// The gradient of what follows in y, but for its 1 / n.
 type Upstream = fn(f64) -> f64;
 
-/// Compares the output, and the gradient of `mean(upstream(y))` in x if the case has one under `gradient`.
+/// Compares the output, and the gradient of `mean(upstream(y))` in x if the case has one under
+/// `gradient`.
 fn compare(case: &Value, network: &Network<f64>, gradient: Option<(&str, Upstream)>) {
     let x = rows(&case["inputs"]["x"]);
     let y = network.predict(x.view()).unwrap();
@@ -43,7 +44,8 @@ pub fn replay(case: &Value) {
         "act_relu" => compare(case, &activation(layers.then(ReLU)), Some(("grad", f64::exp))),
         "act_sigmoid" => compare(case, &activation(layers.then(Sigmoid)), Some(("grad", one))),
         "act_tanh" => compare(case, &activation(layers.then(Tanh)), Some(("grad", one))),
-        // The peer's gradient is wrong, as the case tells; ours is compared with PyTorch's and with differences.
+        // The peer's gradient is wrong, as the case tells; ours is compared with PyTorch's and with
+        // differences.
         "act_accurate_gelu" => compare(case, &activation(layers.then(GELU)), None),
         "softmax" => compare(case, &activation(layers.then(Softmax)), None),
         "layer_norm" => {

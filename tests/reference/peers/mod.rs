@@ -1,5 +1,6 @@
-//! `peer_cases.json`: numbers from the tests of Keras, Burn, candle and dfdx, replayed here. Where a peer computes something
-//! else than PyTorch does, the case says so (`convention`), and the replay turns one into the other in the open.
+//! `peer_cases.json`: numbers from the tests of Keras, Burn, candle and dfdx, replayed here. Where
+//! a peer computes something else than PyTorch does, the case says so (`convention`), and the
+//! replay turns one into the other in the open.
 
 mod layers;
 mod losses;
@@ -40,8 +41,8 @@ fn assert_expected<'a>(case: &Value, name: &str, got: impl IntoIterator<Item = &
     let got: Vec<f64> = got.into_iter().copied().collect();
     let id = text(&case["id"]);
     assert_eq!(got.len(), expected.len(), "{id}: {name}");
-    // A formula that is exact in f64 also meets every digit that the peer wrote down, up to 1e-6 of its f32. Except here:
-    // one number for ten parameters, and inputs that were rounded themselves.
+    // A formula that is exact in f64 also meets every digit that the peer wrote down, up to 1e-6 of
+    // its f32. Except here: one number for ten parameters, and inputs that were rounded themselves.
     let rounded = ["keras-adam-golden-5", "burn-batchnorm-eval", "candle-batchnorm-train"].contains(&id);
     for (i, (got, expected)) in got.into_iter().zip(expected).enumerate() {
         let digits =

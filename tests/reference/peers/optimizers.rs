@@ -68,8 +68,8 @@ fn sgd(case: &Value) {
     assert_expected(case, "param_after", &after);
 }
 
-/// In Keras ε is added before √v is divided by √(1 − β₂ᵗ): that is PyTorch's ε / √(1 − β₂ᵗ), another in every step. AMSGrad's
-/// largest v is v itself here, because the gradients grow.
+/// In Keras ε is added before √v is divided by √(1 − β₂ᵗ): that is PyTorch's ε / √(1 − β₂ᵗ),
+/// another in every step. AMSGrad's largest v is v itself here, because the gradients grow.
 fn adam_keras(case: &Value) {
     let mut params = numbers(&case["inputs"]["param0"]);
     let (beta1, beta2) = (of(case, "beta1"), of(case, "beta2"));
@@ -121,7 +121,8 @@ fn adam_torch(case: &Value) {
     assert_expected(case, "param_after", &after);
 }
 
-/// A linear layer whose loss is the sum of its outputs. AMSGrad's largest v is v itself here, because x grows.
+/// A linear layer whose loss is the sum of its outputs. AMSGrad's largest v is v itself here,
+/// because x grows.
 fn adam_sum(case: &Value) {
     let inputs = &case["inputs"];
     let w0 = matrix(&inputs["w0"]);
@@ -141,8 +142,8 @@ fn adam_sum(case: &Value) {
     assert_expected(case, "b", network.param("bias").unwrap());
 }
 
-/// dfdx starts v at 1 and divides by √(v + ε). With PyTorch's v, which starts at 0, that is √(v + αᵗ + ε) = √v + ε′, and
-/// ε′ goes in as the ε of the step, parameter by parameter.
+/// dfdx starts v at 1 and divides by √(v + ε). With PyTorch's v, which starts at 0, that is √(v +
+/// αᵗ + ε) = √v + ε′, and ε′ goes in as the ε of the step, parameter by parameter.
 fn rmsprop(case: &Value) {
     let (alpha, eps, decay) = (of(case, "alpha"), of(case, "eps"), of(case, "weight_decay"));
     let decoupled = case["hyper"]["decay"] == "decoupled";

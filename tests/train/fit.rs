@@ -80,7 +80,7 @@ fn a_linear_network_finds_the_least_squares_solution() {
 }
 
 #[test]
-fn fault_57_the_same_seed_gives_the_same_bits() {
+fn the_same_seed_gives_the_same_bits() {
     let run = |seed| {
         let (train, test) = toy::friedman1::<f32>(200, 1.0, 1).unwrap().split(0.25, 1).unwrap();
         let mut network = Network::new(mlp(10, 16), 10).unwrap().with_seed(seed);
@@ -110,7 +110,7 @@ fn validation_losses_are_recorded_after_every_epoch() {
 }
 
 #[test]
-fn fault_41_no_epochs_leave_the_network_alone() {
+fn zero_epochs_leave_the_network_unchanged() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
     let mut network = Network::new(mlp(1, 4), 1).unwrap();
     let before = network.params().to_vec();
@@ -124,7 +124,7 @@ fn fault_41_no_epochs_leave_the_network_alone() {
 }
 
 #[test]
-fn fault_17_and_18_batch_sizes() {
+fn batch_sizes_of_0_and_above_the_number_of_rows() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
     let train = |batch_size| {
         let mut network = Network::new(mlp(1, 4), 1).unwrap();
@@ -137,7 +137,7 @@ fn fault_17_and_18_batch_sizes() {
 }
 
 #[test]
-fn fault_31_divergence_keeps_the_last_finite_weights() {
+fn divergence_keeps_the_last_finite_weights() {
     let data = toy::friedman1::<f32>(100, 1.0, 1).unwrap();
     for rate in [1e6, 1e30, 1e38] {
         let mut network = Network::new(mlp(10, 8), 10).unwrap();
@@ -149,7 +149,7 @@ fn fault_31_divergence_keeps_the_last_finite_weights() {
 }
 
 #[test]
-fn fault_31_a_weight_that_would_overflow_is_taken_back() {
+fn an_update_that_overflows_is_undone() {
     // The gradient is finite and the loss is too: only the update overflows.
     let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias(), 1).unwrap();
     network.set_param("weight", &[1e30]).unwrap();
@@ -159,7 +159,7 @@ fn fault_31_a_weight_that_would_overflow_is_taken_back() {
 }
 
 #[test]
-fn fault_38_a_gradient_that_is_not_a_number_names_its_parameter() {
+fn a_gradient_that_is_nan_names_its_parameter() {
     let mut network = Network::<f64>::new(mlp(2, 3), 2).unwrap();
     let before = network.params().to_vec();
     let mut grads = vec![0.0; before.len()];
@@ -196,7 +196,7 @@ impl Loss<f64> for StopAfter {
 }
 
 #[test]
-fn fault_84_the_stop_flag_ends_training_within_one_batch() {
+fn the_stop_flag_ends_training_within_one_batch() {
     let data = toy::sine::<f64>(100, 0.1, 1).unwrap();
     let flag = Arc::new(AtomicBool::new(false));
     // Ten batches an epoch: the 25th is in the middle of the third.
@@ -213,7 +213,7 @@ fn fault_84_the_stop_flag_ends_training_within_one_batch() {
 }
 
 #[test]
-fn fault_1_to_3_data_that_are_not_finite_are_refused_unless_allowed() {
+fn data_that_are_not_finite_are_refused_unless_allowed() {
     let clean = toy::friedman1::<f64>(40, 1.0, 1).unwrap();
     let (mut x, mut y) = (clean.x().to_owned(), clean.y().to_owned());
     let fit = |x: &Array2<f64>, y: &Array2<f64>, allow: bool| {
@@ -239,7 +239,7 @@ fn fault_1_to_3_data_that_are_not_finite_are_refused_unless_allowed() {
 }
 
 #[test]
-fn fault_4_weights_that_are_not_finite_are_refused() {
+fn weights_that_are_not_finite_are_refused() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
     let mut network = Network::new(mlp(1, 4), 1).unwrap();
     network.param_mut("2.weight").unwrap()[[1, 3]] = f64::NAN;
@@ -252,7 +252,7 @@ fn fault_4_weights_that_are_not_finite_are_refused() {
 }
 
 #[test]
-fn fault_8_to_10_data_that_do_not_fit_the_network_are_refused() {
+fn data_of_another_shape_than_the_network_are_refused() {
     let x = Array2::<f64>::zeros((6, 2));
     let fit = |network: &mut Network<f64>, data: &Dataset<f64>| {
         Training::new(MeanSquaredError, Sgd::new(0.1)).progress(false).fit(network, data).unwrap_err()
@@ -278,7 +278,7 @@ fn fault_8_to_10_data_that_do_not_fit_the_network_are_refused() {
 }
 
 #[test]
-fn fault_33_to_35_hyper_parameters_outside_their_domain_are_refused() {
+fn fit_refuses_hyper_parameters_outside_their_domain() {
     let step = |mut sgd: Sgd<f64>| {
         let layout = geartrain::Layout::new::<f64>(vec![]).unwrap();
         sgd.step(ParamsMut { values: &mut [], layout: &layout }, &[]).map_err(|error| error.to_string())
@@ -300,7 +300,7 @@ fn fault_33_to_35_hyper_parameters_outside_their_domain_are_refused() {
 }
 
 #[test]
-fn fault_28_subnormal_inputs_stay_finite() {
+fn subnormal_inputs_stay_finite() {
     let x = Array2::from_elem((4, 2), f32::MIN_POSITIVE / 8.0);
     let network = Network::<f32>::new(mlp(2, 4), 2).unwrap();
     let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), Array2::ones((4, 1)).view()).unwrap();
@@ -308,7 +308,7 @@ fn fault_28_subnormal_inputs_stay_finite() {
 }
 
 #[test]
-fn fault_104_the_loss_of_many_rows_is_not_lost_in_rounding() {
+fn the_loss_of_many_rows_keeps_its_precision() {
     // A running sum of ones in f32 stops growing at 2²⁴.
     let rows = 20_000_000;
     let (one, zero) = (array![[1.0_f32]], array![[0.0_f32]]);

@@ -1,4 +1,4 @@
-//! A training that was interrupted goes on as if it had not been, or says why it cannot.
+//! Checkpoints: resuming gives the results of uninterrupted training, or an error says why not.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 type Any = Box<dyn Optimizer<f32>>;
 type Train<'a> = Training<'a, f32, MeanSquaredError, Any>;
 
-/// Running statistics, random masks and weights, so that everything there is to be saved is there.
+/// A network with weights, running statistics and random masks.
 fn network() -> Network<f32> {
     let layers = Sequential::new()
         .then(Linear::new(10, 8))
@@ -85,7 +85,7 @@ fn history_bits(history: &History) -> Vec<u64> {
     names.iter().flat_map(|name| history.values(name).unwrap()).map(f64::to_bits).collect()
 }
 
-/// Stops after a step or an epoch, and meddles with the learning rate.
+/// Stops after a step or an epoch, and changes the learning rate.
 #[derive(Default)]
 struct Stop {
     after_step: Option<u64>,
@@ -114,7 +114,7 @@ impl Callback<f32> for Stop {
     }
 }
 
-/// What else a training can have.
+/// Further options of training.
 fn configure(variant: usize, training: Train<'_>) -> Train<'_> {
     match variant {
         0 => training,
@@ -126,7 +126,7 @@ fn configure(variant: usize, training: Train<'_>) -> Train<'_> {
 }
 
 #[test]
-fn fault_86_a_training_that_was_interrupted_goes_on_bit_for_bit() {
+fn interrupted_training_resumes_bit_for_bit() {
     let case = Case::new();
     for optimizer in optimizers() {
         for variant in 0..5 {
@@ -155,7 +155,7 @@ fn fault_86_a_training_that_was_interrupted_goes_on_bit_for_bit() {
 }
 
 #[test]
-fn more_epochs_than_planned_at_first_are_the_same_as_planning_them_at_once() {
+fn resuming_with_more_epochs_equals_training_them_at_once() {
     let case = Case::new();
     let train = |epochs, resume: bool| {
         let mut network = network();
@@ -167,13 +167,13 @@ fn more_epochs_than_planned_at_first_are_the_same_as_planning_them_at_once() {
     let expected = train(10, false);
     train(4, false);
     assert_eq!(train(10, true), expected);
-    // All epochs are done: nothing happens, and the results are there.
+    // All epochs are done: nothing happens, and the results are restored.
     assert_eq!(train(10, true), expected);
     assert_eq!(train(2, true), expected);
 }
 
 #[test]
-fn a_finished_training_stays_finished_when_early_stopping_ended_it() {
+fn training_that_early_stopping_ended_stays_finished() {
     let case = Case::new();
     let train = |resume: bool| {
         let mut network = network();
@@ -188,19 +188,19 @@ fn a_finished_training_stays_finished_when_early_stopping_ended_it() {
     assert_eq!(train(true), expected);
 }
 
-/// Counts how often a file is replaced, by its inode.
+/// Inodes show how often a file is replaced.
 #[cfg(unix)]
 #[test]
-fn fault_84_the_stop_flag_leaves_a_checkpoint_written_once() {
+fn the_stop_flag_leaves_a_checkpoint_written_once() {
     use std::os::unix::fs::MetadataExt;
-    /// Sets the flag in the middle of the second epoch, and remembers which file was there then.
+    /// Sets the flag in the middle of the second epoch, and records the file's inode.
     struct Interrupt(Arc<AtomicBool>, PathBuf, u64);
     impl Callback<f32> for Interrupt {
         fn on_step_end(&mut self, step: &mut StepEnd<'_, f32>) -> CallbackResult {
             if step.step == 6 {
                 self.0.store(true, Ordering::Relaxed);
                 self.2 = fs::metadata(&self.1)?.ino();
-                // The old file stays on the disk under another name, so that its inode is not used again.
+                // The old file keeps another name, so that its inode is not used again.
                 fs::hard_link(&self.1, self.1.with_extension("old"))?;
             }
             Ok(ControlFlow::Continue(()))
@@ -224,7 +224,7 @@ fn fault_84_the_stop_flag_leaves_a_checkpoint_written_once() {
 }
 
 #[test]
-fn a_training_that_diverges_leaves_the_last_good_checkpoint() {
+fn training_that_diverges_leaves_the_last_good_checkpoint() {
     struct Explode;
     impl Callback<f32> for Explode {
         fn on_step_end(&mut self, step: &mut StepEnd<'_, f32>) -> CallbackResult {
@@ -257,7 +257,7 @@ fn interrupted(case: &Case) {
         .unwrap();
 }
 
-/// The error of resuming, after which nothing may have changed.
+/// The error of resuming. Nothing may have changed.
 fn refused(case: &Case, mut training: Train<'_>, data: &Dataset<f32>) -> FileProblem {
     let mut network = network().with_seed(77);
     let before = bits(&network);
@@ -269,7 +269,7 @@ fn refused(case: &Case, mut training: Train<'_>, data: &Dataset<f32>) -> FilePro
 }
 
 #[test]
-fn fault_78_and_87_another_training_is_refused_and_the_difference_named() {
+fn resuming_with_other_settings_is_refused_with_the_difference() {
     let case = Case::new();
     interrupted(&case);
     let adam = || case.training(optimizers()[2]()).resume(case.path());
@@ -284,15 +284,15 @@ fn fault_78_and_87_another_training_is_refused_and_the_difference_named() {
     };
     let data = &case.train;
     let with = |optimizer: Any| case.training(optimizer).resume(case.path());
-    let expected = "Adam(betas 0.9 and 0.999, eps 0.00000001, weight decay 0.001)";
-    refuse(with(Box::new(AdamW::new(0.01).weight_decay(1e-3))), data, "optimizer", [expected, "AdamW(betas"]);
-    refuse(with(Box::new(Adam::new(0.01))), data, "optimizer", [expected, "weight decay 0)"]);
-    refuse(with(Box::new(Sgd::new(0.01))), data, "optimizer", [expected, "SGD(momentum 0"]);
+    let expected = r#"{"Adam":{"amsgrad":false,"betas":[0.9,0.999],"eps":1e-8,"weight_decay":0.001}}"#;
+    refuse(with(Box::new(AdamW::new(0.01).weight_decay(1e-3))), data, "optimizer", [expected, "{\"AdamW\":"]);
+    refuse(with(Box::new(Adam::new(0.01))), data, "optimizer", [expected, "\"weight_decay\":0.0}"]);
+    refuse(with(Box::new(Sgd::new(0.01))), data, "optimizer", [expected, "{\"SGD\":{"]);
     refuse(with(Box::new(Adam::new(0.02).weight_decay(1e-3))), data, "learning rate", ["0.01", "0.02"]);
     refuse(adam().batch_size(17), data, "batch size", ["16", "17"]);
     refuse(adam().seed(10), data, "seed", ["9", "10"]);
     refuse(adam().schedule(Cosine::new(8)), data, "schedule", ["none", "Cosine"]);
-    refuse(adam().clip(Clip::Norm(1.0)), data, "clipping", ["none", "Norm(1.0)"]);
+    refuse(adam().clip(Clip::Norm(1.0)), data, "clipping", ["none", "{\"Norm\":1.0}"]);
     refuse(adam().early_stopping(EarlyStopping::new(3)), data, "early stopping", ["none", "EarlyStopping"]);
     refuse(adam().metric("again", mse), data, "measured values", ["train_mse", "train_again"]);
     refuse(adam().sample_weights(&[1.0; 60]), data, "sample weights", ["none", "60 weights"]);
@@ -304,7 +304,7 @@ fn fault_78_and_87_another_training_is_refused_and_the_difference_named() {
     let nudged = Dataset::new(case.train.x().to_owned(), y).unwrap();
     refuse(adam(), &nudged, "training data", ["60 rows", "60 rows"]);
 
-    // The weights alone can be had, whatever the optimizer is.
+    // The weights alone can be loaded with any optimizer.
     let mut network = network();
     load_checkpoint_weights(case.path(), &mut network).unwrap();
     let mut expected = self::network();
@@ -312,7 +312,7 @@ fn fault_78_and_87_another_training_is_refused_and_the_difference_named() {
     assert_eq!(bits(&network), bits(&expected));
 }
 
-/// Changes the file and says what resuming makes of it.
+/// Changes the file, and returns the error of resuming.
 fn broken(change: impl FnOnce(&mut TensorFile)) -> FileProblem {
     let case = Case::new();
     interrupted(&case);
@@ -331,20 +331,20 @@ fn rewrite(file: &mut TensorFile, from: &str, to: &str) {
 }
 
 #[test]
-fn fault_77_a_newer_format_is_refused_with_both_versions() {
-    let problem = broken(|file| rewrite(file, "\"version\":1", "\"version\":2"));
-    assert!(matches!(problem, FileProblem::NewerVersion { got: 2, newest: 1 }), "{problem}");
+fn a_newer_format_is_refused_with_both_versions() {
+    let problem = broken(|file| rewrite(file, "\"version\":2", "\"version\":3"));
+    assert!(matches!(problem, FileProblem::NewerVersion { got: 3, newest: 2 }), "{problem}");
     assert!(
-        problem.to_string().contains("version 2") && problem.to_string().contains("up to 1"),
+        problem.to_string().contains("version 3") && problem.to_string().contains("up to 2"),
         "{problem}"
     );
-    // Whatever else a newer version says, the number is what counts.
+    // The version is read before anything else.
     let problem = broken(|file| file.set_metadata(KEY, "{\"version\": 99999999999999, \"new\": []}"));
-    assert!(matches!(problem, FileProblem::NewerVersion { newest: 1, .. }), "{problem}");
+    assert!(matches!(problem, FileProblem::NewerVersion { newest: 2, .. }), "{problem}");
 }
 
 #[test]
-fn a_checkpoint_that_does_not_add_up_is_refused() {
+fn a_checkpoint_that_contradicts_itself_is_refused() {
     for (from, to) in [
         ("\"epoch\":2", "\"epoch\":3"),
         ("\"batch\":0", "\"batch\":5"),
@@ -353,7 +353,7 @@ fn a_checkpoint_that_does_not_add_up_is_refused() {
         ("\"epoch\":2", "\"epoch\":18446744073709551615"),
         ("\"optimizer_steps\":8", "\"optimizer_steps\":null"),
         ("\"step\":8", "\"stepp\":8"),
-        ("\"version\":1", "\"version\":\"1\""),
+        ("\"version\":2", "\"version\":\"2\""),
     ] {
         let problem = broken(|file| rewrite(file, from, to));
         assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{to}: {problem}");
@@ -399,7 +399,7 @@ fn missing_unexpected_and_wrong_tensors_are_listed() {
 }
 
 #[test]
-fn fault_76_weights_that_are_not_finite_are_refused() {
+fn weights_that_are_not_finite_are_refused() {
     let problem = broken(|file| {
         drop(file.split_off("weights/5.bias"));
         file.insert("weights/5.bias", ndarray::arr1(&[f32::NAN]).into_dyn().view()).unwrap();
@@ -408,7 +408,7 @@ fn fault_76_weights_that_are_not_finite_are_refused() {
 }
 
 #[test]
-fn fault_79_other_files_and_no_file_are_refused() {
+fn other_files_and_missing_files_are_refused() {
     let case = Case::new();
     let resume = || refused(&case, case.training(optimizers()[2]()).resume(case.path()), &case.train);
     assert!(matches!(resume(), FileProblem::Io { .. }));
@@ -437,12 +437,12 @@ fn a_checkpoint_with_a_flipped_bit_never_panics() {
     interrupted(&case);
     let bytes = fs::read(case.path()).unwrap();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    // The header, with the names and lists in it, closely; the numbers here and there.
+    // The header densely, the numbers sparsely.
     for at in (0..header).step_by(7).chain((header..bytes.len()).step_by(331)) {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 7);
         fs::write(case.path(), &flipped).unwrap();
-        // A number may still be a number; everything else is an error.
+        // A changed number may be valid; everything else is an error.
         let _ = case.training(optimizers()[2]()).resume(case.path()).fit(&mut network(), &case.train);
     }
 }
@@ -467,28 +467,58 @@ fn a_vector_of_the_optimizer_under_another_name_is_refused() {
 }
 
 #[test]
-fn fault_80_and_81_a_checkpoint_that_cannot_be_written_is_an_error_and_the_old_one_stays() {
+fn a_checkpoint_path_that_cannot_be_written_is_an_error_before_the_first_step() {
     let case = Case::new();
     let fit = |path: &Path, every| {
         let mut network = network();
         let mut training = case.training(optimizers()[2]()).epochs(4).checkpoint(path, every);
         let error = training.fit(&mut network, &case.train).unwrap_err();
-        (error, training.history().epochs.len())
+        assert_eq!(bits(&network), bits(&self::network()));
+        assert!(training.history().epochs.is_empty());
+        error.to_string()
     };
-    let (error, epochs) = fit(case.folder.path(), 2);
-    assert!(error.to_string().ends_with("this is not a file"), "{error}");
-    assert_eq!(epochs, 2, "what was measured is still there");
-    let (error, _) = fit(&case.folder.path().join("missing/run"), 1);
-    assert!(matches!(error, Error::File(_)), "{error}");
-    let (error, _) = fit(&case.path(), 0);
-    assert!(matches!(error, Error::Argument { argument: "epochs between checkpoints", .. }), "{error}");
+    let file = case.folder.path().join("file");
+    fs::write(&file, b"").unwrap();
+    for (path, problem) in [
+        (case.folder.path().to_path_buf(), "this is not a file"),
+        (case.folder.path().join("missing/run"), "create a file in the folder"),
+        (file.join("run"), ""),
+        (PathBuf::from("/"), "this is not a file"),
+    ] {
+        let error = fit(&path, 1);
+        assert!(error.contains(problem) && error.contains(&path.display().to_string()), "{error}");
+    }
+    let error = fit(&case.path(), 0);
+    assert!(error.starts_with("epochs between checkpoints must be at least 1"), "{error}");
 
     interrupted(&case);
     let before = fs::read(case.path()).unwrap();
     let mut permissions = fs::metadata(case.path()).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(case.path(), permissions).unwrap();
-    let (error, _) = fit(&case.path(), 1);
-    assert!(error.to_string().ends_with("the file is write protected"), "{error}");
+    assert!(fit(&case.path(), 1).ends_with("the file is write protected"));
     assert_eq!(fs::read(case.path()).unwrap(), before);
+    // The check leaves no file behind.
+    let left: Vec<_> = fs::read_dir(case.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn a_checkpoint_that_fails_later_is_an_error_and_the_history_stays() {
+    /// Puts a folder in the place of the checkpoint.
+    struct Obstruct(PathBuf);
+    impl Callback<f32> for Obstruct {
+        fn on_epoch_end(&mut self, epoch: &mut EpochEnd<'_, f32>) -> CallbackResult {
+            if epoch.epoch == 2 {
+                fs::create_dir(&self.0)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        }
+    }
+    let case = Case::new();
+    let (mut network, mut obstruct) = (network(), Obstruct(case.path()));
+    let mut training = case.training(optimizers()[2]()).checkpoint(case.path(), 2).callback(&mut obstruct);
+    let error = training.fit(&mut network, &case.train).unwrap_err();
+    assert!(error.to_string().ends_with("this is not a file"), "{error}");
+    assert_eq!(training.history().epochs.len(), 2);
 }

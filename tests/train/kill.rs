@@ -1,5 +1,4 @@
-//! A training that is killed at any moment, again and again, loses nothing.
-#![cfg(unix)]
+//! Training that is killed at any moment, again and again, loses nothing.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -20,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 
 const SIGKILL: i32 = 9;
 const KILLS: usize = 200;
-/// The child process finds the folder here; without it, it is no child.
+/// The environment variable that names the child's folder.
 const FOLDER: &str = "GEARTRAIN_KILL_TEST_FOLDER";
 const BEGINS: &str = "training begins";
 
@@ -28,7 +27,7 @@ fn checkpoint(folder: &Path) -> PathBuf {
     folder.join("run.safetensors")
 }
 
-/// The weights in the end, as bytes.
+/// The final weights, as bytes.
 fn train(folder: &Path, callback: &mut dyn Callback<f32>) -> Vec<u8> {
     let data: Dataset<f32> = toy::friedman1(120, 1.0, 1).unwrap();
     let (train, test) = data.split(0.2, 1).unwrap();
@@ -55,7 +54,7 @@ fn train(folder: &Path, callback: &mut dyn Callback<f32>) -> Vec<u8> {
     network.params().iter().flat_map(|weight| weight.to_le_bytes()).collect()
 }
 
-/// What the parent starts. Does nothing when it is run as one test among others.
+/// The process that the parent starts. Does nothing if it is run as a test.
 #[test]
 fn child() {
     struct Nothing;
@@ -68,10 +67,10 @@ fn child() {
     }
 }
 
-/// A child that has begun to train, and what it says, which must stay open for as long as it lives.
+/// A child that has started to train, and its output, which must stay open while it lives.
 fn start(folder: &Path) -> (Child, impl BufRead) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "kill::child", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .spawn()
@@ -81,7 +80,7 @@ fn start(folder: &Path) -> (Child, impl BufRead) {
     (child, stdout)
 }
 
-/// Reads the checkpoint that was written after the epoch before.
+/// Reads the checkpoint of the previous epoch.
 struct Collect<'a> {
     folder: &'a Path,
     checkpoints: Vec<Vec<u8>>,
@@ -97,8 +96,8 @@ impl Callback<f32> for Collect<'_> {
 }
 
 #[test]
-fn fault_82_a_training_killed_200_times_ends_as_if_it_never_was() {
-    // Every checkpoint of a training that nobody kills: the same state always gives the same bytes.
+fn training_killed_200_times_ends_with_the_same_weights() {
+    // Every checkpoint of an uninterrupted training: the same state always gives the same bytes.
     let folder = tempfile::tempdir().unwrap();
     let mut collect = Collect { folder: folder.path(), checkpoints: Vec::new() };
     let weights = train(folder.path(), &mut collect);
@@ -118,14 +117,11 @@ fn fault_82_a_training_killed_200_times_ends_as_if_it_never_was() {
             child.kill().unwrap();
         }
         let status = child.wait().unwrap();
-        // A checkpoint that was there is still there, it is one of those of the training that nobody killed, and none
-        // older than the last one.
+        // The checkpoint still exists, is one of the uninterrupted training, and is not older than
+        // the last one.
         let found = path.exists().then(|| fs::read(&path).unwrap());
         let found = found.map(|bytes| {
-            checkpoints
-                .iter()
-                .position(|checkpoint| *checkpoint == bytes)
-                .expect("a checkpoint that was written whole")
+            checkpoints.iter().position(|checkpoint| *checkpoint == bytes).expect("a complete checkpoint")
         });
         assert!(found >= epoch, "epoch {found:?} after {epoch:?}");
         trained += found.map_or(0, |found| found + 1) - epoch.map_or(0, |epoch| epoch + 1);
@@ -134,7 +130,7 @@ fn fault_82_a_training_killed_200_times_ends_as_if_it_never_was() {
             kills += 1;
         } else {
             assert!(status.success(), "{status}");
-            assert!(fs::read(&result).unwrap() == weights, "the weights in the end");
+            assert!(fs::read(&result).unwrap() == weights, "the final weights");
             assert_eq!(epoch, Some(399));
             fs::remove_file(&path).unwrap();
             (finished, epoch) = (finished + 1, None);

@@ -87,7 +87,8 @@ fn the_suggestion_trains_well() {
 
 #[test]
 fn the_suggestion_is_the_steepest_point_before_the_lowest() {
-    // A valley in the logarithm of the rate: flat, then down with its steepest slope at point 30, then up.
+    // A valley in the logarithm of the rate: flat, then down with its steepest slope at point 30,
+    // then up.
     let curve = |loss: fn(f64) -> f64| {
         let point = |i| RatePoint { rate: 10_f64.powf(i / 10.0 - 5.0), loss: loss(i) };
         LearningRateCurve { points: (0..60).map(f64::from).map(point).collect() }

@@ -1,0 +1,16 @@
+//! Training: losses, optimizers, schedules, the loop and its options, checkpoints.
+
+mod callbacks;
+mod checkpoint;
+mod early_stopping;
+mod fit;
+#[cfg(unix)]
+mod kill;
+mod layers;
+mod learning_rate;
+mod losses;
+mod optimizers;
+mod recorder;
+mod sample_weights;
+mod schedules;
+mod support;
