@@ -1,8 +1,8 @@
-//! What `lab::Recorder` adds to the time of training, at one measurement of 16, 64 or 256 rows every 100 steps on batches of
-//! 64 rows, and of 256 rows on batches of 256.
+//! The cost of `lab::Recorder` in training: one measurement of 16, 64 or 256 rows every 100 steps
+//! on batches of 64 rows, and of 256 rows on batches of 256.
 //!
-//! Run with `cargo bench --bench recorder`. Steps and measurements are timed one by one in the middle of training, and
-//! medians are compared: another program that takes the processor away hits few of them.
+//! Run with `cargo bench --bench recorder`. Steps and measurements are timed one by one and their
+//! medians compared, so that interruptions by other programs affect few of them.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ const EVERY: u64 = 100;
 
 struct Timed<'a, F> {
     recorder: Recorder<'a, F>,
-    /// When the last step or measurement ended.
+    /// The end of the last step or measurement.
     last: Instant,
     steps: Vec<f64>,
     measurements: Vec<f64>,
@@ -34,7 +34,7 @@ impl<F: Scalar> Callback<F> for Timed<'_, F> {
     }
 }
 
-/// Trains ten layers of 64 units for 3200 steps, and says what a measurement takes.
+/// Trains ten layers of 64 units for 3200 steps and prints the cost of a measurement.
 fn compare<F: Scalar>(name: &str, rows: usize, batch_size: usize) {
     // eight steps an epoch
     let data = toy::friedman1::<F>(8 * batch_size, 1.0, 1).expect("a toy set");
@@ -43,7 +43,7 @@ fn compare<F: Scalar>(name: &str, rows: usize, batch_size: usize) {
         net.then(Linear::new(if i == 0 { 10 } else { 64 }, 64).init(Init::he_normal())).then(ReLU)
     };
     let layers = (0..10).fold(Sequential::new(), block).then(Linear::new(64, 1));
-    let mut network = Network::new(layers, 10).expect("a network that can be");
+    let mut network = Network::new(layers, 10).expect("valid layers");
     let recorder = Recorder::new(EVERY, &MeanSquaredError, measured.x(), measured.y());
     let mut timed = Timed { recorder, last: Instant::now(), steps: Vec::new(), measurements: Vec::new() };
     Training::new(MeanSquaredError, Sgd::new(1e-4))
@@ -53,7 +53,7 @@ fn compare<F: Scalar>(name: &str, rows: usize, batch_size: usize) {
         .progress(false)
         .callback(&mut timed)
         .fit(&mut network, &data)
-        .expect("training does not fail");
+        .expect("training succeeds");
     let [step, measurement] = [timed.steps, timed.measurements].map(|mut times| {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]

@@ -8,8 +8,8 @@ use geartrain::{Error, Network, Scalar};
 
 /// The correlation of the gradients of different inputs: for every layer, in the order of a
 /// [`Measurement`](crate::Measurement), the mean over pairs of rows r, s of the cosine between
-/// `∂(v·y_r)/∂z_r` and `∂(v·y_s)/∂z_s` at the layer's output z, for one random `v`. The last entry is
-/// the same at the network's input. It decreases from 1 at the output; near 0, the gradient is
+/// `∂(v·y_r)/∂z_r` and `∂(v·y_s)/∂z_s` at the layer's output z, for one random `v`. The last entry
+/// is the same at the network's input. It decreases from 1 at the output; near 0, the gradient is
 /// noise ("shattered", Balduzzi et al. 2017).
 ///
 /// # Errors

@@ -25,8 +25,8 @@ pub struct Experiment {
     pub predicted: Vec<Prediction>,
     /// The diagnosis of the first network.
     pub diagnosis: Diagnosis,
-    /// The first network's place in the phase diagram of its activation; `None` unless it is a plain
-    /// stack of linear layers and one kind of activation.
+    /// The first network's place in the phase diagram of its activation; `None` unless it is a
+    /// plain stack of linear layers and one kind of activation.
     pub phase: Option<Phase>,
 }
 
@@ -45,8 +45,8 @@ pub struct Phase {
 }
 
 impl Experiment {
-    /// Measures and predicts `network` on the batch `x`, `(rows, inputs)`, with parameters drawn from
-    /// the seeds 0, 1, …, and a different random gradient at the output for each seed.
+    /// Measures and predicts `network` on the batch `x`, `(rows, inputs)`, with parameters drawn
+    /// from the seeds 0, 1, …, and a different random gradient at the output for each seed.
     ///
     /// # Errors
     /// As [`measure_with_cotangent`](crate::measure_with_cotangent).
@@ -117,8 +117,8 @@ impl Experiment {
 }
 
 impl Phase {
-    /// The place of `network` for the batch `x`, `(rows, inputs)`; `None` unless it is a plain stack of
-    /// linear layers and one kind of activation.
+    /// The place of `network` for the batch `x`, `(rows, inputs)`; `None` unless it is a plain
+    /// stack of linear layers and one kind of activation.
     ///
     /// # Errors
     /// As [`Network::predict`].

@@ -1,107 +1,157 @@
-//! The gradient laboratory: measures how gradients flow through a network, predicts it, and explains the difference.
+//! The gradient laboratory: measures how gradients flow through a network, predicts it, and
+//! explains the difference.
 //!
 //! # Why gradients vanish
 //!
-//! A deep network computes `z_l = W_l h_(l−1) + b_l` and `h_l = φ(z_l)`, layer after layer. Backpropagation walks the same
-//! way down: with `δ_l = ∂L/∂z_l`, the chain rule says
+//! A deep network computes `z_l = W_l h_(l−1) + b_l` and `h_l = φ(z_l)`, layer after layer. With
+//! `δ_l = ∂L/∂z_l`, the chain rule gives
 //!
 //! ```text
 //! δ_l = φ'(z_l) ⊙ W_(l+1)ᵀ δ_(l+1)
 //! ```
 //!
-//! Each layer multiplies the gradient by two things: a matrix and the slopes of the activation. After L layers it has been
-//! multiplied L times, so nothing but a factor of 1 keeps its size. How large is the factor? Let the entries of `W` be
-//! independent with variance σw²/N, N being the number of inputs, and those of `b` have variance σb². Then every `z` is a
-//! sum of many independent terms: normal, with mean square `q_l`. Squares of lengths follow from two expectations over a
-//! normal `z` with variance q:
+//! Each layer multiplies the gradient by a matrix and by the slopes of the activation. Over L
+//! layers these factors multiply, so that the gradient keeps its size only if each factor is close
+//! to 1. The factor follows from the distribution of the weights. Let the entries of `W` be
+//! independent with variance σw²/N, where N is the number of inputs, and those of `b` have variance
+//! σb². Then every `z` is a sum of many independent terms and therefore normal, with mean square
+//! `q_l`. Squared norms follow from two expectations over a normal `z` with variance q:
 //!
 //! ```text
-//! up:    q_(l+1) = σw² E φ(z)² + σb²          the q map
-//! down:  |δ_l|² ≈ χ₁ |δ_(l+1)|²               χ₁ = σw² E φ'(z)²
+//! forward:   q_(l+1) = σw² E φ(z)² + σb²        the q map
+//! backward:  |δ_l|² ≈ χ₁ |δ_(l+1)|²             χ₁ = σw² E φ'(z)²
 //! ```
 //!
-//! The first is a map from numbers to numbers with a fixed point q*. The second is the answer (Poole et al. 2016,
-//! Schoenholz et al. 2017): gradients vanish where χ₁ < 1 and explode where χ₁ > 1, exponentially in depth. The curve
-//! χ₁(q*) = 1 in the plane of σw and σb is the *edge of chaos*, [`critical`] and [`edge_of_chaos`].
+//! The first is an iterated map with a fixed point q*. The second decides over the gradient (Poole
+//! et al. 2016, Schoenholz et al. 2017): it vanishes for χ₁ < 1 and explodes for χ₁ > 1,
+//! exponentially in depth. The curve χ₁(q*) = 1 in the plane of σw and σb is the *edge of chaos*:
+//! [`critical`] and [`edge_of_chaos`].
 //!
-//! What do the usual building blocks do to the local derivative?
+//! The effect of common building blocks, where *energy* is the factor on the squared norm:
 //!
-//! | | what it does | energy χ₁ per layer |
+//! | | local derivative | energy per layer |
 //! |---|---|---|
-//! | sigmoid | its slope is at most 1/4 and on average 0.21 | 0.056 at σw² = 1: a quarter of the length, a decade in 1.6 layers |
-//! | tanh | slope 1 at 0, less elsewhere | 0.84 on average over 20 layers at σw² = 1; 1 at the edge, such as σw² = 1.761, σb² = 0.05 |
-//! | ReLU | half of the slopes are 1, half 0: `E φ'² = 1/2` whatever q is | σw²/2: exactly 1 at He initialisation |
-//! | residual `x + f(x)` | the derivative is `1 + f'`: the identity path multiplies by nothing | 1 + c, with c the branch's: grows, so scale branches by 1/√L |
-//! | LayerNorm | divides by the row's σ, which cancels σw | `E φ'² / E φ²`: 1 for ReLU, 0.15 for sigmoid |
-//! | BatchNorm | divides by the batch's σ, and takes the mean off | `E φ'² / Var φ`: 1.03 for sigmoid, 1.47 for ReLU |
+//! | sigmoid | slope at most 1/4 | 0.056 at σw² = 1: a decade of the norm in 1.6 layers |
+//! | tanh | slope 1 at 0, smaller elsewhere | 0.84 at σw² = 1, on average over 20 layers |
+//! | ReLU | slopes 0 and 1: `E φ'² = 1/2` for every q | σw²/2: exactly 1 at He initialisation |
+//! | residual `x + f(x)` | `1 + f'` | 1 + c, where c is the energy of the branch |
+//! | LayerNorm | divides by σ of the row | `E φ'² / E φ²`: 1 for ReLU, 0.15 for the sigmoid |
+//! | BatchNorm | divides by σ of the batch | `E φ'² / Var φ`: 1.47 for ReLU, 1.03 for the sigmoid |
 //!
-//! So ReLU and He initialisation keep the gradient; residual connections keep it for any activation, and grow it if not
-//! scaled; LayerNorm does not save a sigmoid; BatchNorm does, but makes a deep ReLU network explode. The energies are
-//! squares: the ratio `|δ_l| / |δ_(l+1)|` is their root. The README shows them all in one picture, measured and predicted.
-//!
-//! With BatchNorm the rows of a batch act on each other, and both its size B and the rank of the data matter: already
-//! E 1/σ² is (B−1)/(B−3) of 1/E σ² for rows that are equally far apart (Yang et al. 2019), and more where the data have few
-//! features. [`predict`] therefore follows the covariance of all rows from layer to layer, with sums over drawn points for
-//! what has no closed form. What is left is the finite width. The rows' covariance is a mean over N units and strays from its
-//! limit, which makes gradients larger; and gradients depend on the weights that they meet, the more the more rows there are,
-//! which makes them smaller. With ReLU and the sigmoid the two cancel but for 0.03 decades in 20 layers at width 128; with
-//! tanh 0.04 to 0.07 decades remain, which is a [`Limit`] where there are many layers for their width.
+//! On the edge of chaos, such as σw² = 1.761, σb² = 0.05 for tanh, the energy is 1. ReLU with He
+//! initialisation keeps the gradient. Residual connections keep it for every activation, and
+//! increase it unless their branches are scaled by 1/√L. Normalisation makes the energy independent
+//! of σw. LayerNorm does not help the
+//! sigmoid. BatchNorm does, but a deep ReLU network with BatchNorm explodes.
 //!
 //! # Measuring
 //!
-//! [`measure`] runs one forward and one backward pass and keeps, for every layer, the size of its output, of the gradient
-//! there, and of the weights and their gradient. Look at `|δ|`, not at `|dW|`: in a ReLU network without biases
-//! `⟨W_l, ∂L/∂W_l⟩` is the same number for every layer (Euler's identity for homogeneous functions), so weight gradients
-//! look healthy however fast `δ` vanishes. [`Runs`] and [`Experiment`] repeat it over seeds and average logarithms: raw
-//! means of products of random factors are dominated by a few lucky networks.
+//! [`measure`] runs one forward and one backward pass and records, for every layer, the norms of
+//! its output, of the gradient there, of its weight and of the weight's gradient. The quantity to
+//! look at is `|δ|`, not `|dW|`: in a ReLU network without biases, `⟨W_l, ∂L/∂W_l⟩` is the same for
+//! every layer (Euler's identity for homogeneous functions), so that weight gradients look healthy
+//! even where `δ` vanishes. [`Runs`] and [`Experiment`] repeat measurements over seeds and average
+//! logarithms, because a few networks dominate the mean of a product of random factors.
 //!
-//! [`predict`] walks the same network with the theory: each layer with its own q and the mean square of its own weights.
-//! It also knows what a finite width N does, in three ways:
+//! [`Measurement::stations`] are the layers between which gradients are compared: all linear layers
+//! and skip connections of the main path, whatever their widths. [`Measurement::decompose`] splits
+//! each change into slopes, weights, widths, and an *alignment* that independence cannot explain.
+//! [`diagnose`] describes it in words, with remedies that are measured on changed networks.
 //!
-//! - *Gradients scatter.* One layer adds `(3κ − 1)/N` to the variance of `ln |δ|²` of one input, κ = E φ'⁴/(E φ'²)², and takes
-//!   half of that from its mean (Hanin and Nica 2020); for a batch the rows' covariances count as well.
-//! - *q wanders.* The mean of φ² over N units scatters: each layer adds `(E φ⁴/(E φ²)² − 1)/N` to the variance of `ln q`, and
-//!   the q map may amplify it, as that of GELU does at σw² = 2: there the rows of a batch that begin alike end up decades
-//!   apart. So 32 networks of this width are followed, in pairs of opposite noise, each row with its own q.
-//! - *The gradient along the signal goes its own way.* A signal that is longer by a factor `1 + ε` is longer by `1 + aε` one
-//!   layer up, with `a = ∂ ln q' / ∂ ln q`; so the share of the gradient that lies along the signal, one of N directions,
-//!   is multiplied by a² going down where all else is multiplied by χ₁. Mostly a² < χ₁ and little is lost; but where
-//!   a² > χ₁, that share grows until it is most of the gradient. In a softplus network at σw² = 2, a² is 0.90 and
-//!   χ₁ 0.79 at q = 12: after 20 layers of width 128 this has made the gradient half as long again.
+//! # Predicting
 //!
-//! Where the theory ends, it says so ([`Limit`]).
+//! [`predict`] applies the theory to a given network. Every layer has its own q and the mean square
+//! of its own weights. A linear layer with N inputs multiplies the squared norm of the gradient by
+//! N·Var W, whatever its number of outputs, so that funnels and bottlenecks are covered. Finite
+//! widths have three effects:
 //!
-//! [`Measurement::decompose`] splits each ratio into slopes, weights, and an *alignment* that no independence argument
-//! explains, and [`diagnose`] puts it into words, with remedies that were tried out on the network itself.
+//! - *Gradients fluctuate.* One layer adds `(3κ − 1)/N` to the variance of `ln |δ|²` for one input,
+//!   where κ = E φ'⁴/(E φ'²)², and subtracts half of that from its mean (Hanin and Nica 2020). For
+//!   a batch, the covariances of the rows count too.
+//! - *q fluctuates.* The mean of φ² over N units adds `(E φ⁴/(E φ²)² − 1)/N` per layer to the
+//!   variance of `ln q`. The q map may amplify this, as for GELU at σw² = 2, where rows that start
+//!   with equal q end decades apart. Therefore 32 networks of the given widths are followed, in
+//!   pairs with opposite noise, each row with its own q.
+//! - *The gradient along the signal has its own factor.* A relative change ε of the signal's norm
+//!   becomes aε one layer later, where `a = ∂ ln q' / ∂ ln q`. The component of the squared
+//!   gradient along the signal, one of N directions, is therefore multiplied by a² and not by χ₁.
+//!   It is negligible for a² < χ₁; for a² > χ₁ it grows until it dominates. In a softplus network
+//!   at σw² = 2, a² is 0.90 and χ₁ is 0.79 at q = 12; after 20 layers of width 128 this increases
+//!   the gradient's norm by half.
+//!
+//! With BatchNorm the rows of a batch interact, and both the batch size B and the rank of the data
+//! matter. For rows that are equally far apart, E 1/σ² is (B−1)/(B−3) times 1/E σ² (Yang et al.
+//! 2019); it is larger for data with few features. [`predict`] follows the covariance of all rows
+//! from layer to layer, with sums over drawn points for expectations without a closed form. Two
+//! effects of finite width remain: the fluctuation of this covariance, which increases gradients,
+//! and the dependence of gradients on the weights, which decreases them. For ReLU and the sigmoid
+//! they cancel to 0.03 decades in 20 layers of width 128. For tanh, 0.04 to 0.07 decades remain;
+//! deep narrow networks report a [`Limit`].
+//!
+//! A [`Limit`] names each property of a network that the theory does not cover.
 //!
 //! ```
 //! use geartrain::prelude::*;
 //! use geartrain_lab as lab;
-//! let layer = |net: Sequential<f64>, _| net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid);
+//! let layer = |net: Sequential<f64>, _| {
+//!     net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid)
+//! };
 //! let network = Network::new((0..10).fold(Sequential::new(), layer), 64)?;
 //! let x = lab::normal_batch(32, 64, 1);
 //! let experiment = lab::Experiment::at_initialisation("sigmoid", &network, x.view(), 4)?;
-//! let (measured, predicted) = (experiment.measured.decades().mean, experiment.predicted_decades().unwrap());
+//! let measured = experiment.measured.decades().mean;
+//! let predicted = experiment.predicted_decades().unwrap();
 //! assert!((measured - predicted).abs() < 0.15, "{measured} against {predicted}");
 //! println!("{}", experiment.diagnosis);
 //! # Ok::<(), geartrain::Error>(())
 //! ```
 //!
-//! # Beyond lengths
+//! # Directions, inputs and paths
 //!
-//! [`jacobian`] and [`singular_values`] show whether all directions are treated alike; [`gradient_correlation`] whether
-//! the gradients of different inputs still have to do with each other; [`path_spectrum`] how long the paths are that
-//! carry a residual network's gradient. [`Spectra`] takes all three, with what the theory says, for a report. Closed forms
-//! for all of these are in [`formulas`].
+//! [`singular_values`] of a [Jacobian](geartrain::Network::jacobian) show whether all directions
+//! are treated alike; [`gradient_correlation`] shows whether the gradients of different inputs are
+//! still related; [`path_spectrum`] gives the lengths of the paths that carry a residual network's
+//! gradient. [`Spectra`] collects all three beside their predictions for a [`Report`]. [`formulas`]
+//! has closed forms for all of these.
 //!
-//! The examples `vanishing_gradients` and `reproduce` are made of these instruments.
+//! # Files
+//!
+//! A file imports only from files above it in this table.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `numbers` | norms, means and random matrices |
+//! | `text` | escaped text for pages and CSV files |
+//! | `activation` | values and slopes of an activation |
+//! | `tape` | the recorded forward pass that all instruments read |
+//! | `theory/quadrature` | quadrature rules for normal variables |
+//! | `theory/moments` | moments of an activation over normal variables |
+//! | `theory/mean_field`, `theory/edge_of_chaos` | networks of equal layers |
+//! | `theory/formulas` | closed forms |
+//! | `theory/batch_norm` | the joint distribution of a batch's rows |
+//! | `theory/flow` | sizes of signals and gradients, and the effect of a layer on them |
+//! | `theory/weights` | the effect of a linear layer on signals |
+//! | `theory/predict` | the prediction for a given network |
+//! | `measure` | norms of signals and gradients, layer by layer |
+//! | `decomposition` | the causes of the gradient's change |
+//! | `runs` | measurements over several seeds |
+//! | `singular_values`, `correlation`, `paths` | directions, inputs and paths |
+//! | `surgery` | changed copies of a network |
+//! | `remedies` | changes that may help, each measured |
+//! | `diagnose` | the diagnosis in words |
+//! | `experiment` | one architecture over several seeds |
+//! | `spectra` | directions, inputs and paths of an experiment |
+//! | `chart`, `heat_map` | pictures |
+//! | `recorder` | measurements during training |
+//! | `spectra_report`, `report` | pages and files |
 //!
 //! # Sources
 //!
-//! Glorot and Bengio 2010; Saxe et al. 2014; He et al. 2015 and 2016; Poole et al. 2016 (*Exponential expressivity in deep
-//! neural networks through transient chaos*); Schoenholz et al. 2017 (*Deep information propagation*); Pennington et al.
-//! 2017 (*Resurrecting the sigmoid*); Balduzzi et al. 2017 (*The shattered gradients problem*); Yang et al. 2019 (*A mean
-//! field theory of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels.
+//! Glorot and Bengio 2010; Saxe et al. 2014; He et al. 2015 and 2016; Poole et al. 2016
+//! (*Exponential expressivity in deep neural networks through transient chaos*); Schoenholz et al.
+//! 2017 (*Deep information propagation*); Pennington et al. 2017 (*Resurrecting the sigmoid*);
+//! Balduzzi et al. 2017 (*The shattered gradients problem*); Yang et al. 2019 (*A mean field theory
+//! of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels.
 
 mod activation;
 mod chart;

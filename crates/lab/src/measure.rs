@@ -26,8 +26,8 @@ pub struct LayerMeasurement {
     pub path: String,
     /// The layer's name, as in tables.
     pub layer: String,
-    /// The layer's kind. [`Kind::Residual`] stands for the sum at the end of a skip connection, after
-    /// the layers of its body.
+    /// The layer's kind. [`Kind::Residual`] stands for the sum at the end of a skip connection,
+    /// after the layers of its body.
     pub kind: Kind,
     /// The number of skip connections around it.
     pub nesting: usize,
@@ -118,7 +118,8 @@ pub fn measure<F: Scalar>(
 }
 
 /// Measures `network` on a batch `x`, `(rows, inputs)`, with the cotangent `dy`, `(rows, outputs)`,
-/// as the gradient at its output. A random `dy` shows the effect of the network alone, without data.
+/// as the gradient at its output. A random `dy` shows the effect of the network alone, without
+/// data.
 ///
 /// # Errors
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.

@@ -7,12 +7,13 @@ use crate::tape::Tape;
 use geartrain::error::same_shape;
 use geartrain::{Error, Kind, Network, Scalar};
 
-/// The gradient of a residual network, split by the number of branches on a path (Veit et al. 2016).
+/// The gradient of a residual network, split by the number of branches on a path (Veit et al.
+/// 2016).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PathSpectrum {
-    /// `|G_k|`, the norm of the contribution of all paths through exactly k branches to the gradient
-    /// at the network's input.
+    /// `|G_k|`, the norm of the contribution of all paths through exactly k branches to the
+    /// gradient at the network's input.
     pub lengths: Vec<f64>,
     /// The norm of the sum of all contributions, which is the gradient.
     pub total: f64,
@@ -20,8 +21,8 @@ pub struct PathSpectrum {
 
 /// Splits the gradient at the input of `network`, for the gradient `dy`, `(rows, outputs)`, at its
 /// output, by path length. Only skip connections on the main path count. The result is exact: every
-/// part of the gradient is propagated around each branch and through it, so that the cost grows with
-/// the square of the depth.
+/// part of the gradient is propagated around each branch and through it, so that the cost grows
+/// with the square of the depth.
 ///
 /// # Errors
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.

@@ -9,8 +9,8 @@ use crate::measure::{Instrument, Measurement};
 use geartrain::train::{Callback, CallbackResult, StepEnd};
 use geartrain::{Error, Loss, Network, Scalar};
 
-/// A [`Callback`] for [`Training::callback`](geartrain::Training::callback) that measures the network
-/// on a fixed batch every few steps.
+/// A [`Callback`] for [`Training::callback`](geartrain::Training::callback) that measures the
+/// network on a fixed batch every few steps.
 ///
 /// A measurement takes about as long as 1.5 training steps on the same number of rows, in `f32`
 /// about 2. For ten layers of 64 units and batches of 64 rows, measuring 16 rows every 100 steps
@@ -24,7 +24,11 @@ use geartrain::{Error, Loss, Network, Scalar};
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
 /// let mut network = Network::new(layers, 1)?;
 /// let mut recorder = Recorder::new(10, &MeanSquaredError, data.x(), data.y());
-/// Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(20).progress(false).callback(&mut recorder).fit(&mut network, &data)?;
+/// Training::new(MeanSquaredError, Sgd::new(0.05))
+///     .epochs(20)
+///     .progress(false)
+///     .callback(&mut recorder)
+///     .fit(&mut network, &data)?;
 /// let steps: Vec<u64> = recorder.snapshots().iter().map(|snapshot| snapshot.step).collect();
 /// assert_eq!(steps, [10, 20, 30, 40]);
 /// # Ok::<(), geartrain::Error>(())

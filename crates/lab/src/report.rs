@@ -308,8 +308,8 @@ impl Report {
         spectra_report::csv(&self.spectra)
     }
 
-    /// All numbers as JSON, with the summary and the diagnosis of each network. Numbers that are not
-    /// finite are `null`.
+    /// All numbers as JSON, with the summary and the diagnosis of each network. Numbers that are
+    /// not finite are `null`.
     pub fn json(&self) -> String {
         let networks: Value = self.experiments.iter().map(network_json).collect();
         let spectra = spectra_report::json(&self.spectra);

@@ -42,8 +42,8 @@ pub fn singular_values<F: Scalar>(matrix: ArrayView2<F>) -> Vec<f64> {
     values
 }
 
-/// The relative variance `Var(s²) / mean(s²)²` of singular values `s`: 0 if all directions are treated
-/// alike. [`jacobian_spread`](crate::formulas::jacobian_spread) is its theoretical value.
+/// The relative variance `Var(s²) / mean(s²)²` of singular values `s`: 0 if all directions are
+/// treated alike. [`jacobian_spread`](crate::formulas::jacobian_spread) is its theoretical value.
 pub fn spread(singular_values: &[f64]) -> f64 {
     let n = singular_values.len().max(1) as f64;
     let mean = singular_values.iter().map(|s| s * s).sum::<f64>() / n;

@@ -21,8 +21,11 @@ use geartrain::{Error, Network, Scalar};
 /// ```
 /// use geartrain::prelude::*;
 /// use geartrain_lab as lab;
-/// let block = |net: Sequential<f64>, _| net.then(ReLU).then(Linear::new(32, 32).init(Init::he_normal()));
-/// let network = Network::new((0..6).fold(Sequential::new().then(Linear::new(32, 32)), block), 32)?;
+/// let block = |net: Sequential<f64>, _| {
+///     net.then(ReLU).then(Linear::new(32, 32).init(Init::he_normal()))
+/// };
+/// let start = Sequential::new().then(Linear::new(32, 32));
+/// let network = Network::new((0..6).fold(start, block), 32)?;
 /// let x = lab::normal_batch(16, 32, 1);
 /// let experiment = lab::Experiment::at_initialisation("relu", &network, x.view(), 1)?;
 /// let spectra = lab::Spectra::of(&experiment, &[network], x.view())?;
@@ -49,14 +52,14 @@ pub struct NetworkSpectra {
     pub singular_values: Vec<f64>,
     /// By station, the [`spread`](crate::spread) of the singular values of the Jacobian of the last
     /// station's output in this one's; empty with BatchNorm. The prediction is that of
-    /// [`jacobian_spread`](crate::formulas::jacobian_spread) with each layer's own q and, instead of
-    /// an ensemble, the spread of the weight matrix. It covers plain stacks of one width far above
-    /// the number of layers.
+    /// [`jacobian_spread`](crate::formulas::jacobian_spread) with each layer's own q and, instead
+    /// of an ensemble, the spread of the weight matrix. It covers plain stacks of one width far
+    /// above the number of layers.
     pub spreads: Vec<Comparison>,
     /// By station, the [gradient correlation](crate::gradient_correlation). The prediction covers
     /// networks whose blocks are a ReLU and a linear layer without bias, with or without a skip
-    /// connection: for each pair of rows, the product of Cho and Saul's kernels from their cosine at
-    /// the first station.
+    /// connection: for each pair of rows, the product of Cho and Saul's kernels from their cosine
+    /// at the first station.
     pub correlations: Vec<Comparison>,
     /// The share of paths through k = 0, 1, … branches in the gradient's energy at the input; empty
     /// without skip connections on the main path. The prediction is that of
@@ -77,11 +80,12 @@ pub struct Comparison {
 const ROWS: usize = 32;
 
 impl Spectra {
-    /// Analyses the networks that `experiment` measured on the batch `x`, `(rows, inputs)`. Uses the
-    /// first 32 rows.
+    /// Analyses the networks that `experiment` measured on the batch `x`, `(rows, inputs)`. Uses
+    /// the first 32 rows.
     ///
     /// # Errors
-    /// As [`Network::predict`]; [`Error::Argument`] if there are not as many networks as in the experiment.
+    /// As [`Network::predict`]; [`Error::Argument`] if there are not as many networks as in the
+    /// experiment.
     pub fn of<F: Scalar>(
         experiment: &Experiment,
         networks: &[Network<F>],
@@ -232,8 +236,8 @@ fn predicted_correlations<F: Scalar>(tape: &Tape<F>, stations: &[usize]) -> Opti
     Some(sums.iter().map(|sum| sum / cosines.len() as f64).collect())
 }
 
-/// A ReLU and a linear layer without bias at step `i`: the energy of the branch if they are the body
-/// of a skip connection, and the step after the block.
+/// A ReLU and a linear layer without bias at step `i`: the energy of the branch if they are the
+/// body of a skip connection, and the step after the block.
 fn relu_block<F: Scalar>(tape: &Tape<F>, i: usize) -> Option<(Option<f64>, usize)> {
     let [relu, linear] = tape.steps.get(i..i + 2)? else { return None };
     let params = tape.network.params();

@@ -59,7 +59,8 @@ impl<F: Scalar> Parts<F> {
         })
     }
 
-    /// Applies `change` to every list of layers: the outermost one and the bodies of skip connections.
+    /// Applies `change` to every list of layers: the outermost one and the bodies of skip
+    /// connections.
     pub fn changed(self, change: &dyn Fn(Vec<Part<F>>) -> Vec<Part<F>>) -> Self {
         let list = self.list.into_iter().map(|part| match part.layer.describe().kind {
             Kind::Residual { scale } => part.with_body(scale, |body| body.changed(change)),

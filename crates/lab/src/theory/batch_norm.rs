@@ -164,8 +164,8 @@ impl Gradient {
         }
     }
 
-    /// `E (P D g)(P D g)ᵀ / σ²` over points, where D holds the slopes, g is the normal gradient, and
-    /// P projects out the directions 1 and x̂: `P = G (I − x̂ x̂ᵀ/B) = (I − x̂ x̂ᵀ/B) G` with
+    /// `E (P D g)(P D g)ᵀ / σ²` over points, where D holds the slopes, g is the normal gradient,
+    /// and P projects out the directions 1 and x̂: `P = G (I − x̂ x̂ᵀ/B) = (I − x̂ x̂ᵀ/B) G` with
     /// `G = I − 1 1ᵀ/B`.
     fn below_batch_norm(&self, normal: &Array2<f64>, scales: &Array1<f64>) -> Array2<f64> {
         let (rows, points) = normal.dim();
@@ -174,7 +174,8 @@ impl Gradient {
             Some(slopes) if slopes.dim() == normal.dim() => (self.covariance.clone(), slopes.clone()),
             _ => (self.squares(), Array2::ones(normal.dim())),
         };
-        // with A = D Π D: σ⁻² (A − (A x̂ x̂ᵀ + x̂ x̂ᵀ A)/B + x̂ (x̂ᵀ A x̂) x̂ᵀ/B²), summed over points
+        // with A = D Π D: σ⁻² (A − (A x̂ x̂ᵀ + x̂ x̂ᵀ A)/B + x̂ (x̂ᵀ A x̂) x̂ᵀ/B²), summed over
+        // points
         let weighted = &slopes * scales;
         let first = &covariance * &weighted.dot(&weighted.t());
         let seen = &slopes * &covariance.dot(&(&slopes * normal)); // A x̂ in each column

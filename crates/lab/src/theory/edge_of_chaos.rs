@@ -5,9 +5,9 @@ use crate::activation::require_elementwise;
 use geartrain::error::require;
 use geartrain::{Error, Layer, Scalar};
 
-/// A point of the curve `χ₁(q*) = 1` in the plane of `σw` and `σb` (Poole et al. 2016). On one side,
-/// the ordered phase, gradients vanish and inputs become alike; on the other, the chaotic phase,
-/// gradients explode and neighbouring inputs separate.
+/// A point of the curve `χ₁(q*) = 1` in the plane of `σw` and `σb` (Poole et al. 2016). On one
+/// side, the ordered phase, gradients vanish and inputs become alike; on the other, the chaotic
+/// phase, gradients explode and neighbouring inputs separate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Critical {
     /// `σw²`, N times the variance of a weight.
@@ -58,8 +58,8 @@ pub(crate) fn curve<F: Scalar>(activation: &dyn Layer<F>, largest_q: f64, points
     (0..points).filter_map(|i| at(activation, q(i))).collect()
 }
 
-/// The critical point with the smallest `σw²` for a given `σb²` and `q*` between 0 and 10⁴; `None` if
-/// there is none.
+/// The critical point with the smallest `σw²` for a given `σb²` and `q*` between 0 and 10⁴; `None`
+/// if there is none.
 ///
 /// # Errors
 /// [`Error::Argument`] if the layer is not elementwise, or `bias_variance` is not a finite number

@@ -1,4 +1,5 @@
-//! The state of the theory: sizes of signals in the forward pass, of gradients in the backward pass.
+//! The state of the theory: sizes of signals in the forward pass, of gradients in the backward
+//! pass.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
@@ -94,8 +95,8 @@ pub(crate) struct Square {
     pub owed: f64,
 }
 
-/// The effect of a step on a [`Square`]. All directions orthogonal to the signal are equivalent. The
-/// direction of the signal is not: a relative change of the signal's norm is multiplied by
+/// The effect of a step on a [`Square`]. All directions orthogonal to the signal are equivalent.
+/// The direction of the signal is not: a relative change of the signal's norm is multiplied by
 /// `∂ ln q' / ∂ ln q`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gain {
@@ -270,7 +271,8 @@ impl Energy {
         self.with(batch)
     }
 
-    /// The same with the joint distribution of all rows' gradients, which determines the other fields.
+    /// The same with the joint distribution of all rows' gradients, which determines the other
+    /// fields.
     pub fn with(mut self, batch: Option<Gradient>) -> Self {
         if let Some(gradient) = &batch {
             let squares = gradient.squares();

@@ -30,7 +30,8 @@ impl<'a> MeanField<'a> {
     /// is the number of inputs) and `σb²`.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the layer is not elementwise, or a variance is not a finite number ≥ 0.
+    /// [`Error::Argument`] if the layer is not elementwise, or a variance is not a finite number ≥
+    /// 0.
     pub fn new(
         activation: &'a dyn Layer<f64>,
         weight_variance: f64,

@@ -202,8 +202,8 @@ pub(crate) struct Products {
     pub slope_squares: f64,
 }
 
-/// [`Products`] in polar coordinates, `u = √q r cos ψ` and `v = √q r cos(ψ − θ)` with `cos θ = c`. A
-/// kink of `φ` at 0 then lies at the ends of sectors for every `c`. Each sector is its own mirror
+/// [`Products`] in polar coordinates, `u = √q r cos ψ` and `v = √q r cos(ψ − θ)` with `cos θ = c`.
+/// A kink of `φ` at 0 then lies at the ends of sectors for every `c`. Each sector is its own mirror
 /// image with `u` and `v` exchanged, so that the values at a sector's points serve for both.
 pub(crate) fn products<F: Scalar>(activation: &dyn Layer<F>, q: f64, c: f64) -> Products {
     let half = c.clamp(-1.0, 1.0).acos() / 2.0;

@@ -114,8 +114,8 @@ pub(crate) fn predict_on<F: Scalar>(tape: &Tape<F>, dy: ArrayView2<F>) -> Predic
     Prediction { layers: theory.layers, limits: theory.limits }
 }
 
-/// For normal rows, 1/σ² is an inverse χ² with `rows − 1` degrees of freedom, whose variance is finite
-/// above 4.
+/// For normal rows, 1/σ² is an inverse χ² with `rows − 1` degrees of freedom, whose variance is
+/// finite above 4.
 const FEWEST_ROWS: usize = 6;
 
 /// The largest sum of 1/width over BatchNorm layers for which finite-width corrections stay below a
@@ -163,7 +163,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let mut rows = in_all_networks(&vec![Gain::even(gain); step.x.nrows()]);
                 if let Some((below, signal)) = below.zip(signal.as_ref()) {
                     for ((line, row), gains) in rows.indexed_iter_mut() {
-                        // the excess along z belongs to h in the proportion in which z comes from h and not from the bias
+                        // the excess along z belongs to h in the proportion in which z comes from h
+                        // and not from the bias
                         let share =
                             (gain * below[[line, row]].0 / signal.rows[[line, row]].0).clamp(0.0, 1.0);
                         gains.excess = if share.is_nan() { gain } else { gain * share };
@@ -191,7 +192,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     return None;
                 }
                 let q = signal.mean_square();
-                // results come from the infinitely wide network; the noise of the others exceeds the rough precision
+                // results come from the infinitely wide network; the noise of the others exceeds
+                // the rough precision
                 let (wide, finite) = signal.rows.view().split_at(Axis(0), 1);
                 let of = |rows: ArrayView2<(f64, f64)>, precision| {
                     let all: Vec<f64> = rows.iter().map(|row| row.0).chain([q]).collect();
@@ -344,7 +346,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                  the prediction assumes independence and is too small",
             );
         }
-        // E (x + s b)² = E x² + s² E b² + 2 s E x E b: with fresh weights, x and b correlate only by their means
+        // E (x + s b)² = E x² + s² E b² + 2 s E x E b: with fresh weights, x and b correlate only
+        // by their means
         let mut rows = x.rows.clone();
         rows.zip_mut_with(&branch.rows, |x, &(bq, bm)| {
             let (q, m) = *x;

@@ -42,8 +42,8 @@ pub(crate) fn radial_rule() -> &'static [(f64, f64)] {
     })
 }
 
-/// Points and weights on the interval from `−half` to `half`, where `half` is at most π/2, in panels
-/// of at most a quarter turn. Point `i` is the negative of the `i`-th from the end.
+/// Points and weights on the interval from `−half` to `half`, where `half` is at most π/2, in
+/// panels of at most a quarter turn. Point `i` is the negative of the `i`-th from the end.
 pub(crate) fn symmetric_rule(half: f64) -> Vec<(f64, f64)> {
     let legendre =
         |middle: f64, half: f64| gauss_legendre().iter().map(move |&(x, w)| (middle + half * x, half * w));

@@ -1,4 +1,4 @@
-//! Activations that the library does not need to know: the laboratory takes anybody's.
+//! User-defined activations.
 
 use std::f64::consts::PI;
 
@@ -17,7 +17,7 @@ impl Elementwise for Erf {
     }
 }
 
-/// The error function to rounding: its Taylor series near 0, the continued fraction of erfc far out.
+/// The error function: the Taylor series near 0, the continued fraction of erfc for large |x|.
 fn erf(x: f64) -> f64 {
     let a = x.abs();
     if a < 2.5 {

@@ -1,4 +1,4 @@
-//! A healthy network, a vanishing one, an exploding one and a dead one are told apart, on a user's data.
+//! Diagnoses of healthy and unhealthy networks.
 
 use geartrain::data::{Csv, Dataset, Standardize, toy};
 use geartrain::layers::BatchNorm;
@@ -26,13 +26,13 @@ fn diagnose(network: &Network<f64>, rows: usize) -> Diagnosis {
 }
 
 #[test]
-fn a_gradient_that_is_lost_is_not_healthy() {
+fn a_lost_gradient_is_reported_with_its_layer() {
     let diagnosis = diagnose(&deep(|n| Linear::new(n, 48).init(Init::constant(0.0)), Tanh), 16);
     let Finding::Lost { layer, zero_weights: true } = &diagnosis.findings[0] else { panic!("{diagnosis}") };
     assert!(layer.starts_with("22 (Linear(48, 48"), "{layer}");
     assert!(!diagnosis.to_string().contains("NaN"), "{diagnosis}");
 
-    // 80 layers of sigmoids take more than the 45 decades that an f32 has
+    // 80 layers of sigmoids lose more than the 45 decades of an f32
     let block =
         |net: Sequential<f32>, _| net.then(Linear::new(8, 8).init(Init::xavier_normal())).then(Sigmoid);
     let network = Network::new((0..80).fold(Sequential::new(), block), 8).unwrap();
@@ -85,10 +85,7 @@ fn dead() {
     let Finding::DeadUnits { fraction, .. } = &diagnosis.findings[0] else { panic!("{diagnosis}") };
     assert!(*fraction > 0.9);
     assert!(diagnosis.to_string().contains("no gradient reaches the first of 12 layers"), "{diagnosis}");
-    assert!(
-        diagnosis.to_string().contains("have a common mean"),
-        "the theory says that it does not cover this"
-    );
+    assert!(diagnosis.to_string().contains("have a common mean"), "the limit of the theory is reported");
     assert!(diagnosis.remedies[0].helps, "{diagnosis}");
 }
 
@@ -109,7 +106,7 @@ fn a_batch_too_small_for_batch_norm() {
 }
 
 #[test]
-fn sums_that_are_not_scaled() {
+fn unscaled_sums_grow() {
     let he = |n: usize| Linear::new(n, 48).without_bias().init(Init::he_normal());
     let block = |net: Sequential<f64>, _| net.then(Residual::new(Sequential::new().then(he(48)).then(ReLU)));
     let network =
@@ -142,7 +139,7 @@ fn the_parts_of_a_ratio_add_up() {
 }
 
 #[test]
-fn four_fates_on_a_table_of_cars() {
+fn healthy_vanishing_exploding_and_dead_networks_on_a_table_of_cars() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/auto-mpg.csv");
     let data = Dataset::<f64>::from_csv(path, &Csv::new("mpg").drop_columns(["name"])).unwrap();
     let standard = |a| Standardize::fit(a).and_then(|s| s.transform(a)).unwrap();

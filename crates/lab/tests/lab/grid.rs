@@ -1,5 +1,5 @@
-//! Prediction against measurement over a grid of settings that no table lists: activations, one of them not in the
-//! library, σw², σb² and widths; 20 layers, 8 seeds.
+//! Predictions against measurements over a grid of activations (one of them user-defined), σw², σb²
+//! and widths: 20 layers, 8 seeds.
 
 use geartrain::Scalar;
 use geartrain::layers::{BatchNorm, ELU, Elementwise, GELU, LeakyReLU, SELU, SiLU, Softplus};
@@ -10,7 +10,7 @@ const DEPTH: usize = 20;
 const SEEDS: u64 = 8;
 const ROWS: usize = 16;
 
-/// `x / (1 + |x|)`: a user's own activation.
+/// The user-defined activation `x / (1 + |x|)`.
 #[derive(Debug, Clone, Copy)]
 struct Softsign;
 
@@ -61,8 +61,8 @@ impl Case {
         Network::new(layers, self.width).unwrap()
     }
 
-    /// Measured and predicted decades, and the tolerance: 0.05, and two standard errors of a mean over so many networks
-    /// of this width.
+    /// Measured and predicted decades, and the tolerance: 0.05 and two standard errors of the mean
+    /// over random networks of this width.
     fn compare(self) -> [f64; 3] {
         let network = self.network();
         let (mut measured, mut predicted, mut deviation) = (0.0, 0.0, 0.0);
@@ -80,7 +80,7 @@ impl Case {
     }
 }
 
-/// The cases in which measured and predicted are too far apart, in words.
+/// The cases in which measured and predicted decades differ by more than the tolerance.
 fn failures(cases: impl Iterator<Item = Case>) -> Vec<String> {
     let check = |case: Case| {
         let [measured, predicted, tolerance] = case.compare();
@@ -114,17 +114,17 @@ fn a_sample_of_the_grid() {
 }
 
 #[test]
-fn signals_whose_size_wanders_or_grows() {
+fn signals_that_fluctuate_or_grow() {
     let case = |activation, b2| Case { activation, w2: 2.0, b2, width: 128 };
-    // GELU and SiLU at σw² = 2: q shrinks, the faster the smaller it is, so that rows which begin alike part
+    // GELU and SiLU at σw² = 2: q decreases faster where it is smaller, so that rows diverge
     let parting = [case("gelu", 0.0), case("gelu", 0.05), case("silu", 0.0), case("silu", 0.05)];
-    // softplus there: q grows, and the gradient along the signal stays while all else of it shrinks
+    // softplus: q grows, and the gradient decays less along the signal than across it
     let growing = [case("softplus", 0.0), case("softplus", 0.3)];
     assert_eq!(failures(parting.into_iter().chain(growing)), [""; 0]);
 }
 
 #[test]
-fn gradients_whose_squares_no_number_holds() {
+fn gradients_whose_squares_underflow() {
     let linear = || Linear::new(64, 64).init(Init::xavier_normal());
     let layers = (1..290).fold(Sequential::new().then(linear()), |net, _| net.then(Sigmoid).then(linear()));
     let network = Network::<f64>::new(layers, 64).unwrap();
@@ -166,7 +166,7 @@ fn batch_norm_network(
     Network::new(layers, inputs).unwrap()
 }
 
-/// Decades of 20 blocks of BatchNorm and an activation, measured and predicted, over the seeds, and the tolerance.
+/// Measured and predicted decades of 20 blocks of BatchNorm and an activation, and the tolerance.
 fn batch_norm(
     activation: impl Elementwise + Copy + 'static,
     width: usize,

@@ -24,7 +24,7 @@ fn singular_values_of_known_matrices() {
 }
 
 #[test]
-fn the_jacobian_is_that_of_differences() {
+fn the_jacobian_equals_differences() {
     let layers = Sequential::new()
         .then(Linear::new(3, 5))
         .then(Tanh)
@@ -81,7 +81,7 @@ fn jacobian_spread_follows_the_theory() {
 }
 
 #[test]
-fn gradients_of_different_inputs_part_with_depth() {
+fn gradients_of_different_inputs_decorrelate_with_depth() {
     let width = 200;
     let correlation = |batch_norm: bool, depth: usize| {
         let block = |net: Sequential<f64>, _| {
@@ -122,7 +122,7 @@ fn the_paths_of_a_residual_network_add_up_to_the_gradient() {
     let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
     assert_eq!(spectrum.lengths.len(), blocks + 1);
     assert!((spectrum.total / measured.input_gradient - 1.0).abs() < 1e-12);
-    // energy by length: binomial with c = s² σw² E φ'² = 1/4, within what 100 units can tell
+    // energy by length: binomial with c = s² σw² E φ'² = 1/4, within the fluctuation of 100 units
     let energies: Vec<f64> = spectrum.lengths.iter().map(|l| l * l).collect();
     let sum: f64 = energies.iter().sum();
     let binomial = formulas::path_energies(&[0.25; 9]);

@@ -1,11 +1,11 @@
-//! Measured gradients against the passes of the network, against exact identities, and against the theory.
+//! Measurements against the network's own passes, exact identities and the theory.
 
 use crate::activations::Erf;
 use geartrain::layers::{BatchNorm, Elementwise, GELU, LayerNorm, SELU};
 use geartrain::prelude::*;
 use geartrain_lab::{self as lab, Measurement, normal_batch};
 
-/// `depth` linear layers of one width with an activation between them, as the theory has them.
+/// `depth` linear layers of one width with activations between them.
 fn chain(
     activation: impl Elementwise + Copy + 'static,
     width: usize,
@@ -39,7 +39,7 @@ fn measured_and_predicted(
 }
 
 #[test]
-fn the_laboratory_sees_the_gradients_of_the_network() {
+fn measurements_equal_the_network_s_own_passes() {
     let inner = || Sequential::new().then(Linear::new(6, 6)).then(Tanh);
     let body = Sequential::new().then(Residual::new(inner()).scale(0.7)).then(Linear::new(6, 6));
     let layers = Sequential::new()
@@ -75,7 +75,7 @@ fn the_laboratory_sees_the_gradients_of_the_network() {
 }
 
 #[test]
-fn euler_s_identity_makes_weight_gradients_blind() {
+fn weight_gradients_are_equal_by_euler_s_identity() {
     // without biases, relu(a x) = a relu(x) gives ⟨W, ∂L/∂W⟩ = ⟨y, ∂L/∂y⟩ for every layer, exactly
     let mut layers = Sequential::new();
     for layer in 0..12 {
@@ -93,7 +93,7 @@ fn euler_s_identity_makes_weight_gradients_blind() {
     assert!(products.iter().all(|p| (p / products[0] - 1.0).abs() < 1e-12), "{products:?}");
 }
 
-/// Both over four seeds, and the standard error that the theory expects of that mean.
+/// Measured and predicted means over four seeds, and the predicted standard error.
 fn compare(network: &Network<f64>, rows: usize) -> (f64, f64, f64) {
     let both = (0..4).map(|seed| measured_and_predicted(network, seed, rows)).collect::<Vec<_>>();
     assert!(both.iter().all(|b| b.2.limits.is_empty()), "{:?}", both[0].2.limits);
@@ -105,7 +105,7 @@ fn compare(network: &Network<f64>, rows: usize) -> (f64, f64, f64) {
 
 #[test]
 fn wide_networks_follow_the_theory() {
-    // every activation, every σw and σb: nothing here is a row of a table
+    // settings that are not rows of a published table
     let cases = [
         chain(Sigmoid, 128, 12, 1.0, 0.0),
         chain(Sigmoid, 128, 12, 9.0, 0.5),
@@ -157,7 +157,7 @@ fn normalised(
     let linear = || Linear::new(width, width).without_bias().init(Init::lecun_normal());
     let block = |net: Sequential<f64>, _| net.then(linear()).then(norm.clone()).then(activation);
     let network = Network::new((0..16).fold(Sequential::new(), block).then(linear()), width).unwrap();
-    // from the middle of the network, where it has forgotten its input, to its bottom
+    // from the middle of the network, where q is at its fixed point, to its bottom
     let [top, bottom] = [10, 1].map(|block| 3 * block);
     let both: Vec<_> = (0..3).map(|seed| measured_and_predicted(&network, seed, rows)).collect();
     let log = |b: &(Measurement, f64, lab::Prediction)| {
@@ -180,14 +180,14 @@ fn normalisation_follows_the_theory() {
         assert!((predicted - theory).abs() < 0.02, "predicted {predicted}, in closed form {theory}");
         assert!((measured - theory).abs() < tolerance, "measured {measured}, in closed form {theory}");
     }
-    // small batches are worse, and the prediction for them is not given without a warning
+    // small batches are worse, and their prediction has a limit
     let [small, _] = normalised(BatchNorm::new(128), ReLU, 4);
     assert!(small > 2.3, "{small}");
 }
 
 #[test]
-fn the_theory_says_what_it_does_not_cover() {
-    // x + relu(Wx) grows 2.904-fold in energy going up, because its branch is never negative …
+fn limits_of_the_theory_are_reported() {
+    // the energy of x + relu(Wx) grows by 2.904 per block, because the branch is never negative
     let width = 128;
     let block = || {
         Sequential::new().then(Linear::new(width, width).without_bias().init(Init::he_normal())).then(ReLU)
@@ -200,17 +200,17 @@ fn the_theory_says_what_it_does_not_cover() {
     assert!((growth - 2.904).abs() < 0.05, "{growth}");
     let measured_q = |block: usize| measured.layers[3 * block + 2].output.norm.powi(2);
     assert!((measured_q(23) / measured_q(5)).powf(1.0 / 18.0) > 2.75);
-    // … and coming down its two paths are not independent: more than the 2 of independent ones, and said
+    // the gradients of its two paths are not independent: their energy grows by more than 2
     assert_eq!(predicted.limits[0].layers.len(), 24);
     assert!(predicted.limits[0].what.contains("not independent"), "{}", predicted.limits[0]);
     let lowest = &measured.layers[2];
     assert!(lowest.alignment() > 1.05 && lowest.ratio().powi(2) > 2.5, "{lowest:?}");
-    // an activation on what is not normal has no prediction below it, and none is made up
+    // below an activation whose input is not normal there is no prediction
     let layers = Sequential::new().then(Linear::new(8, 8)).then(Sigmoid).then(Tanh).then(Linear::new(8, 8));
     let network = Network::<f64>::new(layers, 8).unwrap();
     let (x, dy) = (normal_batch(8, 8, 1), normal_batch(8, 8, 2));
     let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
     assert!(predicted.layers[2].q.is_none() && predicted.layers[1].gradient.is_none());
-    assert!(predicted.layers[2].gradient.is_some(), "above it, weights are enough");
+    assert!(predicted.layers[2].gradient.is_some(), "above it, the weights determine the gradient");
     assert!(predicted.limits[0].layers == ["2 Tanh"], "{:?}", predicted.limits);
 }

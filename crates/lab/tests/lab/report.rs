@@ -1,4 +1,4 @@
-//! The report: complete, well-formed, and with the numbers that were measured.
+//! Reports: completeness, syntax, and measured numbers.
 
 use geartrain::data::toy;
 use geartrain::layers::{BatchNorm, Elementwise, LayerNorm, LeakyReLU};
@@ -38,7 +38,7 @@ fn residual(width: usize, blocks: usize, scale: f64) -> Network<f64> {
 }
 
 #[test]
-fn json_and_csv_hold_every_number() {
+fn json_and_csv_contain_all_numbers() {
     let report = report();
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!(json["title"], "Two & more");
@@ -52,7 +52,7 @@ fn json_and_csv_hold_every_number() {
         assert_eq!(layer["path"], measured.path.as_str());
         assert_eq!(layer["gradient"].as_f64(), Some(measured.gradient));
         assert_eq!(layer["predicted_gradient"].as_f64(), experiment.predicted[2].layers[4].gradient);
-        assert!(layer["dead"].is_null(), "a linear layer has no units that die");
+        assert!(layer["dead"].is_null(), "a linear layer has no activation units");
     }
     let csv = report.csv();
     let lines: Vec<&str> = csv.lines().collect();
@@ -81,7 +81,7 @@ fn the_page_is_self_contained() {
         "gradients, training, phase diagram, signals, weight gradients, spectra"
     );
     let svg = report.gradients_svg();
-    // six stations and a legend entry per network, each with its shape
+    // six stations and a legend entry per network
     assert_eq!(svg.matches("<circle class=\"f0\"").count(), 7);
     assert_eq!(svg.matches("m-4 -4h8v8h-8z").count(), 7);
     assert!(!svg.contains("NaN") && !svg.contains("inf"));
@@ -89,7 +89,7 @@ fn the_page_is_self_contained() {
 }
 
 #[test]
-fn f32_networks_are_measured_and_predicted_too() {
+fn f32_networks_are_measured_and_predicted() {
     let build =
         |net: Sequential<f32>, _| net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid);
     let network = Network::<f32>::new((0..12).fold(Sequential::new(), build), 64).unwrap();
@@ -128,12 +128,12 @@ fn a_recorder_measures_while_fit_trains() {
     let svg = recording.svg();
     assert!(svg.contains("small &amp; normalised: |δ| by layer during training"));
     assert!(!svg.contains("NaN") && !svg.contains("inf"));
-    // four columns of six layers, the legend's 64 slices and the ground
+    // four columns of six layers, the legend's 64 slices and the background
     assert_eq!(svg.matches("<rect").count(), 4 * 6 + 64 + 1);
 }
 
 #[test]
-fn recording_does_not_change_training_and_wrong_shapes_end_it() {
+fn recording_does_not_change_training_and_wrong_shapes_are_errors() {
     let fit = |recorder: Option<&mut Recorder<f64>>| {
         let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
         let layers = Sequential::new().then(Linear::new(1, 6)).then(BatchNorm::new(6)).then(Tanh);
@@ -152,9 +152,9 @@ fn recording_does_not_change_training_and_wrong_shapes_end_it() {
 }
 
 #[test]
-fn a_recorder_measures_what_a_fresh_measurement_does_whatever_it_met_before() {
+fn repeated_measurements_equal_fresh_ones() {
     let (x, y) = (normal_batch::<f64>(12, 5, 1), normal_batch(12, 2, 2));
-    // activations that differ only in an argument, every kind of layer, and widths that change
+    // activations that differ in an argument, all kinds of layers, and changing widths
     let build = |width: usize| {
         let body = Sequential::new().then(Linear::new(width, width)).then(LeakyReLU::new(0.5));
         let layers = Sequential::new()
@@ -201,7 +201,7 @@ fn spectra_are_reported_with_their_predictions() {
     let page = report.html();
     assert!(page.contains("<td>skip &amp; &lt;b&gt;<td>") && !page.contains("skip & <b>"));
     assert!(report.spectra_svgs().iter().all(|(_, svg)| !svg.contains("NaN") && !svg.contains("inf")));
-    // the residual network is second of two in every chart, also where it is alone
+    // the residual network has the second mark in every chart, even alone
     let paths = &report.spectra_svgs()[3].1;
     assert!(paths.contains("m-4 -4h8v8h-8z") && !paths.contains("<circle"));
     assert!(tanh.seeds.iter().all(|seed| seed.path_shares.is_empty()));
@@ -216,7 +216,7 @@ fn spectra_agree_with_its_instruments_and_with_the_theory() {
         Network::<f64>::new(layers.then(ReLU).then(Linear::new(width, 1).without_bias()), width).unwrap()
     };
     let wide = spectra("relu", plain(160));
-    // up to the first linear layer's output: what the network's own Jacobian from there is
+    // the Jacobian of the last station in the first
     let (seed, mean) = (&wide.seeds[0], |pick: fn(&lab::NetworkSpectra) -> lab::Comparison| {
         let all: Vec<_> = wide.seeds.iter().map(pick).collect();
         let n = all.len() as f64;
@@ -227,7 +227,7 @@ fn spectra_agree_with_its_instruments_and_with_the_theory() {
     let from_values = lab::spread(&seed.singular_values);
     assert!((seed.spreads[0].measured / from_values - 1.0).abs() < 1e-9, "{from_values}");
     assert!(seed.spreads[3].measured.abs() < 1e-12, "the Jacobian of an output in itself is the identity");
-    // three layers of ReLU: twice three
+    // three layers of ReLU contribute 2 each
     let (measured, predicted) = mean(|inside| inside.spreads[0]);
     assert!(
         (predicted - 6.0).abs() < 0.3 && (measured / predicted - 1.0).abs() < 0.15,
@@ -255,7 +255,7 @@ fn spectra_agree_with_its_instruments_and_with_the_theory() {
         assert!((sum(|c| c.measured) - 1.0).abs() < 1e-12);
         assert!((sum(|c| c.predicted.unwrap()) - 1.0).abs() < 1e-12);
     }
-    // rows of a batch with BatchNorm have no Jacobian of their own
+    // with BatchNorm, a single row has no Jacobian
     let block = |net: Sequential<f64>, _| net.then(BatchNorm::new(8)).then(ReLU).then(Linear::new(8, 8));
     let layers = (0..3).fold(Sequential::new().then(Linear::new(8, 8)), block);
     let normalised = spectra("batch norm", Network::new(layers, 8).unwrap());

@@ -1,11 +1,11 @@
-//! The theory against numbers that were computed independently.
+//! The theory against independently computed numbers.
 
 use crate::activations::Erf;
 use geartrain::layers::{GELU, Identity, ReLU, SELU, Sigmoid, Tanh};
 use geartrain::{Error, Layer};
 use geartrain_lab::{self as lab, MeanField, Moments, formulas};
 
-/// Whether `value` rounds to `printed`, half a unit in its last digit being allowed.
+/// Asserts that `value` rounds to `printed`, to half a unit in the last digit.
 #[track_caller]
 fn prints_as(value: f64, printed: &str) {
     let digits = printed.split('.').nth(1).map_or(0, str::len) as i32;
@@ -31,7 +31,7 @@ fn one_layer_moments_to_every_printed_digit() {
             prints_as(MeanField::new(activation, variance, 0.0).unwrap().chi(1.0), printed);
         }
     }
-    // closed forms: E relu⁴ = 3/2, and for tanh by parts E[z tanh tanh'] = dE tanh²/dq by a difference
+    // closed forms: E relu⁴ = 3/2; for tanh, E[z tanh tanh'] / q = dE tanh²/dq as a difference
     let relu = Moments::of(&ReLU, 1.0).unwrap();
     assert!((relu.fourth - 1.5).abs() < 1e-14 && (relu.slope_kurtosis() - 2.0).abs() < 1e-14);
     let square = |q| Moments::of(&Tanh, q).unwrap().square;
@@ -46,8 +46,8 @@ fn fixed_points() {
     prints_as(q, ".26469");
     prints_as(xavier.chi(q), ".055721");
     prints_as(xavier.chi(q).sqrt(), ".23605");
-    assert_eq!(MeanField::new(&ReLU, 2.5, 0.0).unwrap().fixed_point(), None, "goes to infinity");
-    assert_eq!(MeanField::new(&ReLU, 2.0, 0.0).unwrap().fixed_point(), Some(1.0), "keeps every q");
+    assert_eq!(MeanField::new(&ReLU, 2.5, 0.0).unwrap().fixed_point(), None, "diverges");
+    assert_eq!(MeanField::new(&ReLU, 2.0, 0.0).unwrap().fixed_point(), Some(1.0), "every q is a fixed point");
     for variance in [0.5, 0.99, 1.0] {
         assert_eq!(MeanField::new(&Tanh, variance, 0.0).unwrap().fixed_point(), Some(0.0), "{variance}");
     }
@@ -76,7 +76,7 @@ fn edge_of_chaos() {
         assert!((field.chi(point.q) - 1.0).abs() < 1e-12);
         assert!((field.next_q(point.q) - point.q).abs() < 1e-12);
     }
-    // the picture of Poole et al.: 1 + ε at the left, larger σb to the right
+    // as in Poole et al.: σb increases from left to right
     assert!(curve.windows(2).all(|pair| pair[0].bias_variance < pair[1].bias_variance));
 }
 
@@ -88,7 +88,7 @@ fn depth_scales_of_tanh() {
         assert!(scales.length > 0.0 && scales.length < scales.correlation);
     }
     let chaotic = MeanField::new(&Tanh, 4.0, 0.05).unwrap().depth_scales().unwrap();
-    assert!(chaotic.correlation < 0.0, "a deviation grows");
+    assert!(chaotic.correlation < 0.0, "deviations grow");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn correlation_map_of_relu_is_the_arccos_kernel() {
     for c in [-0.7, 0.2, 0.95] {
         assert!((field.next_correlation(0.8, c) - product(c) / product(1.0)).abs() < 1e-12);
     }
-    // its slope at c = 1 is χ₁ q-independently of the route (Schoenholz et al. 2017)
+    // its slope at c = 1 is χ₁ (Schoenholz et al. 2017)
     let field = MeanField::new(&Tanh, 1.3, 0.05).unwrap();
     let q = field.fixed_point().unwrap();
     let slope = (1.0 - field.next_correlation(q, 1.0 - 1e-5)) / 1e-5;
@@ -119,7 +119,7 @@ fn normalisation_and_residual_formulas() {
     prints_as(formulas::layer_norm_energy(&sigmoid), ".1528");
     prints_as(formulas::batch_norm_energy(&sigmoid), "1.0336");
     prints_as(formulas::residual_energy(1.0, 10), "1024");
-    // two-layer branch W relu(W relu(h)) scaled by 1/√50 has c = 2·½·… = 2/50; published total for c = 2
+    // the two-layer branch W relu(W relu(h)) scaled by 1/√50 has c = 2/50
     prints_as(formulas::residual_energy(2.0 / 50.0, 50), "7.11");
 }
 
@@ -150,7 +150,7 @@ fn path_energies_are_binomial() {
 }
 
 #[test]
-fn what_is_not_an_activation_is_refused() {
+fn layers_other_than_activations_are_errors() {
     let linear = geartrain::layers::Linear::new(1, 1);
     let error = Moments::of(&linear, 1.0).unwrap_err();
     assert_eq!(error.to_string(), "activation must be an elementwise layer, got Linear(1, 1)");
