@@ -4,9 +4,9 @@
 //! cargo run --release --example vanishing_gradients
 //! ```
 
-use geartrain::lab::{Experiment, normal_batch};
 use geartrain::layers::Elementwise;
 use geartrain::prelude::*;
+use geartrain_lab::{Experiment, normal_batch};
 
 const DEPTH: usize = 30;
 const WIDTH: usize = 64;
