@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use geartrain::data::{DataError, Dataset, Standardize};
 use geartrain::prelude::*;
-use geartrain::train::{Ending, History};
+use geartrain::train::{History, StopReason};
 use geartrain::{ConfusionMatrix, metrics};
 use ndarray::{Array2, ArrayView2};
 
@@ -111,7 +111,7 @@ impl Split {
 impl Trained {
     /// Whether Ctrl-C ended the training.
     pub fn was_interrupted(&self) -> bool {
-        self.history.ended == Ending::StopFlag
+        self.history.stop_reason == StopReason::StopFlag
     }
 
     pub fn scores(&self) -> Outcome<Scores> {

@@ -1,7 +1,5 @@
 //! What to predict: numbers (regression) or classes (classification), decided by the target column.
 
-use std::sync::LazyLock;
-
 use clap::ValueEnum;
 use geartrain::data::{Dataset, toy};
 use geartrain::prelude::*;
@@ -41,10 +39,9 @@ pub struct Problem {
 impl Task {
     /// Mean squared error for numbers, cross-entropy for classes.
     pub fn loss(&self) -> &'static dyn Loss<f32> {
-        static CROSS_ENTROPY: LazyLock<CrossEntropy> = LazyLock::new(CrossEntropy::new);
         match self {
             Task::Regression => &MeanSquaredError,
-            Task::Classification(_) => &*CROSS_ENTROPY,
+            Task::Classification(_) => &CrossEntropy,
         }
     }
 

@@ -1,6 +1,5 @@
 //! Everything that can be chosen, and what is made of it: data, network, loss and optimizer.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use geartrain::data::{DataError, Standardize, toy};
@@ -209,8 +208,7 @@ impl Settings {
 impl Prepared {
     /// Mean squared error for numbers, cross-entropy for classes.
     pub fn loss(&self) -> &'static dyn Loss<f64> {
-        static CLASSES: LazyLock<CrossEntropy> = LazyLock::new(|| CrossEntropy);
-        if self.classes.is_some() { &*CLASSES } else { &MeanSquaredError }
+        if self.classes.is_some() { &CrossEntropy } else { &MeanSquaredError }
     }
 
     /// The first rows, to measure gradients on.
