@@ -267,7 +267,13 @@ pub enum Kind {
         /// Added to the variance.
         eps: f64,
     },
-    /// The same for each column.
+    /// Each row scaled to mean square 1; parameter `weight`.
+    RMSNorm {
+        /// Added to the mean square.
+        eps: f64,
+    },
+    /// Each column shifted to mean 0 and scaled to variance 1; parameters `weight` and `bias`, and the
+    /// non-trainable `running_mean` and `running_var`.
     BatchNorm {
         /// Added to the variance.
         eps: f64,

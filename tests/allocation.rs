@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use geartrain::layers::RMSNorm;
 use geartrain::prelude::*;
 use geartrain::{Workspace, with_threads};
 use ndarray::Array2;
@@ -81,7 +82,7 @@ fn main() {
         linear(3)
             .then(BatchNorm::new(32))
             .then(ReLU)
-            .then(linear(32).then(LayerNorm::new(32)))
+            .then(linear(32).then(LayerNorm::new(32)).then(RMSNorm::new(32)))
             .then(Dropout::new(0.5))
             .then(Linear::new(32, 1))
     };

@@ -33,6 +33,7 @@ fn composite<F: Scalar>() -> Sequential<F> {
     let second = Sequential::new()
         .then(ELU::default())
         .then(Linear::new(4, 4))
+        .then(RMSNorm::new(4))
         .then(Softplus)
         .then(LeakyReLU::default())
         .then(Linear::new(4, 4))
@@ -84,6 +85,8 @@ fn every_layer_keeps_the_contract() {
     assert_right("Softmax", gradcheck::layer(Softmax, 4));
     assert_right("Softmax of one", gradcheck::layer(Softmax, 1));
     assert_right("LayerNorm", gradcheck::layer(LayerNorm::new(4), 4));
+    assert_right("RMSNorm", gradcheck::layer(RMSNorm::new(4), 4));
+    assert_right("RMSNorm, eps", gradcheck::layer(RMSNorm::new(3).eps(0.1), 3));
     assert_right("LayerNorm, eps", gradcheck::layer(LayerNorm::new(3).eps(0.1), 3));
     let in_batch = gradcheck::Gradcheck { mixes_rows: true, ..Default::default() };
     assert_right("BatchNorm", in_batch.layer(BatchNorm::new(4), 4));

@@ -49,6 +49,8 @@ fn networks() -> Vec<(&'static str, Sequential<f32>)> {
         ("identity", alone(one().then(Identity))),
         ("softmax", alone(one().then(Softmax))),
         ("layer_norm", alone(one().then(LayerNorm::new(4).eps(1e-2)))),
+        ("rms_norm", alone(one().then(RMSNorm::new(4).eps(1e-2)))),
+        ("rms_norm_default", alone(one().then(RMSNorm::new(4)))),
         ("batch_norm", alone(one().then(BatchNorm::new(4)))),
         ("dropout", alone(one().then(Dropout::new(0.9)))),
         ("residual", alone(one().then(Residual::new(one().then(Linear::new(4, 4)).then(ReLU)).scale(-0.25)))),

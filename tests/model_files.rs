@@ -490,6 +490,8 @@ fn every_kind<F: Scalar>() -> Vec<Sequential<F>> {
         one().then(Identity),
         one().then(Softmax),
         one().then(LayerNorm::new(3).eps(0.1)),
+        one().then(RMSNorm::new(3)),
+        one().then(RMSNorm::new(3).eps(0.1)),
         one().then(BatchNorm::new(3).eps(0.1).momentum(0.3)),
         one().then(Dropout::new(0.3)),
         one().then(Residual::new(one().then(Linear::new(3, 3))).scale(1.0 / 3.0)),

@@ -18,6 +18,7 @@ const OPERATORS: i64 = 20;
 /// The version of the file format that came with these operators.
 const FORMAT: i64 = 9;
 const FLOAT: i32 = 1;
+const INT64: i32 = 7;
 const DOUBLE: i32 = 11;
 
 impl<F: Scalar> Predictor<F> {
@@ -128,6 +129,24 @@ impl<F: Scalar> Graph<'_, F> {
                 let inputs = self.with_params(x, path, &["weight", "bias"])?;
                 self.node("LayerNormalization", inputs, vec![integer("axis", -1), float("epsilon", *eps)])
             }
+            LayerSpec::RMSNorm { eps, .. } => {
+                // RMSNormalization came with a later version of the operators, so it is written out.
+                let eps = self.constant(
+                    path,
+                    "eps",
+                    FLOAT,
+                    vec![],
+                    number::encode([eps.unwrap_or(F::epsilon().as_f64()) as f32].into_iter()),
+                );
+                let axes = self.constant(path, "axes", INT64, vec![1], (-1_i64).to_le_bytes().to_vec());
+                let square = self.node("Mul", vec![x.clone(), x.clone()], vec![]);
+                let mean = self.node("ReduceMean", vec![square, axes], vec![]);
+                let sum = self.node("Add", vec![mean, eps], vec![]);
+                let root = self.node("Sqrt", vec![sum], vec![]);
+                let normal = self.node("Div", vec![x, root], vec![]);
+                let inputs = self.with_params(normal, path, &["weight"])?;
+                self.node("Mul", inputs, vec![])
+            }
             LayerSpec::BatchNorm { eps, .. } => {
                 let inputs = self.with_params(x, path, &["weight", "bias", "running_mean", "running_var"])?;
                 self.node("BatchNormalization", inputs, vec![float("epsilon", *eps)])
@@ -137,19 +156,32 @@ impl<F: Scalar> Graph<'_, F> {
             LayerSpec::Residual { scale, body } => {
                 let mut branch = self.sequence(body, &join(path, "body"), x.clone())?;
                 if *scale != 1.0 {
-                    let name = join(path, "scale");
-                    let raw_data = (*scale as f32).to_le_bytes().to_vec();
-                    self.constants.push(Tensor {
-                        dims: vec![],
-                        data_type: FLOAT,
-                        name: name.clone(),
-                        raw_data,
-                    });
-                    branch = self.node("Mul", vec![branch, name], vec![]);
+                    let scale = self.constant(
+                        path,
+                        "scale",
+                        FLOAT,
+                        vec![],
+                        number::encode([*scale as f32].into_iter()),
+                    );
+                    branch = self.node("Mul", vec![branch, scale], vec![]);
                 }
                 self.node("Add", vec![x, branch], vec![])
             }
         })
+    }
+
+    /// Adds a constant of the layer at `path` and returns its name.
+    fn constant(
+        &mut self,
+        path: &str,
+        name: &str,
+        data_type: i32,
+        dims: Vec<i64>,
+        raw_data: Vec<u8>,
+    ) -> String {
+        let name = join(path, name);
+        self.constants.push(Tensor { dims, data_type, name: name.clone(), raw_data });
+        name
     }
 
     fn sequence(&mut self, layers: &[LayerSpec], path: &str, x: String) -> Result<String, FileProblem> {

@@ -2,22 +2,23 @@
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
-use super::LayerSpec;
+use super::{LayerSpec, normalisation};
 use crate::cache::{Buffer, Cache};
 use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 
-/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, feature by feature (Ioffe and Szegedy
-/// 2015), as `torch.nn.BatchNorm1d`.
+/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, for each feature (Ioffe
+/// and Szegedy 2015), as `torch.nn.BatchNorm1d`.
 ///
-/// `x` and `y` are `(rows, features)`. Parameters, one number per feature each: `weight` (γ, starts at 1), `bias` (β, 0),
-/// and, not trainable, `running_mean` (0) and `running_var` (1).
+/// `x` and `y` are `(rows, features)`. Parameters, one number per feature: `weight` (γ, initially 1), `bias`
+/// (β, 0), and, not trainable, `running_mean` (0) and `running_var` (1).
 ///
-/// - **Training** normalises by the batch itself (variance divided by `rows`), and the gradient goes through its mean and
-///   variance. A batch of one row has no variance, so training needs 2. After the step the statistics are folded in:
-///   `running ← (1 − momentum) · running + momentum · batch`, with the unbiased variance (divided by `rows − 1`).
-/// - **Prediction** normalises by the running statistics, so that a row's output does not depend on the others. Before any
-///   training they are 0 and 1, and the layer is `γ x / √(1 + ε) + β`.
+/// - **Training** normalises by the statistics of the batch (variance divided by `rows`), and the gradient
+///   passes through them. A batch of one row has no variance, so training needs 2 rows. After the step the
+///   running statistics are updated: `running ← (1 − momentum) · running + momentum · batch`, with the
+///   unbiased variance (divided by `rows − 1`).
+/// - **Prediction** normalises by the running statistics, so a row's output does not depend on the other
+///   rows. Before training they are 0 and 1, and the layer is `γ x / √(1 + ε) + β`.
 ///
 /// ```
 /// use geartrain::{layers::BatchNorm, prelude::*};
@@ -42,19 +43,19 @@ impl BatchNorm {
         BatchNorm { features, eps: 1e-5, momentum: 0.1 }
     }
 
-    /// The same layer with another ε, a finite number above 0.
+    /// Sets ε, a finite number above 0.
     pub fn eps(mut self, eps: f64) -> Self {
         self.eps = eps;
         self
     }
 
-    /// The same layer with another share, from 0 to 1, of the newest batch in the running statistics.
+    /// Sets the weight, from 0 to 1, of the newest batch in the running statistics.
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// γ, β, the running mean and the running variance in this layer's part of a flat vector.
+    /// γ, β, the running mean and the running variance.
     fn split<'a, F>(&self, params: &'a [F]) -> [ArrayView1<'a, F>; 4] {
         [0, 1, 2, 3].map(|i| ArrayView1::from(&params[i * self.features..(i + 1) * self.features]))
     }
@@ -62,7 +63,7 @@ impl BatchNorm {
     /// `out = scale · (v − mean(v) − x̂ mean(v x̂))`, means over the rows: the Jacobian of x → x̂ times `v`.
     ///
     /// x̂ = r (x − μ) with ∂μ/∂x_s = 1/n and ∂r/∂x_s = −r² x̂_s / n, so in every feature
-    /// ∂x̂_r/∂x_s = r (δ_rs − 1/n − x̂_r x̂_s / n), which is symmetric: forward and backward mode are the same product.
+    /// ∂x̂_r/∂x_s = r (δ_rs − 1/n − x̂_r x̂_s / n), which is symmetric: forward and reverse mode are the same product.
     fn times_jacobian<F: Scalar>(buffers: &mut [Buffer<F>], v: ArrayView2<F>, mut out: ArrayViewMut2<F>) {
         let (kept, work) = buffers.split_at_mut(KEPT);
         let (normal, scale) = (kept[NORMAL].view(), kept[SCALE].view());
@@ -82,8 +83,8 @@ impl BatchNorm {
     }
 }
 
-/// The buffers of the cache: x̂ `(rows, features)`, the batch's mean and variance and 1 / √(variance + ε), `(1, features)`
-/// each; then work space.
+/// The buffers of the cache: x̂, `(rows, features)`; the batch's mean and variance and 1 / √(variance + ε),
+/// `(1, features)` each; then work space.
 const NORMAL: usize = 0;
 const MEAN: usize = 1;
 const VARIANCE: usize = 2;
@@ -95,7 +96,7 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(LayerProblem::argument("momentum", "in [0, 1]", self.momentum));
         }
-        super::check_normalisation(self.features, self.eps, inputs)
+        normalisation::check(self.features, self.eps, inputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {
@@ -127,21 +128,21 @@ impl<F: Scalar> Layer<F> for BatchNorm {
             let [normal, mean, variance, scale] = buffers else { unreachable!("KEPT buffers") };
             let mut normal = normal.resize(x.nrows(), x.ncols());
             let [mut mean, mut variance, mut scale] = [mean, variance, scale].map(|b| b.resize(1, x.ncols()));
-            let n = F::of(x.nrows() as f64);
+            let (first, n) = (x.row(0), F::of(x.nrows() as f64));
+            // Sums are taken of x − first row: columns with a large mean and a small spread lose nothing to
+            // rounding, and equal numbers give exactly 0.
             mean.fill(F::zero());
             for x in x.rows() {
-                mean += &x;
+                Zip::from(mean.row_mut(0)).and(x).and(first).for_each(|sum, &x, &first| *sum += x - first);
             }
             mean /= n;
-            // The mean is taken off before squaring, so that a large mean cancels nothing.
             variance.fill(F::zero());
             for (x, mut normal) in x.rows().into_iter().zip(normal.rows_mut()) {
-                Zip::from(&mut normal)
-                    .and(x)
-                    .and(mean.row(0))
-                    .for_each(|normal, &x, &mean| *normal = x - mean);
+                let columns = Zip::from(&mut normal).and(x).and(first).and(mean.row(0));
+                columns.for_each(|normal, &x, &first, &mean| *normal = (x - first) - mean);
                 Zip::from(variance.row_mut(0)).and(&normal).for_each(|sum, &d| *sum += d * d);
             }
+            mean += &first;
             variance /= n;
             Zip::from(&mut scale).and(&variance).for_each(|scale, &v| *scale = F::one() / (v + eps).sqrt());
             // x̂ = (x − mean) / √(variance + ε)
@@ -157,7 +158,7 @@ impl<F: Scalar> Layer<F> for BatchNorm {
     fn backward(&self, Backward { params, dy, grads, dx, cache, .. }: Backward<'_, F>) {
         let [gamma, ..] = self.split(params);
         let (buffers, _) = cache.parts(KEPT + 2, 0);
-        // The running statistics play no part in training:  their gradient is 0.
+        // Training does not use the running statistics: their gradient is 0.
         grads.fill(F::zero());
         let (dgamma, rest) = grads.split_at_mut(self.features);
         let normal = buffers[NORMAL].view();

@@ -46,6 +46,7 @@ impl LayerSpec {
             LayerSpec::Identity => Arc::new(Identity),
             LayerSpec::Softmax => Arc::new(Softmax),
             LayerSpec::LayerNorm { features, eps } => Arc::new(LayerNorm::new(*features).eps(*eps)),
+            LayerSpec::RMSNorm { features, eps } => Arc::new(RMSNorm::new(*features).eps(*eps)),
             LayerSpec::BatchNorm { features, eps, momentum } => {
                 Arc::new(BatchNorm::new(*features).eps(*eps).momentum(*momentum))
             }

@@ -2,17 +2,18 @@
 
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 
-use super::LayerSpec;
+use super::{LayerSpec, normalisation};
 use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 use geartrain_kernels::sum_rows;
 
-/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and Hinton 2016), as
-/// `torch.nn.LayerNorm`.
+/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and
+/// Hinton 2016), as `torch.nn.LayerNorm`.
 ///
-/// `x` and `y` are `(rows, features)`. The variance is that of the row itself, divided by `features`. Parameters:
-/// `weight` (γ, starts at 1) and `bias` (β, starts at 0), one per feature. Rows do not see each other, so training and
-/// prediction are the same. A row of equal numbers, and so every row of one feature, gives `y = β`.
+/// `x` and `y` are `(rows, features)`. The variance is that of the row, divided by `features`.
+/// Parameters: `weight` (γ, initially 1) and `bias` (β, initially 0), one number per feature. Rows are
+/// independent, so training and prediction are the same. A row of equal numbers, and so every row of one
+/// feature, gives exactly `y = β`.
 ///
 /// ```
 /// use geartrain::{layers::LayerNorm, prelude::*};
@@ -33,25 +34,28 @@ impl LayerNorm {
         LayerNorm { features, eps: 1e-5 }
     }
 
-    /// The same layer with another ε, a finite number above 0.
+    /// Sets ε, a finite number above 0.
     pub fn eps(mut self, eps: f64) -> Self {
         self.eps = eps;
         self
     }
 }
 
-/// `(mean, 1 / √(variance + ε))` of a row. The mean is taken off before squaring, so that a large mean cancels nothing.
-fn mean_and_scale<F: Scalar>(x: ArrayView1<F>, eps: f64) -> (F, F) {
-    let n = F::of(x.len() as f64);
-    let mean = x.sum() / n;
-    let variance = x.fold(F::zero(), |sum, &x| sum + (x - mean) * (x - mean)) / n;
-    (mean, F::one() / (variance + F::of(eps)).sqrt())
+/// `(x_0, mean − x_0, 1 / √(variance + ε))` of a row `x`.
+///
+/// Sums are taken of `x − x_0`: the numbers of a row with a large mean and a small spread lose nothing to
+/// rounding, and equal numbers give exactly 0.
+fn moments<F: Scalar>(x: ArrayView1<F>, eps: f64) -> (F, F, F) {
+    let (first, n) = (x[0], F::of(x.len() as f64));
+    let mean = normalisation::sum(x, |x| x - first) / n;
+    let variance = normalisation::sum(x, |x| ((x - first) - mean) * ((x - first) - mean)) / n;
+    (first, mean, F::one() / (variance + F::of(eps)).sqrt())
 }
 
 /// `out = scale · (v − mean(v) − x̂ mean(v x̂))`: the Jacobian of x → x̂ times `v`.
 ///
-/// x̂ = r (x − μ) with ∂μ/∂x_j = 1/n and ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n), which is
-/// symmetric: forward and backward mode are the same product.
+/// x̂ = r (x − μ) with ∂μ/∂x_j = 1/n and ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n),
+/// which is symmetric: forward and reverse mode are the same product.
 fn times_jacobian<F: Scalar>(
     scale: F,
     normal: ArrayView1<F>,
@@ -72,7 +76,7 @@ fn times_jacobian<F: Scalar>(
 
 impl<F: Scalar> Layer<F> for LayerNorm {
     fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
-        super::check_normalisation(self.features, self.eps, inputs)
+        normalisation::check(self.features, self.eps, inputs)
     }
 
     fn params(&self) -> Vec<ParamSpec> {
@@ -98,9 +102,9 @@ impl<F: Scalar> Layer<F> for LayerNorm {
             buffers[1].resize(x.nrows(), 1);
         }
         for (r, (x, mut y)) in x.rows().into_iter().zip(y.rows_mut()).enumerate() {
-            let (mean, scale) = mean_and_scale(x, self.eps);
+            let (first, mean, scale) = moments(x, self.eps);
             // x̂ = (x − mean) / √(variance + ε)
-            Zip::from(&mut y).and(x).for_each(|y, &x| *y = (x - mean) * scale);
+            Zip::from(&mut y).and(x).for_each(|y, &x| *y = ((x - first) - mean) * scale);
             if let [normal, scales] = &mut *buffers {
                 normal.view_mut().row_mut(r).assign(&y);
                 scales.view_mut()[[r, 0]] = scale;

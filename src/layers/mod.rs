@@ -7,7 +7,9 @@ mod dropout;
 mod elementwise;
 mod layer_norm;
 mod linear;
+mod normalisation;
 mod residual;
+mod rms_norm;
 mod sequential;
 mod softmax;
 mod spec;
@@ -19,6 +21,7 @@ pub use elementwise::Elementwise;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use residual::Residual;
+pub use rms_norm::RMSNorm;
 pub use sequential::Sequential;
 pub use softmax::Softmax;
 pub use spec::LayerSpec;
@@ -31,13 +34,4 @@ fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), LayerProblem> {
         Some((argument, size)) => Err(LayerProblem::argument(argument, "at least 1", size)),
         None => Ok(()),
     }
-}
-
-/// The checks that the normalisations share: size, ε and input width.
-fn check_normalisation(features: usize, eps: f64, inputs: usize) -> Result<usize, LayerProblem> {
-    check_sizes(&[("features", features)])?;
-    if !(eps.is_finite() && eps > 0.0) {
-        return Err(LayerProblem::argument("eps", "a finite number above 0", eps));
-    }
-    LayerProblem::check_features(features, inputs)
 }

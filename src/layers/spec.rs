@@ -64,6 +64,13 @@ pub enum LayerSpec {
         /// ε.
         eps: f64,
     },
+    /// [`RMSNorm`](super::RMSNorm).
+    RMSNorm {
+        /// Features per row.
+        features: usize,
+        /// ε; `None` for the machine epsilon of the number type.
+        eps: Option<f64>,
+    },
     /// [`BatchNorm`](super::BatchNorm).
     BatchNorm {
         /// Features per row.

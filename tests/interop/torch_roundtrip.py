@@ -37,6 +37,8 @@ def build(spec):
             return Residual(options["scale"], nn.Sequential(*map(build, options["body"])))
         case "LayerNorm":
             return nn.LayerNorm(options["features"], options["eps"])
+        case "RMSNorm":
+            return nn.RMSNorm(options["features"], options["eps"])
         case "BatchNorm":
             return nn.BatchNorm1d(options["features"], options["eps"], options["momentum"])
         case "GELUTanh":

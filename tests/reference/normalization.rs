@@ -1,5 +1,6 @@
 //! `normalization.json`: LayerNorm, and BatchNorm with its running statistics over three steps and
 //! in evaluation.
+//! `rms_norm.json`: RMSNorm.
 
 use geartrain::layers::*;
 use geartrain::prelude::*;
@@ -70,6 +71,24 @@ fn batch_norm_is_that_of_torch() {
         let y = network.predict(matrix(&case["eval"]["x"]).view()).unwrap();
         assert_close(&format!("{name}: eval"), &y, &case["eval"]["y"], TOLERANCE, 0.0);
     });
+}
+
+#[test]
+fn rms_norm_is_its_definition() {
+    let file = load("rms_norm");
+    for case in cases(&file) {
+        let name = text(&case["name"]);
+        let layer = RMSNorm::new(count(&case["features"])).eps(case["eps"].as_f64());
+        let mut network = Network::new(layer, count(&case["features"])).unwrap();
+        network.set_param("weight", &numbers(&case["gamma"])).unwrap();
+        let (x, dy) = (matrix(&case["x"]), matrix(&case["dy"]));
+        let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
+        assert_close(&format!("{name}: y"), &pass.output, &case["y"], 1e-15, 0.0);
+        assert_close(&format!("{name}: dgamma"), &pass.grads, &case["dgamma"], 1e-14, 0.0);
+        // In a row of one number all terms of dx cancel but ε / (x² + ε).
+        assert_close(&format!("{name}: dx"), &pass.grad_input, &case["dx"], 1e-14, 1.0);
+        assert_eq!(network.predict(x.view()).unwrap(), pass.output);
+    }
 }
 
 #[test]
