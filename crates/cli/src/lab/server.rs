@@ -1,4 +1,4 @@
-//! What is served: the page, embedded in the program, and one address for each question a room may ask.
+//! The routes: the files of the page, embedded in the program, and the questions of each tab.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -10,7 +10,7 @@ use axum::routing::get;
 use crate::lab::security::{self, Hosts};
 use crate::lab::{chain, flow, training};
 
-/// The largest request, enough for a pasted table; a room may ask for less.
+/// The size limit of a request in bytes, enough for a pasted table.
 pub const LARGEST_REQUEST: usize = 2 << 20;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -29,7 +29,9 @@ const PAGE: &[(&str, &str, &str)] = &[
     ("/chain.css", CSS, include_str!("page/chain.css")),
     ("/chain.js", SCRIPT, include_str!("page/chain.js")),
     ("/player.js", SCRIPT, include_str!("page/player.js")),
-    ("/rooms.css", CSS, include_str!("page/rooms.css")),
+    ("/panels.css", CSS, include_str!("page/panels.css")),
+    ("/flow.css", CSS, include_str!("page/flow.css")),
+    ("/training.css", CSS, include_str!("page/training.css")),
     ("/lines.js", SCRIPT, include_str!("page/lines.js")),
     ("/form.js", SCRIPT, include_str!("page/form.js")),
     ("/plot.js", SCRIPT, include_str!("page/plot.js")),
@@ -37,7 +39,7 @@ const PAGE: &[(&str, &str, &str)] = &[
     ("/training.js", SCRIPT, include_str!("page/training.js")),
 ];
 
-/// Everything, behind the checks of [`security`]. `port` is where it listens.
+/// All routes, behind the checks of [`security`], for a server on `port`.
 pub fn router(port: u16) -> Router {
     let mut router = Router::new();
     for &(path, kind, text) in PAGE {
@@ -47,12 +49,12 @@ pub fn router(port: u16) -> Router {
         .merge(chain::routes())
         .merge(flow::routes())
         .merge(training::routes())
-        .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
+        .fallback(|| async { (StatusCode::NOT_FOUND, "Not found.") })
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
         .layer(from_fn_with_state(Hosts::new(port), security::check))
 }
 
-/// A new build must not meet the scripts of an old one in the browser's cache.
+/// No caching: a new build must not run with the scripts of an old one.
 fn headers(kind: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));

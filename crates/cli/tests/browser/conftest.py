@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from playwright.sync_api import expect, sync_playwright
 expect.set_options(timeout=20_000)
 
 ROOT = Path(__file__).resolve().parents[4]
-PROGRAM = ROOT / "target/release/geartrain"
+# Another build of the program, such as target/debug/geartrain, in the variable GEARTRAIN.
+PROGRAM = Path(os.environ.get("GEARTRAIN", ROOT / "target/release/geartrain"))
 # Chromium would otherwise look for updates, and for Google's servers; the name stands for a page that points its own
 # name at this machine.
 ARGUMENTS = [

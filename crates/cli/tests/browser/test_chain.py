@@ -1,4 +1,4 @@
-"""The room of the chain rule: its numbers are checked against complex steps and formulas written out by hand."""
+"""The tab "Chain rule": its numbers are checked against complex steps and formulas by hand."""
 
 import cmath
 import os
@@ -128,7 +128,7 @@ def test_stepping_through(page):
     texts = page.locator(".graph text.value, .graph text.slope, .graph text.gradient")
     shown = lambda: [text for text in texts.all_text_contents() if text]
 
-    page.get_by_role("button", name="Back to the start").click()
+    page.get_by_role("button", name="To the start").click()
     assert shown() == []
     expect(caption).to_contain_text("Forward first")
     seen = []
@@ -155,7 +155,7 @@ def test_paths_that_meet_add_up(page):
     type_formula(page, "x * x")
     set_number(page, "x", 3)
     expect(result(page)).to_have_text("= 9")
-    page.get_by_role("button", name="Back to the start").click()
+    page.get_by_role("button", name="To the start").click()
     last = page.locator(".counter").inner_text().split("/")[1]
     page.get_by_role("slider", name="Step").fill(str(int(last) - 1))
     before = page.locator(".node.input text.gradient").text_content()
@@ -267,7 +267,7 @@ def test_formulas_with_almost_nothing_in_them(page, formula, value, steps):
     type_formula(page, formula)
     expect(result(page)).to_have_text(f"= {value}")
     expect(page.locator(".counter")).to_have_text(f"{steps} / {steps}")
-    page.get_by_role("button", name="Back to the start").click()
+    page.get_by_role("button", name="To the start").click()
     page.get_by_role("button", name="Step forward").click()
     page.get_by_role("button", name="Play").click()
     expect(page.locator(".counter")).to_have_text(f"{steps} / {steps}")

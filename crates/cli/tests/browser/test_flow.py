@@ -166,7 +166,7 @@ def test_other_quantities(open_page):
     page = open_page("#flow?n=20_64_sigmoid_auto_1_0_no_none&n=20_64_relu_auto_1_0_no_none&show=signal")
     settled(page)
     expect(page.get_by_role("heading", name="Signal by layer")).to_be_visible()
-    page.get_by_label("What the plot shows").select_option("weight")
+    page.get_by_label("Quantity in the plot").select_option("weight")
     expect(page.get_by_role("heading", name="Gradient of the weights by layer")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^Gradient of the weights"))).to_be_visible()
 

@@ -173,7 +173,7 @@ def test_an_export_cannot_be_broken_out_of(browser, server, watch, tmp_path):
     assert text.count("<script") == text.count("</script>") == 3
 
 
-def test_rooms_are_tabs(page):
+def test_the_tabs_follow_the_keyboard(page):
     page.get_by_role("tab", name="Chain rule").focus()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("tab", name="Gradient flow")).to_be_focused()

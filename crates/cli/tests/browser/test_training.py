@@ -1,4 +1,4 @@
-"""The room of training: it learns, what it shows can be taken home and recomputed, and it stops when nobody looks."""
+"""The tab "Training": it learns, its results can be downloaded and recomputed, and it stops when the page is closed."""
 
 import csv
 import io
@@ -134,7 +134,7 @@ def test_pause_step_and_reset(open_page):
         run(page, "Step")
         expect(page.locator("#training .state").first).to_have_attribute("data-step", str(at + more))
         state(page, "paused")
-    run(page, "Go on")
+    run(page, "Resume")
     until(lambda: int(numbers(page)["step"]) > at + 20)
     run(page, "Reset")
     state(page, "idle")
@@ -157,7 +157,7 @@ def test_steps_and_pauses_change_nothing(open_page):
     for step in range(1, 6):
         run(page, "Step")
         expect(page.locator("#training .state").first).to_have_attribute("data-step", str(step))
-    run(page, "Go on")
+    run(page, "Resume")
     state(page, "ended")
     assert numbers(page) == final
     again = open_page(page.url.split("/", 3)[3])
@@ -176,15 +176,15 @@ def test_a_table_of_one_s_own(open_page, watch):
     watch.expect("status of 400")
     page = open_page(f"#training?{FAST}&epochs=60&optimizer=adam&learning_rate=0.02")
     page.get_by_label("Data", exact=True).select_option("table")
-    box = page.get_by_label("Table, with names in its first line")
+    box = page.get_by_label("Table, with column names in the first line")
     box.fill("a,b\n1,2\n3,four\n5,6\n")
     message = page.get_by_text("line 3, column 2 (`b`): `four` is not a number")
     expect(message).to_be_visible()
     assert message.get_attribute("id") == box.get_attribute("aria-describedby")
     box.fill(GAP)
-    page.get_by_label("Its values are classes").check()
-    expect(page.get_by_text(re.compile(r"the cell is empty.*choose what to do about gaps"))).to_be_visible()
-    page.get_by_label("Gaps").select_option("drop")
+    page.get_by_label("The target holds classes").check()
+    expect(page.get_by_text(re.compile(r"the cell is empty.*choose a rule for missing values"))).to_be_visible()
+    page.get_by_label("Missing values").select_option("drop")
     expect(page.get_by_text("the cell is empty")).to_be_hidden()
     page.get_by_label("Column to predict").fill("kinder")
     expect(page.get_by_text(re.compile("there is no column `kinder`"))).to_be_visible()
@@ -199,7 +199,7 @@ def test_a_table_of_one_s_own(open_page, watch):
     # the table is part of the link
     final = numbers(page)
     again = open_page(page.url.split("/", 3)[3])
-    expect(again.get_by_label("Table, with names in its first line")).to_have_value(GAP)
+    expect(again.get_by_label("Table, with column names in the first line")).to_have_value(GAP)
     run(again)
     state(again, "ended")
     assert numbers(again) == final
@@ -210,7 +210,7 @@ def test_a_file(open_page, tmp_path):
     path.write_text("a;b;c;d\n" + "".join(f"{i};{i * i % 17};{i % 5};{i % 2}\n" for i in range(50)))
     page = open_page(f"#training?data=table&{FAST}&epochs=5")
     page.get_by_label("… or a file").set_input_files(path)
-    expect(page.get_by_label("Cells are separated by")).to_have_value("semicolon")
+    expect(page.get_by_label("Delimiter")).to_have_value("semicolon")
     expect(page.get_by_label("Column to predict")).to_have_value("d")
     run(page)
     state(page, "ended")
@@ -256,7 +256,7 @@ def test_closing_the_page_stops_its_training(open_page, server):
         until(lambda: running(server) == 0, seconds=5)
 
 
-def test_another_room_pauses_it(open_page):
+def test_another_tab_pauses_it(open_page):
     page = open_page(f"#training?data=sine&{SLOW}")
     run(page)
     until(lambda: int(numbers(page)["step"] or 0) > 0)
@@ -265,7 +265,7 @@ def test_another_room_pauses_it(open_page):
     state(page, "paused")
 
 
-def test_more_trainings_than_there_is_room_for(open_page, watch):
+def test_too_many_trainings_are_refused(open_page, watch):
     """A server of its own, because its places are taken."""
     watch.expect("status of 503")
     server = Server()

@@ -1,4 +1,4 @@
-// The room "Chain rule": type a formula, drag its inputs, watch every number of the chain rule.
+// The tab "Chain rule": type a formula, drag its inputs, watch every number of the chain rule.
 
 import { address, announce, brief, element, freshId, latest, slider } from "./common.js";
 import { Player } from "./player.js";
@@ -18,9 +18,9 @@ const EXAMPLES = [
 export const chain = {
   id: "chain",
   values: {},
-  /** The formula whose picture is shown. */
+  /** The formula of the picture. */
   drawn: null,
-  /** The step that the address asks for. */
+  /** The step in the address. */
   step: null,
 
   start(section) {
@@ -42,7 +42,7 @@ export const chain = {
       element("option", { value: -1 }, "Your own"),
       EXAMPLES.map(([title], index) => element("option", { value: index }, title)),
     );
-    this.exported = element("a", { class: "button", href: "#", download: "chain-rule.html", title: "This run as one file that works offline" }, "Export");
+    this.exported = element("a", { class: "button", href: "#", download: "chain-rule.html", title: "This run as one HTML file that works offline" }, "Export");
     this.sliders = element("div", { class: "sliders", role: "group", "aria-label": "Inputs" });
     this.value = element("output", { class: "result" });
     this.player = new Player({ onstep: () => this.remember() });
@@ -56,7 +56,7 @@ export const chain = {
         element(
           "details",
           { class: "small faint" },
-          element("summary", {}, "What can stand in a formula"),
+          element("summary", {}, "What a formula may contain"),
           "Numbers and names; + − * / ^ and parentheses; exp ln sin cos sqrt tanh sigmoid relu square, max(a, b), min(a, b).",
         ),
       ),
@@ -139,7 +139,7 @@ export const chain = {
   makeSliders(inputs) {
     const focused = this.sliders.contains(document.activeElement);
     this.inputs = inputs.map(({ name, value }) => {
-      // It may have been moved on since the question was asked.
+      // It may have changed since the question was sent.
       this.values[name] ??= value;
       const one = slider({
         label: name,
@@ -159,7 +159,7 @@ export const chain = {
     if (focused && this.inputs.length) this.inputs[0].range.focus();
   },
 
-  /** The values of the inputs that are on the page; others are kept in case the formula gets them back. */
+  /** The values of the current inputs; those of removed inputs are kept for when they return. */
   chosen() {
     return Object.fromEntries(this.inputs.map(({ name }) => [name, this.values[name]]));
   },

@@ -1,4 +1,4 @@
-// What all rooms share: making elements, writing numbers, asking the server, the address, sliders.
+// Shared by all tabs: elements, numbers, requests to the server, the address, sliders.
 
 /** An HTML element. Attributes that start with "on" are listeners; children are nodes or text, never markup. */
 export function element(tag, attributes = {}, ...children) {
@@ -20,12 +20,12 @@ function furnish(node, attributes, children) {
   return node;
 }
 
-/** The number a reply holds: NaN and infinities travel as text. */
+/** A number of a reply, in which NaN and infinities are text. */
 export function toNumber(x) {
   return x === "inf" ? Infinity : x === "-inf" ? -Infinity : x === "NaN" || x == null ? NaN : Number(x);
 }
 
-/** A number with at most so many significant digits, as the library's drawings write it: 49, 0.1966, 1.2e−13. */
+/** A number with at most `digits` significant digits, as in the library's drawings: 49, 0.1966, 1.2e−13. */
 export function brief(value, digits = 4) {
   const x = toNumber(value);
   if (Number.isNaN(x)) return "NaN";
@@ -41,13 +41,13 @@ export function brief(value, digits = 4) {
   return text.replaceAll("-", "−");
 }
 
-/** Says it to screen readers. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   const status = document.getElementById("status");
   if (status && status.textContent !== text) status.textContent = text;
 }
 
-/** What the server refused: `message`, and if it is about a field, `field` and `pointer` (text with a caret below). */
+/** An error reply: `message`, and for an error in a field, `field` and `pointer` (text with a caret below). */
 export class Problem extends Error {
   constructor({ error, field, pointer }) {
     super(error);
@@ -56,7 +56,7 @@ export class Problem extends Error {
   }
 }
 
-/** Asks the server; a refusal is thrown as a Problem. */
+/** Sends a question to the server; an error reply is thrown as a Problem. */
 export async function post(path, question, options = {}) {
   let reply;
   try {
@@ -68,20 +68,20 @@ export async function post(path, question, options = {}) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ error: "The server does not answer. Is `lab` still running?" });
+    throw new Problem({ error: "The server does not answer. Is `geartrain lab` still running?" });
   }
   if (!reply.ok) throw new Problem(await reply.json());
   return reply;
 }
 
-/** What the server answers. */
+/** The server's answer. */
 export async function ask(path, question, options) {
   return (await post(path, question, options)).json();
 }
 
 /**
- * A function that asks only the newest question: while the server is busy with one, later ones replace each other, so
- * that dragging never piles up work. Answers to questions no longer current are still shown, as the drag goes on.
+ * A function that sends only the newest question: while the server is busy, later questions replace each other, so that
+ * dragging never piles up work. Answers to outdated questions are still shown during a drag.
  */
 export function latest(path, onAnswer, onProblem) {
   let waiting = null;
@@ -96,7 +96,7 @@ export function latest(path, onAnswer, onProblem) {
           onAnswer(await ask(path, question), question);
         } catch (problem) {
           if (!(problem instanceof Problem)) throw problem;
-          // A newer question may be fine already.
+          // A newer question may be valid already.
           if (!waiting) onProblem(problem, question);
         }
       }
@@ -110,25 +110,25 @@ export function latest(path, onAnswer, onProblem) {
   };
 }
 
-/** The part of the address after #: a room and what is chosen in it. */
+/** The part of the address after #: a tab and its settings. */
 export const address = {
   read() {
-    const [room, ...rest] = location.hash.slice(1).split("?");
-    return { room, choices: new URLSearchParams(rest.join("?")) };
+    const [tab, ...rest] = location.hash.slice(1).split("?");
+    return { tab, choices: new URLSearchParams(rest.join("?")) };
   },
-  /** Replaces it, so that dragging a slider does not fill the browser's history. */
-  write(room, choices) {
+  /** Replaces the address: dragging a slider must not fill the browser's history. */
+  write(tab, choices) {
     clearTimeout(this.timer);
     // Browsers limit how often the address may change.
-    this.timer = setTimeout(() => history.replaceState(null, "", `#${room}?${choices}`), 150);
+    this.timer = setTimeout(() => history.replaceState(null, "", `#${tab}?${choices}`), 150);
   },
 };
 
 let ids = 0;
-/** An id that is not in use, to tie labels to what they label. */
+/** A new id, for labels. */
 export const freshId = () => `id-${++ids}`;
 
-/** A slider and a number field for one value: { node, get value, set value }. The field may go beyond the slider. */
+/** A slider and a number field for one value: { node, get value, set value }. The field may exceed the slider's range. */
 export function slider({ label, value, min, max, step = "any", onchange }) {
   const id = freshId();
   const range = element("input", { type: "range", min, max, step, id, oninput: () => take(range.value) });
@@ -178,7 +178,7 @@ export function table(caption, head, rows) {
   );
 }
 
-/** Hands the reader a file. */
+/** Downloads a file. */
 export function download(name, blob) {
   const url = URL.createObjectURL(blob);
   element("a", { href: url, download: name }).click();

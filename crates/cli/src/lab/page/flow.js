@@ -1,4 +1,4 @@
-// The room "Gradient flow": up to four deep networks, how gradients come down them, and why.
+// The tab "Gradient flow": up to four deep networks, how gradients flow through them, and why.
 
 import { Problem, address, announce, brief, element, table, toNumber } from "./common.js";
 import { check, select, sliding } from "./form.js";
@@ -7,7 +7,7 @@ import { Plot, behind, extent, sample } from "./plot.js";
 
 const ACTIVATIONS = [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"], ["leaky_relu", "leaky ReLU"], ["elu", "ELU"], ["selu", "SELU"], ["gelu", "GELU"], ["silu", "SiLU"]];
 const INITS = [
-  ["auto", "the usual one: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "normal, σw / √n"],
+  ["auto", "default: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "normal, σw / √n"],
   ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"],
 ];
 const NORMS = [["none", "none"], ["batch", "batch norm"], ["layer", "layer norm"]];
@@ -43,7 +43,7 @@ function write(net) {
 
 function read(text) {
   const parts = text.split("_");
-  // `leaky_relu` has a dash of its own
+  // `leaky_relu` contains the separator
   if (parts[2] === "leaky") parts.splice(2, 2, "leaky_relu");
   if (parts.length !== KEYS.length) return null;
   const net = Object.fromEntries(KEYS.map((key, i) => [key, parts[i]]));
@@ -55,7 +55,7 @@ function read(text) {
   return Number.isNaN(net.skip) ? null : net;
 }
 
-/** The command that gives the same numbers. */
+/** The command with the same numbers. */
 function command(net) {
   const name = [net.activation, net.skip !== null && `residual=${net.skip}`, net.norm !== "none" && `${net.norm}_norm`];
   const options = [`--depth ${net.depth}`, `--width ${net.width}`, "--rows 32", `--networks ${name.filter(Boolean).join("+")}`];
@@ -65,7 +65,7 @@ function command(net) {
   return `geartrain gradients ${options.join(" ")}`;
 }
 
-class Room {
+class FlowTab {
   id = "flow";
 
   start(section) {
@@ -77,7 +77,7 @@ class Room {
     this.phase = new Plot({ ratio: 0.72, least: 260, most: 360 });
     this.table = behind("The numbers as a table", () => this.numbers());
     this.phaseTable = behind("The numbers as a table", () => this.phaseNumbers());
-    this.list = element("div", { class: "nets", role: "radiogroup", "aria-label": "The networks that are compared" });
+    this.list = element("div", { class: "nets", role: "radiogroup", "aria-label": "The networks to compare" });
     this.summary = element("div", { class: "scroll" });
     this.diagnosis = element("div", { class: "diagnosis" });
     this.phaseNote = element("p", { class: "faint small" });
@@ -85,7 +85,7 @@ class Room {
     this.problem = element("p", { class: "error", hidden: true, role: "alert" });
     this.quantity = element(
       "select",
-      { "aria-label": "What the plot shows", onchange: () => this.choose(this.quantity.value) },
+      { "aria-label": "Quantity in the plot", onchange: () => this.choose(this.quantity.value) },
       Object.entries(SHOWN).map(([value, { name }]) => element("option", { value }, name)),
     );
     const card = (...children) => element("div", { class: "card" }, ...children);
@@ -94,7 +94,7 @@ class Room {
         "div",
         { class: "sides" },
         element("div", { class: "card seen" }, element("div", { class: "row apart" }, this.heading, this.quantity), this.plot.node),
-        element("div", { class: "card controls" }, element("h2", {}, "Networks"), this.list, this.form(), this.problem),
+        element("div", { class: "card settings" }, element("h2", {}, "Networks"), this.list, this.form(), this.problem),
         element(
           "div",
           { class: "stack" },
@@ -105,8 +105,8 @@ class Room {
               "p",
               { class: "faint small legend" },
               "Points: measured, geometric mean over up to 8 seeds with its standard error. Lines: predicted by mean-field " +
-                "theory; bands: one standard deviation between networks of this width. “Layer” is a block where there are " +
-                "residual connections.",
+                "theory; bands: one standard deviation between networks of this width. In residual networks a “layer” is a " +
+                "block.",
             ),
           ),
           element(
@@ -128,14 +128,14 @@ class Room {
       depth: sliding({ label: "Depth", value: 30, min: 1, max: 200, step: 1, onchange: whole("depth") }),
       width: sliding({ label: "Width", value: 64, min: 4, max: 256, step: 4, onchange: whole("width") }),
       activation: select("Activation", ACTIVATIONS, change("activation")),
-      init: select("First weights", INITS, change("init")),
+      init: select("Initialisation", INITS, change("init")),
       gain: sliding({ label: "Gain", value: 1, min: 0, max: 4, step: 0.01, onchange: change("gain") }),
       sigma_b: sliding({ label: "σb", value: 0, min: 0, max: 2, step: 0.01, onchange: change("sigma_b") }),
       residual: check("Residual: x + s · f(x)", (on) => this.change({ skip: on ? this.fields.skip.slider.value : null })),
       skip: sliding({ label: "s", value: 1, min: 0, max: 2, step: 0.01, onchange: (value) => this.current.net.skip !== null && this.change({ skip: value }) }),
       norm: select("Normalisation before each activation", NORMS, change("norm")),
     };
-    this.fields.init.node.append(element("p", { class: "faint small hint" }, "With “normal”, the gain is σw: W has variance σw² / n."));
+    this.fields.init.node.append(element("p", { class: "faint small hint" }, "For “normal, σw / √n” the gain is σw: W has variance σw² / n."));
     const scaled = element(
       "button",
       { type: "button", class: "small", onclick: () => this.change({ skip: Number((1 / Math.sqrt(Math.max(this.current.net.depth - 1, 1))).toPrecision(4)) }) },
@@ -148,7 +148,7 @@ class Room {
       "div",
       { class: "fields" },
       groups.map((key) => this.fields[key].node),
-      element("details", { class: "behind" }, element("summary", {}, "The same on the command line"), element("pre", { class: "command" }, this.command)),
+      element("details", { class: "behind" }, element("summary", {}, "Command line"), element("pre", { class: "command" }, this.command)),
     );
   }
 
@@ -204,7 +204,7 @@ class Room {
   }
 
   entries() {
-    // what has the focus is made anew
+    // keep the focus, whose element is replaced
     const focused = this.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     const entry = (one) => {
       const radio = element("input", {
@@ -257,7 +257,7 @@ class Room {
     this.list.querySelector("input:checked")?.focus();
   }
 
-  /** Asks about a network. While the first line of an answer is on its way, newer questions replace each other. */
+  /** Asks about a network. Until the first line of the answer arrives, newer questions replace each other. */
   async ask(entry) {
     entry.staleDiagnosis = true;
     if (entry === this.current) this.say();
@@ -295,7 +295,7 @@ class Room {
     if (line.kind === "error") entry.problem = new Problem(line);
     else {
       entry.problem = null;
-      // what belongs to an older question stays, faded, until the answer is there
+      // outdated results stay, faded, until the new ones arrive
       if (line.kind === "measured" && line.seeds === 1) {
         entry.stale = true;
         entry.time = time;
@@ -325,7 +325,7 @@ class Room {
     for (const entry of this.nets) {
       if (!entry.measured) continue;
       const measured = entry.measured[this.shown].map((pair) => pair.map(toNumber));
-      // with many layers, every one of them as a mark would be a smear
+      // at most about 50 marks
       const every = Math.ceil(measured.length / 50);
       const points = measured
         .map(([mean, error], i) => [i + 1, mean, error, `layer ${i + 1}: 10^${brief(mean)}`])
@@ -387,11 +387,11 @@ class Room {
     return table(title(net), ["", "layer", "|δ| measured", "± (decades)", "|δ| predicted", "q measured", "q predicted", "|dW|"], rows);
   }
 
-  /** The diagnosis in the library's words: its lines, those with remedies as a list. */
+  /** The library's diagnosis: its lines, with the remedies as a list. */
   say() {
     const { diagnosis, staleDiagnosis, index, net } = this.current;
     if (!diagnosis) {
-      this.diagnosis.replaceChildren(element("p", { class: "faint" }, "Trying out remedies …"));
+      this.diagnosis.replaceChildren(element("p", { class: "faint" }, "Testing remedies …"));
       return;
     }
     const nodes = [element("p", { class: "key small faint" }, sample(index), title(net))];
@@ -434,15 +434,15 @@ class Room {
       const { sigma_w, sigma_b } = predicted.phase;
       series.push({ index, faded: stale, points: [[sigma_w, sigma_b, 0, `${title(net)}: σw ${brief(sigma_w)}, σb ${brief(sigma_b)}`]] });
     }
-    // at σb = 0 the mark of the axis would cut the dots in two
+    // space below σb = 0, for whole marks
     this.phase.draw({
       label: `Phase diagram of σw and σb. ${placed.map(({ net, predicted }) => `${title(net)} at σw ${brief(predicted.phase.sigma_w, 3)}, σb ${brief(predicted.phase.sigma_b, 3)}`).join("; ")}`,
       x: { label: "σw", low: 0, high: right },
       y: { label: "σb", low: -0.05 * top, high: top, left: 44 },
       series,
       texts: [
-        { at: [0, top], text: "order: gradients vanish", dx: 10, dy: 18 },
-        { at: [right, 0], text: "chaos: they explode", anchor: "end", dx: -8, dy: -12 },
+        { at: [0, top], text: "ordered: gradients vanish", dx: 10, dy: 18 },
+        { at: [right, 0], text: "chaotic: they explode", anchor: "end", dx: -8, dy: -12 },
       ],
     });
     const names = [...edges.keys()].join(", ");
@@ -451,8 +451,8 @@ class Room {
     this.phaseNote.textContent =
       (names ? `Lines: the edge of chaos (χ₁ = 1) of ${names}. ` : "") +
       (draggable
-        ? "Drag the mark of the chosen network, or choose “normal” weights and move σw and σb."
-        : "The chosen network has no place here: skip connections and normalisation change the maps.");
+        ? "Drag the mark of the selected network, or choose “normal” weights and move σw and σb."
+        : "The selected network has no point in this diagram: residual connections and normalisation change the maps.");
     this.phaseTable.refresh();
   }
 
@@ -462,7 +462,7 @@ class Room {
       const near = edge.reduce((best, point) => (!best || Math.abs(point[1] - sigma_b) < Math.abs(best[1] - sigma_b) ? point : best), null);
       return [title(net), brief(sigma_w), brief(sigma_b), near ? brief(near[0]) : ""];
     });
-    return table("", ["network", "σw", "σb", "σw at the edge, at about this σb"], rows);
+    return table("", ["network", "σw", "σb", "σw at the edge, near this σb"], rows);
   }
 
   drag(event) {
@@ -488,4 +488,4 @@ class Room {
   }
 }
 
-export const flow = new Room();
+export const flow = new FlowTab();

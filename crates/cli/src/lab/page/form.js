@@ -1,4 +1,4 @@
-// Fields of a form, each with a place for what the server has to say about it.
+// Fields of a form, each with a place for an error message.
 
 import { element, freshId, slider } from "./common.js";
 
@@ -10,7 +10,7 @@ function finish(node, inputs, message, value) {
   return {
     node,
     ...value,
-    /** Shows what is wrong with it; an empty text takes that away. */
+    /** Shows an error message; an empty text removes it. */
     complain(text) {
       message.textContent = text;
       message.hidden = !text;
@@ -24,7 +24,7 @@ function finish(node, inputs, message, value) {
   };
 }
 
-/** An input, select or textarea under its label. `hint` is a line of help. */
+/** An input, select or textarea under its label. `hint` is a help text. */
 export function field(label, input, hint) {
   input.id ||= freshId();
   const message = place();
@@ -33,7 +33,7 @@ export function field(label, input, hint) {
   return finish(node, [input], message, { input });
 }
 
-/** A choice of some: options are [value, text]. */
+/** A choice: options are [value, text]. */
 export function select(label, options, onchange, hint) {
   const input = element(
     "select",
@@ -59,7 +59,7 @@ export function check(label, onchange) {
   return finish(node, [input], message, { input });
 }
 
-/** A slider with a place for complaints. */
+/** A slider with a place for an error message. */
 export function sliding(options) {
   const made = slider(options);
   const message = place();

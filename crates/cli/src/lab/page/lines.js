@@ -1,8 +1,8 @@
-// Answers that come piece by piece: one JSON value per line.
+// Streamed answers: one JSON value per line.
 
 import { post, Problem } from "./common.js";
 
-/** Asks the server and calls `onLine` for each line of the answer. A refusal is thrown as a Problem. */
+/** Asks the server and calls `onLine` for each line of the answer. An error reply is thrown as a Problem. */
 export async function follow(path, question, signal, onLine) {
   const reply = await post(path, question, { signal });
   const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -12,8 +12,8 @@ export async function follow(path, question, signal, onLine) {
     try {
       piece = await reader.read();
     } catch (error) {
-      if (signal.aborted) throw new DOMException("asked something else", "AbortError");
-      throw new Problem({ error: "The server broke off. Is `lab` still running?" });
+      if (signal.aborted) throw new DOMException("replaced by another question", "AbortError");
+      throw new Problem({ error: "The connection ended. Is `geartrain lab` still running?" });
     }
     if (piece.done) return;
     const lines = (rest + piece.value).split("\n");

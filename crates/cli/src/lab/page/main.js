@@ -1,54 +1,54 @@
-// The rooms as tabs. The address names the room and everything chosen in it: #flow?depth=20&width=64
+// The tabs. The address names the tab and its settings: #flow?depth=20&width=64
 //
-// A room exports { id, start(section), open(choices), close() }: `start` builds it, once, when it is first shown; `open`
-// takes over the choices of the address, a URLSearchParams (empty: keep what is chosen, or the defaults at first) and
-// writes them back with `address.write`; `close`, when another room is shown, stops what moves.
+// A tab exports { id, start(section), open(choices), close() }: `start` builds it when it is first shown; `open` takes
+// over the settings of the address, a URLSearchParams (empty: keep the current ones, or the defaults at first), and
+// writes them back with `address.write`; `close` stops animations when another tab is shown.
 
 import { address } from "./common.js";
 import { chain } from "./chain.js";
 import { flow } from "./flow.js";
 import { training } from "./training.js";
 
-const rooms = [chain, flow, training];
+const tabs = [chain, flow, training];
 const started = new Set();
 let shown = null;
 
-const tab = (room) => document.getElementById(`tab-${room.id}`);
+const handle = (tab) => document.getElementById(`tab-${tab.id}`);
 
-function show(room, choices) {
-  if (shown && shown !== room) shown.close();
-  for (const other of rooms) {
-    const selected = other === room;
-    tab(other).setAttribute("aria-selected", String(selected));
-    tab(other).tabIndex = selected ? 0 : -1;
+function show(tab, choices) {
+  if (shown && shown !== tab) shown.close();
+  for (const other of tabs) {
+    const selected = other === tab;
+    handle(other).setAttribute("aria-selected", String(selected));
+    handle(other).tabIndex = selected ? 0 : -1;
     document.getElementById(other.id).hidden = !selected;
   }
-  shown = room;
-  if (!started.has(room)) {
-    started.add(room);
-    room.start(document.getElementById(room.id));
+  shown = tab;
+  if (!started.has(tab)) {
+    started.add(tab);
+    tab.start(document.getElementById(tab.id));
   }
-  room.open(choices);
+  tab.open(choices);
 }
 
 function follow() {
-  const { room, choices } = address.read();
-  show(rooms.find(({ id }) => id === room) ?? chain, choices);
+  const { tab, choices } = address.read();
+  show(tabs.find(({ id }) => id === tab) ?? chain, choices);
 }
 
-for (const room of rooms) {
-  tab(room).addEventListener("click", () => show(room, new URLSearchParams()));
-  tab(room).addEventListener("keydown", (event) => {
+for (const tab of tabs) {
+  handle(tab).addEventListener("click", () => show(tab, new URLSearchParams()));
+  handle(tab).addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const at = rooms.indexOf(room);
+    const at = tabs.indexOf(tab);
     const next =
-      event.key === "Home" ? rooms[0]
-      : event.key === "End" ? rooms[rooms.length - 1]
-      : step && rooms[(at + step + rooms.length) % rooms.length];
+      event.key === "Home" ? tabs[0]
+      : event.key === "End" ? tabs[tabs.length - 1]
+      : step && tabs[(at + step + tabs.length) % tabs.length];
     if (!next) return;
     event.preventDefault();
     show(next, new URLSearchParams());
-    tab(next).focus();
+    handle(next).focus();
   });
 }
 addEventListener("hashchange", follow);

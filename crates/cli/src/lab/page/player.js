@@ -1,7 +1,7 @@
-// Draws the graph of one run, plays how its numbers come about, and writes the hand calculation beside it.
+// Draws the graph of one run, animates its passes, and writes the hand calculation beside it.
 //
-// A run is what the server computed, nodes and edges by number; nothing is differentiated here. It is told in steps: a
-// value (→), a local derivative on an edge, a gradient that comes back along an edge (←) and is added to what came before.
+// The server computes the run; nodes and edges are numbered; nothing is differentiated here. A run is a list of steps:
+// a value (→), a local derivative on an edge, a gradient that flows back along an edge (←) and is added to the sum.
 
 import { announce, brief, element, svg, toNumber } from "./common.js";
 
@@ -9,12 +9,12 @@ const MARGIN = 14;
 /** Milliseconds for a step at speed 1. */
 const PACE = 1100;
 const SPEEDS = [0.5, 1, 2, 4];
-/** The picture has room for so many characters; see the library's `Drawing`. */
-const ROOM = 7;
-/** Text in a picture drawn smaller than this could not be read: it scrolls instead. */
+/** Characters of a number in the picture at most; see the library's `Drawing`. */
+const LONGEST = 7;
+/** The smallest scale at which text is readable: below it, the picture scrolls. */
 const SMALLEST = 0.8;
 
-// The signs on the buttons, in a box of 16: few fonts have all of them.
+// The icons of the buttons, in a box of 16 × 16: few fonts have all of them.
 const PLAY = "M4 2v12l10-6z";
 const PAUSE = "M3 2h4v12H3zM9 2h4v12H9z";
 const START = "M2 2h2v12H2zM14 2v12L5 8z";
@@ -24,24 +24,24 @@ const END = "M12 2h2v12h-2zM2 2v12l9-6z";
 
 const icon = (sign) => svg("svg", { class: "sign", viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("path", { d: sign }));
 
-/** A number with as many digits, at most four, as there is room for in the picture. */
+/** A number with up to four digits, as many as fit in the picture. */
 function fit(x) {
   for (let digits = 4; digits > 1; digits--) {
     const text = brief(x, digits);
-    if (text.length <= ROOM) return text;
+    if (text.length <= LONGEST) return text;
   }
   return brief(x, 1);
 }
 
-/** A true minus sign is as wide as a plus. */
+/** The typographic minus sign. */
 const minus = (text) => text.replaceAll("-", "−");
 
 const factor = (x) => (brief(x).startsWith("−") ? `(${brief(x)})` : brief(x));
 
-/** A name typed by the reader can be any length. */
+/** Names can have any length. */
 const cut = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
-/** What the run says in a line: f = (w*x+b)^2 = 49. */
+/** The run in one line: f = (w*x+b)^2 = 49. */
 export function summary(run) {
   const inputs = run.inputs.map(({ name, value }) => `${name} = ${brief(value, 6)}`).join(", ");
   return element(
@@ -54,7 +54,7 @@ export function summary(run) {
 }
 
 export class Player {
-  /** `onstep` hears when the reader goes to another step or changes the speed. */
+  /** `onstep` is called when the reader goes to another step or changes the speed. */
   constructor({ onstep = () => {} } = {}) {
     this.onstep = onstep;
     this.run = null;
@@ -92,15 +92,18 @@ export class Player {
     );
     return element(
       "div",
-      { class: "controls row", role: "group", "aria-label": "Animation" },
-      this.playButton,
-      button("Back to the start", START, () => this.visit(0)),
-      button("Step back", BACK, () => this.visit(this.at - 1)),
-      button("Step forward", FORWARD, () => this.visit(this.at + 1)),
-      button("To the end", END, () => this.visit(this.run.steps.length)),
-      this.position,
-      this.counter,
-      element("label", { class: "row small" }, "Speed", this.speedChoice),
+      { class: "steps", role: "group", "aria-label": "Animation" },
+      element(
+        "div",
+        { class: "buttons" },
+        this.playButton,
+        button("To the start", START, () => this.visit(0)),
+        button("Step back", BACK, () => this.visit(this.at - 1)),
+        button("Step forward", FORWARD, () => this.visit(this.at + 1)),
+        button("To the end", END, () => this.visit(this.run.steps.length)),
+      ),
+      element("div", { class: "position" }, this.position, this.counter),
+      element("label", { class: "speed small" }, "Speed", this.speedChoice),
     );
   }
 
@@ -112,7 +115,7 @@ export class Player {
     if (SPEEDS.includes(speed)) this.speedChoice.value = speed;
   }
 
-  /** Shows a run. One with a `drawing` may be of another formula and starts at its end; one without has new numbers. */
+  /** Shows a run. With a `drawing` it may be of another formula and starts at its end; without, it has new numbers. */
   show(run) {
     this.node.hidden = false;
     const sameGraph = !run.drawing;
@@ -130,7 +133,7 @@ export class Player {
     this.refresh();
   }
 
-  /** When each number is known, and how a gradient grows from step to step. */
+  /** The step at which each number is known, and the partial sums of each gradient. */
   order() {
     const { nodes, edges, steps } = this.run;
     this.valueStep = new Array(nodes.length).fill(-1);
@@ -169,7 +172,7 @@ export class Player {
       this.nodeParts.map((part) => part.group),
       this.dots,
     );
-    // As large as there is room for, up to a bit over its natural size.
+    // As large as fits, up to slightly more than its natural size.
     this.picture.style.minWidth = `${Math.round(SMALLEST * width)}px`;
     this.picture.style.maxWidth = `${Math.round(1.15 * width)}px`;
     this.figure.replaceChildren(this.picture);
@@ -245,7 +248,7 @@ export class Player {
       part.back.textContent = backKnown ? `← ${fit(edge.back)}` : "";
       const isNow = !atEnd && (step?.edge === index || (step?.kind === "value" && edge.to === step.node));
       part.group.classList.toggle("now", isNow);
-      // While the story is told, an edge has the colour of the last that was said about it.
+      // During the animation an edge has the colour of its latest number.
       part.group.classList.toggle("local", !atEnd && slopeKnown && !backKnown);
       part.group.classList.toggle("backward", !atEnd && backKnown);
     });
@@ -263,13 +266,13 @@ export class Player {
     this.tell(step, atEnd);
   }
 
-  /** What has come back to a node so far; null if nothing has. */
+  /** The gradient of a node so far; null before its first contribution. */
   sumAt(node) {
     const come = this.sums[node].filter(({ index }) => index < this.at);
     return come.length ? come[come.length - 1].sum : null;
   }
 
-  /** The node that a step back brings something to. */
+  /** The node that receives a contribution in a backward step. */
   target(step) {
     return step?.kind === "back" ? this.run.edges[step.edge].from : null;
   }
@@ -284,7 +287,7 @@ export class Player {
     if (!step) {
       words.push("Forward first: each node's value from its operands, left to right.");
     } else if (atEnd) {
-      words.push("All numbers of the run: ", strong("value", "→ values"), ", ", strong("slope", "local derivatives"), " and ", strong("gradient", "← gradients"), ". Press play to see how they come about.");
+      words.push("All numbers of the run: ", strong("value", "→ values"), ", ", strong("slope", "local derivatives"), " and ", strong("gradient", "← gradients"), ". Press play to see each step.");
     } else if (step.kind === "value") {
       const { name, expression, kind, value } = nodes[step.node];
       const from = kind === "input" ? "is an input:" : `= ${minus(cut(expression, 80))} =`;
@@ -300,7 +303,7 @@ export class Player {
       words.push(`${cut(target.symbol, 40)} · ${cut(symbol, 60)} = `, strong("gradient", factor(target.gradient)), " · ", strong("slope", factor(slope)), " = ", strong("gradient", brief(back)));
       const before = this.sums[from].findLast(({ index }) => index < this.at - 1);
       if (before) {
-        words.push(`; paths meet in ${cut(source.name, 40)}, so they add: `, strong("gradient", `${factor(before.sum)} + ${factor(back)} = ${brief(step.sum)}`));
+        words.push(`; paths meet in ${cut(source.name, 40)}, so their gradients add: `, strong("gradient", `${factor(before.sum)} + ${factor(back)} = ${brief(step.sum)}`));
       } else {
         words.push(` goes to ${cut(source.name, 40)}`);
       }
@@ -310,7 +313,7 @@ export class Player {
 
   // The table
 
-  /** A row of the table: its key says what it is about (v: value, s: slope, g: gradient) and the number of what. */
+  /** The step at which a row of the table is known. Its key is v (value), s (slope) or g (gradient) with a number. */
   knownAt(key) {
     const number = Number(key.slice(1));
     if (key[0] === "v") return this.valueStep[number] + 1;
@@ -362,7 +365,7 @@ export class Player {
     const slopes = edges.flatMap(({ symbol, formula, slope }, index) =>
       symbol ? [row(`s${index}`, { edges: [index], rows: [`s${index}`, `b${index}`] }, element("th", { scope: "row" }, symbol), equals(formula), number("slope", slope))] : [],
     );
-    // In the order in which they are complete.
+    // In the order of their completion.
     const complete = (node) => this.sums[node].at(-1).index;
     const reached = [...nodes.keys()].filter((node) => this.sums[node].length);
     const gradients = reached.sort((a, b) => complete(a) - complete(b)).map((node) => {
@@ -418,7 +421,7 @@ export class Player {
 
   // Highlighting
 
-  /** Lights up nodes and edges of the picture and what stands for them in the table. */
+  /** Highlights nodes and edges of the picture and their rows in the table. */
   light({ nodes = [], edges = [], rows = [] }) {
     this.unlight();
     this.lighted = [
@@ -471,13 +474,13 @@ export class Player {
           ),
         ),
       ),
-      element("p", { class: "faint small" }, `Reverse mode needs one pass back for all inputs, forward mode one pass for each, central differences (h = ${brief(step, 1)}) two evaluations of f for each.`),
+      element("p", { class: "faint small" }, `Reverse mode needs one pass back for all inputs, forward mode needs one pass per input, central differences (h = ${brief(step, 1)}) need two evaluations of f per input.`),
     );
   }
 
   // Playing
 
-  /** Goes to a step by the reader's wish. */
+  /** Goes to a step that the reader chose. */
   visit(at) {
     this.stop();
     this.goTo(at);
@@ -521,7 +524,7 @@ export class Player {
     }
   }
 
-  /** Keeps what is being told in sight, if it is larger than its frame. */
+  /** Scrolls to the current step in the picture and in the table. */
   follow() {
     const inFigure = this.figure.querySelector(".now");
     if (inFigure) centre(this.figure, inFigure);
@@ -529,7 +532,7 @@ export class Player {
     if (inTable) centre(this.table.querySelector(".scroll"), inTable);
   }
 
-  /** Numbers on their way: values along the edges into a node, a gradient back along one. */
+  /** Animates values along the edges into a node, or a gradient back along an edge. */
   travel(step, duration) {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const { edges } = this.run;
@@ -560,7 +563,7 @@ export class Player {
   }
 }
 
-/** Scrolls a part into the middle of its frame, without moving the page. */
+/** Scrolls a part into the middle of its frame, but not the page. */
 function centre(frame, part) {
   const [outer, inner] = [frame.getBoundingClientRect(), part.getBoundingClientRect()];
   if (inner.left < outer.left || inner.right > outer.right) frame.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2;

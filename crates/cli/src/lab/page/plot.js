@@ -1,8 +1,8 @@
-// Plots as SVG, drawn anew at the width that there is, so that their text keeps its size on a phone.
+// Plots as SVG, redrawn at the available width: text keeps its size on a phone.
 
 import { brief, element, svg } from "./common.js";
 
-/** Outlines of the marks by which curves are told apart without colour. */
+/** Outlines of marks that distinguish curves without colour. */
 const MARKS = ["M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z", "M-3.7-3.7h7.4v7.4h-7.4z", "M0-5l5 8.6h-10z", "M0-5.2l5 5.2l-5 5.2l-5-5.2z", "M0 5l5-8.6h-10z", "M-5-1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z"];
 const DASHES = [null, "7 4", "2.5 3.5", "9 3 2 3", "12 4", "4 4"];
 
@@ -29,10 +29,10 @@ function steps(low, high, most) {
   return ticks;
 }
 
-/** Ticks of an axis of decimal logarithms: powers of ten, or plain numbers where fewer than two would be in sight. */
+/** Ticks of a logarithmic axis: powers of ten, or plain numbers in a range of less than two decades. */
 function powers(low, high, most) {
   const whole = steps(low, high, most).filter((t) => Math.abs(t - Math.round(t)) < 1e-9);
-  if (whole.length > 2) return whole.map((at) => ({ at, power: Math.round(at) }));
+  if (whole.length > 2 || (whole.length === 2 && high - low > 2)) return whole.map((at) => ({ at, power: Math.round(at) }));
   const plain = steps(10 ** low, 10 ** high, most).filter((x) => x > 0);
   if (high - low < 0.7) return plain.map((x) => ({ at: Math.log10(x), text: brief(x, 3) }));
   const ticks = [];
@@ -51,9 +51,9 @@ function label(tick) {
 }
 
 /**
- * A plot in a node that keeps up with the page's width.
+ * A plot in a node that follows the page's width.
  *
- * draw({ label, x, y, series, cells, marks, texts }): `label` is said by screen readers; `x` and `y` are { label, low, high,
+ * draw({ label, x, y, series, cells, marks, texts }): `label` is for screen readers; `x` and `y` are { label, low, high,
  * log, whole }; a series has { index, line: [[x, y, band]], points: [[x, y, error, title]], faded, hollow }; cells are
  * [x0, x1, y0, y1, fill, opacity]. Values on an axis with `log` are decimal logarithms.
  */
@@ -99,7 +99,7 @@ export class Plot {
     root.append(svg("clipPath", { id: clip }, svg("rect", { x: left, y: top, width: right - left, height: bottom - top })));
     const inside = svg("g", { "clip-path": `url(#${clip})` });
     for (const [x0, x1, y0, y1, fill, opacity] of cells) {
-      // whole pixels, so that neighbours neither overlap nor leave a seam
+      // whole pixels, so that neighbours neither overlap nor leave a gap
       const [west, east, north, south] = [across(x0), across(x1), up(y1), up(y0)].map(Math.round);
       inside.append(
         svg("rect", {
@@ -165,7 +165,7 @@ export class Plot {
   }
 }
 
-/** The least and the largest of some finite numbers, with room around them. */
+/** The smallest and the largest of the finite numbers, with a margin. */
 export function extent(values, margin = 0.04) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -174,11 +174,11 @@ export function extent(values, margin = 0.04) {
     high = Math.max(high, value);
   }
   if (low > high) return [0, 1];
-  const room = high > low ? margin * (high - low) : 0.5;
-  return [low - room, high + room];
+  const space = high > low ? margin * (high - low) : 0.5;
+  return [low - space, high + space];
 }
 
-/** A table behind a plot, made when it is opened, and anew by `refresh` while it is open. */
+/** A table behind a plot, built when it is opened, and rebuilt by `refresh` while it is open. */
 export function behind(summary, make) {
   const place = element("div", { class: "scroll" });
   const node = element(
@@ -191,7 +191,7 @@ export function behind(summary, make) {
   return { node, refresh };
 }
 
-/** Colours from dark blue to yellow that grow lighter evenly, also for colour-blind readers (cividis, Nuñez et al. 2018). */
+/** Colours from dark blue to yellow of evenly growing lightness, also for colour-blind readers (cividis, Nuñez et al. 2018). */
 const CIVIDIS = [[0, 34, 78], [33, 56, 110], [76, 85, 108], [107, 108, 113], [142, 135, 120], [178, 163, 113], [217, 193, 92], [254, 232, 56]];
 
 export function shade(part) {

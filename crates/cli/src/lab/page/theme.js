@@ -1,4 +1,4 @@
-// Light, dark or what the system says. Loaded before the page is drawn, so that it does not flash.
+// Light, dark or the system's theme. Loaded before the page is drawn, to avoid a flash.
 "use strict";
 {
   const themes = ["auto", "light", "dark"];
@@ -23,7 +23,7 @@
       try {
         localStorage.setItem("theme", theme);
       } catch {
-        // Then it holds until the page is closed.
+        // Then it lasts until the page is closed.
       }
       apply();
     });

@@ -1,4 +1,4 @@
-// The room "Training": a network learns, and everything about it can be watched.
+// The tab "Training": a network learns while the page shows its loss, its fit and its gradients.
 
 import { Problem, address, announce, brief, element, table, toNumber } from "./common.js";
 import { check, field, number, select, sliding, text } from "./form.js";
@@ -7,14 +7,14 @@ import { Plot, behind, extent, sample, shade } from "./plot.js";
 
 const DATA = [["sine", "sine wave: 1 input"], ["friedman", "Friedman 1: 10 inputs"], ["moons", "two moons: 2 classes"], ["spirals", "two spirals: 2 classes"], ["table", "your own table (CSV)"]];
 const ACTIVATIONS = [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"], ["leaky_relu", "leaky ReLU"], ["elu", "ELU"], ["selu", "SELU"], ["gelu", "GELU"], ["silu", "SiLU"]];
-const INITS = [["auto", "the usual one: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "LeCun"], ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"]];
+const INITS = [["auto", "default: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "LeCun"], ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"]];
 const NORMS = [["none", "none"], ["batch", "batch norm"], ["layer", "layer norm"]];
 const RULES = [["sgd", "SGD"], ["momentum", "SGD, momentum 0.9"], ["adam", "Adam"], ["adamw", "AdamW"], ["rmsprop", "RMSprop"]];
 const DELIMITERS = [["comma", "comma"], ["semicolon", "semicolon"], ["tab", "tab"]];
-const GAPS = [["error", "are an error"], ["drop", "leave their rows out"], ["mean", "become the mean"], ["median", "become the median"]];
-const SPEEDS = [["5", "5 epochs a second"], ["20", "20 epochs a second"], ["100", "100 epochs a second"], ["0", "as fast as it goes"]];
+const GAPS = [["error", "report an error"], ["drop", "drop the row"], ["mean", "fill with the mean"], ["median", "fill with the median"]];
+const SPEEDS = [["5", "5 epochs a second"], ["20", "20 epochs a second"], ["100", "100 epochs a second"], ["0", "as fast as possible"]];
 const SEPARATORS = { comma: ",", semicolon: ";", tab: "\t" };
-/** What each made-up set of data begins with. */
+/** Initial rows and noise of each generated data set. */
 const SIZES = { sine: [500, 0.1], friedman: [500, 1], moons: [500, 0.2], spirals: [400, 0.1] };
 
 const START = {
@@ -23,9 +23,9 @@ const START = {
   optimizer: "momentum", learning_rate: 0.01, batch: 32, epochs: 200, seed: 7, speed: "20",
 };
 const TABLE = ["csv", "target", "classes", "drop", "delimiter", "missing"];
-/** The longest table that a link can carry, packed. */
+/** The longest packed table in a link. */
 const LONGEST = 16_000;
-/** Columns of the map of gradients; beyond that, every other one is left out. */
+/** Columns of the map of gradients at most; beyond, every second one is dropped. */
 const COLUMNS = 160;
 
 const BASE64 = [["+", "-"], ["/", "_"], ["=", ""]];
@@ -47,7 +47,7 @@ async function unpack(code) {
   return new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes));
 }
 
-class Room {
+class TrainingTab {
   id = "training";
   state = "idle";
   chosen = { ...START };
@@ -87,7 +87,7 @@ class Room {
         card(this.pictureTitle, this.picture.node, this.confusion, this.pictureNote),
       ),
       card(element("h2", {}, "Gradients: layer × time"), this.map.node, this.scale, this.mapTable.node),
-      card(element("h2", {}, "Rows that training does not see"), this.predictions),
+      card(element("h2", {}, "Predictions for validation rows"), this.predictions),
     );
     const bar = element(
       "div",
@@ -95,13 +95,8 @@ class Room {
       element(
         "div",
         { class: "row" },
-        run,
-        step,
-        reset,
-        element("span", { class: "gap" }),
-        element("span", { class: "faint small" }, "Take home:"),
-        weights,
-        history,
+        element("div", { class: "actions" }, run, step, reset),
+        element("div", { class: "downloads" }, element("span", { class: "faint small" }, "Download:"), weights, history),
       ),
       element("div", { class: "row apart states" }, this.state_, this.score),
     );
@@ -109,7 +104,7 @@ class Room {
       element(
         "div",
         { class: "sides" },
-        element("form", { class: "card controls", onsubmit: (event) => event.preventDefault() }, this.form(), this.problem),
+        element("form", { class: "card settings", onsubmit: (event) => event.preventDefault() }, this.form(), this.problem),
         element("div", { class: "stack" }, bar, this.results),
       ),
     );
@@ -125,16 +120,16 @@ class Room {
       data: select("Data", DATA, (data) => this.change({ data, ...(SIZES[data] ? { rows: SIZES[data][0], noise: SIZES[data][1] } : {}) })),
       rows: number("Rows", change("rows"), { min: 10, max: 5000, step: 1 }),
       noise: number("Noise", change("noise"), { min: 0, step: 0.05 }),
-      csv: field("Table, with names in its first line", csv),
+      csv: field("Table, with column names in the first line", csv),
       file: field("… or a file", file),
-      delimiter: select("Cells are separated by", DELIMITERS, change("delimiter")),
+      delimiter: select("Delimiter", DELIMITERS, change("delimiter")),
       target: text("Column to predict", change("target"), { list: "columns" }),
-      classes: check("Its values are classes", change("classes")),
-      drop: text("Columns to leave out", change("drop"), { placeholder: "name, id" }),
-      missing: select("Gaps", GAPS, change("missing")),
-      hidden: text("Units of the hidden layers", change("hidden"), { inputmode: "numeric" }, "Such as 32,32 or 16x8: eight layers of 16."),
+      classes: check("The target holds classes", change("classes")),
+      drop: text("Columns to drop", change("drop"), { placeholder: "name, id" }),
+      missing: select("Missing values", GAPS, change("missing")),
+      hidden: text("Units of the hidden layers", change("hidden"), { inputmode: "numeric" }, "For example 32,32, or 16x8 for eight layers of 16."),
       activation: select("Activation", ACTIVATIONS, change("activation")),
-      init: select("First weights", INITS, change("init")),
+      init: select("Initialisation", INITS, change("init")),
       gain: number("Gain", change("gain"), { min: 0, step: 0.1 }),
       residual: check("Residual: x + s · f(x)", (on) => this.change({ skip: on ? 1 : null })),
       skip: sliding({ label: "s", value: 1, min: 0, max: 2, step: 0.01, onchange: (skip) => this.chosen.skip !== null && this.change({ skip }) }),
@@ -187,7 +182,7 @@ class Room {
     if (this.state === "running") this.order("pause");
   }
 
-  /** Everything that differs from the beginning; the whole table, packed, if it is not too long for an address. */
+  /** Writes all changed settings to the address, and the packed table unless it is too long. */
   async remember() {
     const choices = new URLSearchParams();
     const long = [];
@@ -196,7 +191,7 @@ class Room {
       if (key === "csv") {
         const code = value && (await pack(value));
         if (code && code.length <= LONGEST) choices.set(key, code);
-        else if (code) long.push("The table is too long for the address: whoever gets the link needs the file, too.");
+        else if (code) long.push("The table is too long for the address: a link to this page does not contain it.");
       } else if (value !== START[key] || key === "data" || key === "seed") choices.set(key, value ?? "");
     }
     this.warning.textContent = long.join(" ");
@@ -221,7 +216,7 @@ class Room {
 
   async upload(file) {
     if (!file) return;
-    // the server would refuse it, and say so only after all of it was sent
+    // the server would refuse it, but only after the whole upload
     if (file.size > 1 << 20) {
       this.fields.csv.complain(`at most ${1 << 20} bytes, got ${file.size}`);
       return;
@@ -246,7 +241,7 @@ class Room {
     this.columns.replaceChildren(...names.map((name) => element("option", { value: name.trim().replace(/^"(.*)"$/, "$1") })));
   }
 
-  /** The settings as the server takes them. */
+  /** The settings in the server's format. */
   settings() {
     const c = this.chosen;
     const parts = c.hidden.split(/[,;\s]+/).filter(Boolean);
@@ -278,7 +273,7 @@ class Room {
     this.problem.hidden = !this.problem.textContent;
   }
 
-  /** Stops, forgets, and shows the untrained network. */
+  /** Stops training and shows the untrained network. */
   reset(delay = 0) {
     this.begun = true;
     this.asking?.abort();
@@ -321,15 +316,15 @@ class Room {
         ended ||= line.kind === "end";
         this.take(line, Boolean(order));
       });
-      if (current() && !ended) throw new Problem({ error: "The training broke off." });
+      if (current() && !ended) throw new Problem({ error: "The connection to the training ended." });
     } catch (problem) {
       if (problem.name === "AbortError" || !current()) return;
       if (!(problem instanceof Problem)) throw problem;
       this.complain(problem);
       this.enter("idle");
-      // what is shown belongs to other settings
+      // the results belong to other settings
       this.results.classList.add("stale");
-      this.state_.replaceChildren("Nothing to show for these settings yet");
+      this.state_.replaceChildren("No results for these settings");
       this.score.textContent = "";
     }
   }
@@ -346,10 +341,10 @@ class Room {
 
   enter(state, order) {
     this.state = state;
-    // a step pauses by itself
+    // after a step, training pauses
     this.stepping = order === "step" || order === "pause";
     const { run, step, weights, history } = this.buttons;
-    run.textContent = state === "running" && !this.stepping ? "Pause" : state === "paused" ? "Go on" : "Run";
+    run.textContent = state === "running" && !this.stepping ? "Pause" : state === "paused" ? "Resume" : "Run";
     step.disabled = state === "running" && !this.stepping;
     this.section.dataset.state = state;
     const ready = (state === "paused" || state === "ended") && this.known?.id;
@@ -389,7 +384,7 @@ class Room {
     else this.draw();
   }
 
-  /** Draws once the browser has shown what was drawn last, however fast the lines come. */
+  /** Draws after the browser has shown the previous drawing, at any rate of lines. */
   drawSoon() {
     this.again = true;
     if (this.drawing) return;
@@ -403,7 +398,7 @@ class Room {
     requestAnimationFrame(() => requestAnimationFrame(shown));
   }
 
-  /** Keeps the looks at the gradients, so that there are never more than fit the map. */
+  /** Keeps the measured gradients, at most as many as the map has columns. */
   collect({ step, gradients }) {
     if (this.looks.at(-1)?.step === step) this.looks.pop();
     this.looks.push({ step, values: gradients.map((value) => Math.log10(toNumber(value))) });
@@ -430,7 +425,7 @@ class Room {
       delete this.state_.dataset.train;
       delete this.state_.dataset.validation;
     }
-    this.score.textContent = `${score.name} on unseen rows: ${brief(score.value, 4)}`;
+    this.score.textContent = `${score.name} on validation rows: ${brief(score.value, 4)}`;
     this.score.dataset.value = score.value;
     this.drawLosses();
     this.drawPicture();
@@ -457,8 +452,8 @@ class Room {
       texts: done.length ? [] : [{ at: [1, -1], text: "no epoch yet", anchor: "middle" }],
     });
     this.legend.replaceChildren(
-      element("span", { class: "key" }, sample(0, { points: false }), "training rows, while they are trained on"),
-      element("span", { class: "key" }, sample(1, { points: false }), "unseen rows, after each epoch"),
+      element("span", { class: "key" }, sample(0, { points: false }), "training rows, during the epoch"),
+      element("span", { class: "key" }, sample(1, { points: false }), "validation rows, after each epoch"),
     );
   }
 
@@ -484,23 +479,23 @@ class Room {
           { index: 2, line },
         ],
       });
-      note(...this.samples([0, "training rows"], [1, "unseen rows", true]), element("span", { class: "key" }, sample(2, { points: false }), "the network"));
+      note(...this.samples([0, "training rows"], [1, "validation rows", true]), element("span", { class: "key" }, sample(2, { points: false }), "the network"));
     } else if (kind === "plane") this.drawPlane(note);
     else if (kind === "scatter") {
       const pairs = look.picture.map(([t, p]) => [toNumber(t), toNumber(p), 0]);
       const [low, high] = extent(pairs.flatMap(([t, p]) => [t, p]), 0.06);
       this.pictureTitle.textContent = "Predicted and true";
       this.picture.draw({
-        label: `Predicted against true ${target} of ${known.validation_rows} rows that training does not see`,
+        label: `Predicted against true ${target} of ${known.validation_rows} validation rows`,
         x: { label: `${target}, true`, low, high },
         y: { label: "predicted", low, high },
         series: [{ index: 3, line: [[low, low, 0], [high, high, 0]], thin: true }, { index: 1, points: pairs, small: true }],
       });
-      note("Each mark is a row that training does not see. On the diagonal it is predicted without error.");
+      note("Each mark is a validation row. On the diagonal the prediction is exact.");
     } else {
-      this.pictureTitle.textContent = "Which class is taken for which";
+      this.pictureTitle.textContent = "Confusion matrix";
       this.confusion.replaceChildren(this.confusionTable(look.confusion, classes));
-      note("Rows that training does not see. The darker, the larger its share of the true class.");
+      note("Validation rows. Darker: a larger share of the true class.");
     }
   }
 
@@ -514,7 +509,7 @@ class Room {
     const { side, x, y } = places;
     const { classes, features } = known;
     const [wide, tall] = [(x[1] - x[0]) / side, (y[1] - y[0]) / side];
-    // one rectangle for each stretch of a row that looks the same
+    // one rectangle for each run of equal cells
     const shades = classes
       ? look.picture.classes.map((k, i) => [`fill-${k + 1}`, ((look.picture.percent[i] - 100 / classes.length) / (100 - 100 / classes.length)) * 0.4 + 0.06])
       : this.shades(look.picture.map(toNumber));
@@ -537,19 +532,19 @@ class Room {
     this.pictureTitle.textContent = classes ? "Decisions" : `Predicted ${known.target}`;
     this.picture.draw({
       label: classes
-        ? `What the network takes each point of the plane of ${features[0]} and ${features[1]} for; ${this.score.textContent}`
-        : `What the network predicts all over the plane of ${features[0]} and ${features[1]}`,
+        ? `The predicted class over the plane of ${features[0]} and ${features[1]}; ${this.score.textContent}`
+        : `The prediction over the plane of ${features[0]} and ${features[1]}`,
       x: { label: features[0], low: x[0], high: x[1] },
       y: { label: features[1], low: y[0], high: y[1] },
       series,
       cells,
       grid: false,
     });
-    if (classes) note(...this.samples(...classes.map((name, k) => [k, name])), element("span", {}, "Hollow marks: unseen rows. The deeper the ground, the surer the network."));
+    if (classes) note(...this.samples(...classes.map((name, k) => [k, name])), element("span", {}, "Hollow marks: validation rows. Stronger colour: higher probability."));
     else note(`From dark to bright: ${this.reach}.`);
   }
 
-  /** Colours of 24 steps from the least to the largest. */
+  /** Colours in 24 steps from the smallest to the largest value. */
   shades(values) {
     const [low, high] = extent(values, 0);
     this.reach = `${brief(low, 3)} to ${brief(high, 3)}`;
@@ -564,12 +559,12 @@ class Room {
         ...row.map((count) => element("span", { class: `share share-${Math.round((8 * count) / total)}` }, count)),
       ];
     });
-    const made = table("", ["true, down; predicted, across", ...classes], rows);
+    const made = table("", ["true (rows), predicted (columns)", ...classes], rows);
     made.classList.add("confusion");
     return made;
   }
 
-  /** The layers as rows, the first at the bottom; the looks as columns. */
+  /** Layers as rows, the first at the bottom; measurements as columns. */
   drawMap() {
     const { looks, known } = this;
     const layers = known.layers.length;
@@ -598,7 +593,7 @@ class Room {
     const bar = element("span", { class: "colours" }, [...Array(21).keys()].map((i) => element("span", { class: "colour" })));
     [...bar.children].forEach((one, i) => (one.style.background = shade(i / 20)));
     const end = (value) => (Number.isFinite(value) ? brief(10 ** value, 2) : "0");
-    this.scale.replaceChildren(`|δ| ${end(low)}`, bar, `${end(high)}`, element("span", {}, "A column is a moment at which the gradients of the same 32 rows were measured; black is 0."));
+    this.scale.replaceChildren(`|δ| ${end(low)}`, bar, `${end(high)}`, element("span", {}, "Each column is a measurement on the same 32 rows; black is 0."));
   }
 
   lossNumbers() {
@@ -619,22 +614,22 @@ class Room {
   tell() {
     const { known, look } = this;
     const { classes } = known;
-    const heads = [known.target, "predicted", ...(classes ? ["how sure"] : []), ...known.features];
+    const heads = [known.target, "predicted", ...(classes ? ["probability"] : []), ...known.features];
     const rows = known.picture.rows.map(({ x, y }, i) => {
-      const said = look.predictions[i].map(toNumber);
+      const predicted = look.predictions[i].map(toNumber);
       const raw = (value, text) => element("span", { "data-value": value }, text);
       const inputs = x.map((value) => raw(value, brief(value, 5)));
-      if (!classes) return [raw(y, brief(y, 5)), raw(said[0], brief(said[0], 5)), ...inputs];
-      const best = said.indexOf(Math.max(...said));
+      if (!classes) return [raw(y, brief(y, 5)), raw(predicted[0], brief(predicted[0], 5)), ...inputs];
+      const best = predicted.indexOf(Math.max(...predicted));
       const name = element("span", { class: best === y ? "" : "wrong" }, classes[best]);
-      return [classes[y], name, raw(said[best], `${brief(100 * said[best], 3)} %`), ...inputs];
+      return [classes[y], name, raw(predicted[best], `${brief(100 * predicted[best], 3)} %`), ...inputs];
     });
-    const made = table(`${rows.length} of ${known.validation_rows}; trained on ${known.train_rows} others, ${known.weights} weights`, heads, rows);
+    const made = table(`${rows.length} of ${known.validation_rows}; ${known.train_rows} training rows, ${known.weights} parameters`, heads, rows);
     this.predictions.replaceChildren(made);
     if (known.constant.length) {
-      this.predictions.append(element("p", { class: "small faint" }, `The same in every row, and so of no use: ${known.constant.join(", ")}.`));
+      this.predictions.append(element("p", { class: "small faint" }, `Constant, so without information: ${known.constant.join(", ")}.`));
     }
   }
 }
 
-export const training = new Room();
+export const training = new TrainingTab();

@@ -89,7 +89,7 @@ impl Table {
             }
             Some(Suggestion::DropColumn(_)) => Some("a column of text can be left out".into()),
             Some(Suggestion::Missing | Suggestion::MissingTarget) => {
-                Some("choose what to do about gaps".into())
+                Some("choose a rule for missing values".into())
             }
             Some(other) => Some(other.to_string()),
             None => None,
