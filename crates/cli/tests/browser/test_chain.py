@@ -166,9 +166,9 @@ def test_paths_that_meet_add_up(page):
     page.get_by_role("slider", name="Step").fill("0")
     for _ in range(40):
         page.get_by_role("button", name="Step forward").click()
-        if "they add" in page.locator(".caption").inner_text():
+        if "gradients add" in page.locator(".caption").inner_text():
             break
-    assert "paths meet in x, so they add" in page.locator(".caption").inner_text()
+    assert "paths meet in x, so their gradients add" in page.locator(".caption").inner_text()
 
 
 def test_playing(page):
