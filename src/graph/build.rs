@@ -249,14 +249,13 @@ impl Graph {
     /// # Errors
     /// [`Error::UnknownNode`], and [`Error::ForeignNode`] for the id of another graph.
     pub fn node<'a>(&self, node: impl Into<NodeRef<'a>>) -> Result<NodeId, Error> {
-        match node.into() {
-            NodeRef::Id(id) => self.check(id).map(|_| id),
-            NodeRef::Name(name) => {
-                let known = self.by_name.get(name).map(|&index| index as usize);
-                let index = known.or_else(|| self.find_automatic_name(name));
-                index.map(|index| self.id(index)).ok_or_else(|| Error::UnknownNode { name: name.to_owned() })
-            }
-        }
+        let name = match node.into() {
+            NodeRef::Id(id) => return self.check(id).map(|_| id),
+            NodeRef::Name(name) => name,
+        };
+        let known = self.by_name.get(name).map(|&index| index as usize);
+        let index = known.or_else(|| self.find_automatic_name(name));
+        index.map(|index| self.id(index)).ok_or_else(|| Error::UnknownNode { name: name.to_owned() })
     }
 
     /// What the node computes.

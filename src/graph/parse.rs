@@ -27,7 +27,7 @@ impl Graph {
     ///
     /// let error = Graph::parse("2*(x + )").unwrap_err();
     /// assert_eq!(error.to_string(), "column 8: expected a number, a name or `(`, found `)`");
-    /// assert_eq!(error.pointer(), "2*(x + )\n       ^");
+    /// assert_eq!(error.pointer, "2*(x + )\n       ^");
     /// # Ok::<(), geartrain::graph::ParseError>(())
     /// ```
     ///
@@ -41,12 +41,17 @@ impl Graph {
 /// An error in a formula, with its position.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("column {column}: {kind}")]
+#[non_exhaustive]
 pub struct ParseError {
-    kind: ParseErrorKind,
-    offset: usize,
-    column: usize,
-    excerpt: String,
-    caret: usize,
+    /// The kind of the error.
+    pub kind: ParseErrorKind,
+    /// The position, in bytes from the start of the formula.
+    pub offset: usize,
+    /// The position, in characters; the first is 1.
+    pub column: usize,
+    /// The formula and, on a second line, a caret under the character. A long formula is cut around
+    /// it.
+    pub pointer: String,
 }
 
 /// The kinds of errors in formulas. Quoted text is cut after 40 characters.
@@ -103,40 +108,18 @@ pub enum ParseErrorKind {
 }
 
 impl ParseError {
-    /// The kind of the error.
-    pub fn kind(&self) -> &ParseErrorKind {
-        &self.kind
-    }
-
-    /// The position, in bytes from the start of the formula.
-    pub fn offset(&self) -> usize {
-        self.offset
-    }
-
-    /// The position, in characters; the first is 1.
-    pub fn column(&self) -> usize {
-        self.column
-    }
-
-    /// The formula and, on a second line, a caret under the character. A long formula is cut around
-    /// it.
-    pub fn pointer(&self) -> String {
-        format!("{}\n{}^", self.excerpt, " ".repeat(self.caret))
-    }
-
     fn new(formula: &str, offset: usize, kind: ParseErrorKind) -> Self {
         const AROUND: usize = 36;
         let before = formula[..offset].chars().count();
         let skipped = before.saturating_sub(AROUND);
-        let mut excerpt = String::from(if skipped > 0 { "…" } else { "" });
+        let mut pointer = String::from(if skipped > 0 { "…" } else { "" });
+        let caret = before - skipped + pointer.chars().count();
         let mut rest = formula.chars().skip(skipped);
         // A line break or a tab would displace the caret.
-        excerpt.extend(rest.by_ref().take(2 * AROUND).map(|c| if c.is_control() { ' ' } else { c }));
-        if rest.next().is_some() {
-            excerpt.push('…');
-        }
-        let caret = before - skipped + usize::from(skipped > 0);
-        Self { kind, offset, column: before + 1, excerpt, caret }
+        pointer.extend(rest.by_ref().take(2 * AROUND).map(|c| if c.is_control() { ' ' } else { c }));
+        pointer += if rest.next().is_some() { "…" } else { "" };
+        pointer += &format!("\n{}^", " ".repeat(caret));
+        Self { kind, offset, column: before + 1, pointer }
     }
 }
 

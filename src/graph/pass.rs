@@ -58,23 +58,24 @@ impl Graph {
     /// [`Error::ForwardFirst`] if no forward pass has run; [`Error::Empty`].
     pub fn backward(&mut self) -> Result<Gradients, Error> {
         let output = self.after_forward()?;
-        let Self { nodes, values, gradients, .. } = self;
+        let mut gradients = std::mem::take(&mut self.gradients);
         gradients.clear();
-        gradients.resize(nodes.len(), None);
+        gradients.resize(self.nodes.len(), None);
         let mut operations = Operations::default();
-        gradients[output] = nodes[output].varying.then_some(1.0);
+        gradients[output] = self.nodes[output].varying.then_some(1.0);
         for index in (0..=output).rev() {
             // Required, not only faster: off the paths to the output, 0 × ∞ would be NaN.
             let Some(gradient) = gradients[index] else { continue };
-            let node = &nodes[index];
+            let node = &self.nodes[index];
             for which in 0..node.op.arity() {
                 let operand = node.operand(which);
-                if nodes[operand].varying {
-                    let contribution = gradient * slope(node, which, values, index);
+                if self.nodes[operand].varying {
+                    let contribution = gradient * self.slope(index, which);
                     operations.accumulate(&mut gradients[operand], contribution);
                 }
             }
         }
+        self.gradients = gradients;
         self.has_gradients = true;
         let by_input = self.inputs.iter().map(|input| self.gradient_of(input.node as usize)).collect();
         Ok(self.gradients_of(by_input, operations))
@@ -221,8 +222,10 @@ impl Graph {
     }
 
     /// The local derivative along one edge, from the stored values.
+    #[inline]
     pub(super) fn slope(&self, index: usize, which: usize) -> f64 {
-        slope(&self.nodes[index], which, &self.values, index)
+        let (node, values) = (&self.nodes[index], &self.values);
+        node.op.slope(which, values[node.operand(0)], values[node.operand(1)], values[index])
     }
 
     /// `tangents` is scratch memory: per node its tangent, `None` if it does not depend on the
@@ -245,7 +248,7 @@ impl Graph {
                 // As in the backward pass: an operand that does not depend on the input must not
                 // add 0 × ∞.
                 if let Some(tangent) = tangents[node.operand(which)] {
-                    let contribution = slope(node, which, &self.values, index) * tangent;
+                    let contribution = self.slope(index, which) * tangent;
                     operations.accumulate(&mut tangents[index], contribution);
                 }
             }
@@ -257,11 +260,6 @@ impl Graph {
         let names = self.inputs.iter().map(|input| self.given_names[&input.node].clone());
         Gradients { entries: names.zip(by_input).collect(), operations, warnings: Vec::new() }
     }
-}
-
-#[inline]
-fn slope(node: &Node, which: usize, values: &[f64], index: usize) -> f64 {
-    node.op.slope(which, values[node.operand(0)], values[node.operand(1)], values[index])
 }
 
 /// Computes every operation from the values of its operands.

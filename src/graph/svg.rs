@@ -55,6 +55,8 @@ impl Graph {
 
         let width = (routes.width + 2.0 * MARGIN).max(360.0);
         let height = routes.height + 2.0 * MARGIN + LEGEND;
+        let output = self.output_index().map_or("f", |output| &names[output]);
+        let formula = self.formula.as_ref().map_or(String::new(), |formula| format!(" = {formula}"));
         let mut svg = String::new();
         let _ = write!(
             svg,
@@ -66,7 +68,7 @@ impl Graph {
              markerHeight=\"7\" orient=\"auto\"><path class=\"tip\" d=\"M0 0.5L8 4L0 7.5z\"/></marker></defs>\n\
              <rect class=\"page\" width=\"100%\" height=\"100%\"/>\n\
              <g transform=\"translate({:.1} {MARGIN:.1})\">\n",
-            escape(&self.title(&names)),
+            escape(&format!("Computational graph of {output}{formula}")),
             escape(&self.description(&names)),
             (width - routes.width) / 2.0,
         );
@@ -153,12 +155,6 @@ impl Graph {
         self.nodes.len() <= SPELLED_OUT
     }
 
-    fn title(&self, names: &[String]) -> String {
-        let output = self.output_index().map_or("f", |output| &names[output]);
-        let formula = self.formula.as_ref().map_or(String::new(), |formula| format!(" = {formula}"));
-        format!("Computational graph of {output}{formula}")
-    }
-
     fn description(&self, names: &[String]) -> String {
         let describe = |index: usize| {
             let mut text = format!("{} = {}", names[index], self.expression(index, names));
@@ -188,22 +184,19 @@ fn text(svg: &mut String, lines: &[Line], area: &Area) {
     // The distance of the brackets and slashes of a local derivative from its edge.
     const CLEAR: f64 = 2.0;
     let mut top = area.y - height(lines) / 2.0;
-    for line in lines {
-        let lift = if line.class == "slope" { CLEAR } else { 0.0 };
-        let baseline = top + 0.95 * line.size - lift;
-        top += line_height(line);
+    for Line { class, text, size } in lines {
+        let baseline = top + 0.95 * size - if *class == "slope" { CLEAR } else { 0.0 };
+        top += LINE_HEIGHT * size;
         // A minus sign is as wide as a plus sign, a hyphen is not.
-        let text = escape(&line.text.replace('-', "−"));
-        // The name is bold, its definition is not.
-        let (class, text) = match text.split_once(" = ") {
-            _ if line.class != "name" => (line.class, text),
-            None => ("operation", format!("<tspan class=\"name\">{text}</tspan>")),
-            Some((name, definition)) => {
-                ("operation", format!("<tspan class=\"name\">{name}</tspan> = {definition}"))
-            }
-        };
-        let x = area.x;
-        let _ = writeln!(svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{baseline:.1}\">{text}</text>");
+        let mut text = escape(&text.replace('-', "−"));
+        if *class == "name" {
+            // The name is bold, its definition is not.
+            let end = text.find(" = ").unwrap_or(text.len());
+            text = format!("<tspan class=\"name\">{}</tspan>{}", &text[..end], &text[end..]);
+        }
+        let class = if *class == "name" { "operation" } else { class };
+        let _ =
+            writeln!(svg, "<text class=\"{class}\" x=\"{:.1}\" y=\"{baseline:.1}\">{text}</text>", area.x);
     }
 }
 
@@ -214,12 +207,11 @@ pub(super) fn box_height(lines: &[Line]) -> f64 {
     (height(lines) + 14.0).max(if is_constant { 0.0 } else { TWO_LABELS })
 }
 
-fn line_height(line: &Line) -> f64 {
-    line.size * 1.25
-}
+/// The height of a line, relative to its font size.
+const LINE_HEIGHT: f64 = 1.25;
 
 pub(super) fn height(lines: &[Line]) -> f64 {
-    lines.iter().map(line_height).sum()
+    lines.iter().map(|line| line.size * LINE_HEIGHT).sum()
 }
 
 /// An upper estimate, because the reader's font is unknown.

@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Outcome {
         None => ("(w*x+b)^2", [("w", 2.0), ("x", 3.0), ("b", 1.0)].map(owned).to_vec()),
     };
     let mut graph = Graph::parse(formula)
-        .map_err(|error| Failure::option(format!("{error}\n\n{}", indent(&error.pointer()))))?;
+        .map_err(|error| Failure::option(format!("{error}\n\n{}", indent(&error.pointer))))?;
     for (name, value) in &inputs {
         graph.set(name, *value).map_err(Failure::option)?;
     }

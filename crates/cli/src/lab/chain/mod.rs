@@ -117,8 +117,8 @@ fn read(formula: &str) -> Result<Graph, Problem> {
         let error = format!("the formula has {length} characters; this page takes at most {LONGEST_FORMULA}");
         return Err(Problem::too_large("formula", error));
     }
-    let graph =
-        Graph::parse(formula).map_err(|error| Problem::in_field("formula", &error).at(error.pointer()))?;
+    let graph = Graph::parse(formula)
+        .map_err(|error| Problem::in_field("formula", &error).at(error.pointer.clone()))?;
     let (nodes, limit) = (graph.len(), Graph::LARGEST_DRAWING);
     if nodes > limit {
         let error = format!("the formula has {nodes} nodes; this page draws at most {limit}");
