@@ -1,5 +1,5 @@
 #![no_main]
-//! Text to a graph, which is then run forward and backward.
+//! Text to a graph: both passes, a trace and drawings.
 
 use geartrain::graph::Graph;
 use libfuzzer_sys::fuzz_target;
