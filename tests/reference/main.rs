@@ -3,6 +3,7 @@
 
 mod activations;
 mod fixture;
+mod formulas;
 mod init;
 mod losses;
 mod networks;
