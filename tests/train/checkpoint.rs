@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use geartrain::data::{Dataset, toy};
 use geartrain::io::{FileProblem, TensorFile};
 use geartrain::layers::{BatchNorm, Dropout};
-use geartrain::optim::schedule::{Cosine, ReduceOnPlateau};
-use geartrain::optim::{Adam, AdamW, Clip, RMSprop};
+use geartrain::optim::schedule::{Cosine, ReduceOnPlateau, WarmUp};
+use geartrain::optim::{Adam, AdamW, Clip, ParamGroup, RMSprop};
 use geartrain::prelude::*;
 use geartrain::train::{
     Callback, CallbackResult, EarlyStopping, EpochEnd, History, StepEnd, StopReason, load_checkpoint_weights,
@@ -71,6 +71,7 @@ fn optimizers() -> Vec<fn() -> Any> {
         || Box::new(Sgd::new(0.01)),
         || Box::new(Sgd::new(0.01).momentum(0.9).dampening(0.1).weight_decay(1e-3)),
         || Box::new(Adam::new(0.01).weight_decay(1e-3)),
+        || Box::new(Adam::new(0.01).amsgrad(true).group(ParamGroup::biases().weight_decay(0.1))),
         || Box::new(AdamW::new(0.01)),
         || Box::new(RMSprop::new(0.003).momentum(0.5).centered(true)),
     ]
@@ -121,7 +122,9 @@ fn configure(variant: usize, training: Train<'_>) -> Train<'_> {
         1 => training.schedule(Cosine::new(8)).clip(Clip::GlobalNorm(1.0)),
         2 => training.early_stopping(EarlyStopping::new(3).min_delta(0.01)),
         3 => training.schedule(ReduceOnPlateau::default().factor(0.5).patience(0)),
-        _ => training.early_stopping(EarlyStopping::new(2).monitor("train_mse").maximize(true)),
+        4 => training.early_stopping(EarlyStopping::new(2).monitor("train_mse").maximize(true)),
+        5 => training.average_weights(0.9).schedule_per_step(WarmUp::new(15).from(0.1)),
+        _ => training.average_weights(0.9).early_stopping(EarlyStopping::new(3)),
     }
 }
 
@@ -129,7 +132,7 @@ fn configure(variant: usize, training: Train<'_>) -> Train<'_> {
 fn interrupted_training_resumes_bit_for_bit() {
     let case = Case::new();
     for optimizer in optimizers() {
-        for variant in 0..5 {
+        for variant in 0..7 {
             let slower = variant % 2 == 1;
             let whole = |stop: Stop, resume: bool, path: &Path| {
                 let mut network = network();
@@ -521,4 +524,81 @@ fn a_checkpoint_that_fails_later_is_an_error_and_the_history_stays() {
     let error = training.fit(&mut network, &case.train).unwrap_err();
     assert!(error.to_string().ends_with("this is not a file"), "{error}");
     assert_eq!(training.history().epochs.len(), 2);
+}
+
+/// The settings as version 1 wrote them for the training of `interrupted`.
+fn downgrade(file: &mut TensorFile) {
+    rewrite(file, "\"version\":2", "\"version\":1");
+    let adam = r#"{"Adam":{"amsgrad":false,"betas":[0.9,0.999],"eps":1e-8,"weight_decay":0.001}}"#;
+    let text = r#""Adam(betas 0.9 and 0.999, eps 0.00000001, weight decay 0.001)""#;
+    rewrite(file, adam, text);
+    rewrite(file, "\"loss\":\"MeanSquaredError\"", "\"loss\":\"MeanSquaredError\"");
+}
+
+#[test]
+fn a_checkpoint_of_version_1_resumes() {
+    let case = Case::new();
+    let optimizer = || optimizers()[2]();
+    let mut straight = network();
+    case.training(optimizer()).fit(&mut straight, &case.train).unwrap();
+    interrupted(&case);
+    let mut file = TensorFile::open(case.path()).unwrap();
+    downgrade(&mut file);
+    file.save(case.path()).unwrap();
+    let mut resumed = network();
+    case.training(optimizer()).resume(case.path()).fit(&mut resumed, &case.train).unwrap();
+    assert_eq!(bits(&resumed), bits(&straight));
+    // Another rule, and every setting whose text has a fixed form, are still refused.
+    for training in [
+        case.training(Box::new(AdamW::new(0.01).weight_decay(1e-3))),
+        case.training(optimizer()).seed(10),
+        case.training(optimizer()).clip(Clip::Norm(1.0)),
+        case.training(optimizer()).batch_size(15),
+    ] {
+        let problem = refused(&case, training.resume(case.path()), &case.train);
+        assert!(matches!(problem, FileProblem::OtherTraining { .. }), "{problem}");
+    }
+}
+
+#[test]
+fn options_of_one_setting_are_compared() {
+    let case = Case::new();
+    let adam = || case.training(optimizers()[2]()).checkpoint(case.path(), 1).epochs(1);
+    let refused = |saved: Train<'_>, given: Train<'_>, setting: &str| {
+        let (mut saved, mut given) = (saved, given.resume(case.path()).epochs(2));
+        saved.fit(&mut network(), &case.train).unwrap();
+        match given.fit(&mut network(), &case.train) {
+            Err(Error::File(file)) => match file.problem {
+                FileProblem::OtherTraining { setting: different, .. } => assert_eq!(different, setting),
+                other => panic!("{setting}: {other}"),
+            },
+            other => panic!("{setting}: {other:?}"),
+        }
+    };
+    let early = || EarlyStopping::new(3);
+    refused(adam().clip(Clip::Norm(1.0)), adam().clip(Clip::Norm(2.0)), "clipping");
+    refused(adam().clip(Clip::Norm(1.0)), adam().clip(Clip::GlobalNorm(1.0)), "clipping");
+    refused(adam().schedule(Cosine::new(8)), adam().schedule(Cosine::new(9)), "schedule");
+    refused(adam().schedule(Cosine::new(8)), adam().schedule_per_step(Cosine::new(8)), "schedule");
+    refused(adam().early_stopping(early()), adam().early_stopping(early().min_delta(0.1)), "early stopping");
+    refused(adam().early_stopping(early()), adam(), "early stopping");
+    refused(adam().average_weights(0.9), adam().average_weights(0.8), "decay of the average weights");
+    refused(adam().average_weights(0.9), adam(), "decay of the average weights");
+    let (ones, mut other) = ([1.0; 60], [1.0; 60]);
+    other[17] = 1.5;
+    refused(adam().sample_weights(&ones), adam().sample_weights(&other), "sample weights");
+}
+
+#[test]
+fn weights_of_a_checkpoint_are_those_that_training_would_have_ended_with() {
+    let case = Case::new();
+    for variant in 0..7 {
+        let mut network = network();
+        let training = configure(variant, case.training(optimizers()[2]())).checkpoint(case.path(), 3);
+        let mut training = training.epochs(6);
+        training.fit(&mut network, &case.train).unwrap();
+        let mut loaded = self::network().with_seed(77);
+        load_checkpoint_weights(case.path(), &mut loaded).unwrap();
+        assert_eq!(bits(&loaded), bits(&network), "variant {variant}");
+    }
 }

@@ -108,3 +108,21 @@ fn early_stopping_is_checked_before_the_first_step() {
     }
     assert!(matches!(refuse(on("validation_r2"), false), Error::UnknownMetric { .. }));
 }
+
+#[test]
+fn min_delta_applies_to_values_that_are_maximized() {
+    let up = [1.0, 1.4, 1.5, 1.6, 3.0, 3.5, 3.5];
+    let stop = |min_delta| {
+        stop_early(EarlyStopping::new(3).maximize(true).min_delta(min_delta), &up, Action::Nothing)
+    };
+    assert_eq!(stop(0.0), (StopReason::Finished, 7, Some(5)));
+    // 1.5 is no improvement on 1.0 by more than 0.5, 1.6 is.
+    assert_eq!(stop(0.5), (StopReason::Finished, 7, Some(4)));
+    assert_eq!(stop(0.6), (StopReason::EarlyStopping, 4, Some(0)));
+    let negative = [-3.0, -2.5, -2.0, -1.0, -0.5];
+    let stop = |min_delta| {
+        stop_early(EarlyStopping::new(2).maximize(true).min_delta(min_delta), &negative, Action::Nothing)
+    };
+    assert_eq!(stop(0.9), (StopReason::Finished, 5, Some(3)));
+    assert_eq!(stop(2.0), (StopReason::EarlyStopping, 3, Some(0)));
+}

@@ -1,11 +1,15 @@
-//! Training learns, repeats itself bit for bit, and ends well whatever happens.
+//! Training: it learns, repeats bit for bit, and leaves a valid network on every way out.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use geartrain::data::{Dataset, toy};
+use geartrain::layers::Softmax;
+use geartrain::loss::BinaryCrossEntropyWithLogits;
+use geartrain::optim::RMSprop;
 use geartrain::prelude::*;
-use geartrain::train::StopReason;
+use geartrain::train::{Callback, CallbackResult, EarlyStopping, StepEnd, StopReason};
 use geartrain::{Loss, ParamsMut};
 use ndarray::{Array2, ArrayRef2, array};
 
@@ -314,4 +318,139 @@ fn the_loss_of_many_rows_keeps_its_precision() {
     let (one, zero) = (array![[1.0_f32]], array![[0.0_f32]]);
     let (output, target) = (one.broadcast((rows, 1)).unwrap(), zero.broadcast((rows, 1)).unwrap());
     assert_eq!(MeanSquaredError.value(&output, &target), 1.0);
+}
+
+/// 24 steps of Adam or SGD with momentum.
+fn steps<'a, O: Optimizer<f64>>(optimizer: O) -> Training<'a, f64, MeanSquaredError, O> {
+    Training::new(MeanSquaredError, optimizer).epochs(8).batch_size(16).progress(false)
+}
+
+fn fresh(seed: u64) -> Network<f64> {
+    Network::new(mlp(1, 8), 1).unwrap().with_seed(seed)
+}
+
+fn assert_reset<O: Optimizer<f64> + Clone>(optimizer: O) {
+    let data = toy::sine::<f64>(48, 0.1, 1).unwrap();
+    let train = |training: &mut Training<'_, f64, MeanSquaredError, O>, network: &mut Network<f64>| {
+        let history = training.fit(network, &data).unwrap();
+        (network.params().to_vec(), history.warnings)
+    };
+    let mut alone = fresh(2);
+    let (expected, warnings) = train(&mut steps(optimizer.clone()), &mut alone);
+    assert!(warnings.is_empty());
+
+    // Another network, of the same size: the optimizer starts anew, and says so.
+    let (mut first, mut second, mut training) = (fresh(1), fresh(2), steps(optimizer.clone()));
+    assert!(train(&mut training, &mut first).1.is_empty());
+    let (params, warnings) = train(&mut training, &mut second);
+    assert_eq!(params, expected);
+    assert!(warnings.len() == 1 && warnings[0].contains("reset"), "{warnings:?}");
+
+    // The same network, or a copy of it: the state is kept.
+    let mut copy = second.clone();
+    let (more, warnings) = train(&mut training, &mut copy);
+    assert!(warnings.is_empty());
+    assert_ne!(more, train(&mut steps(optimizer), &mut second).0);
+
+    // The same network with other weights: the old moments do not fit.
+    copy.params_mut()[0] += 1.0;
+    assert_eq!(train(&mut training, &mut copy).1.len(), 1);
+}
+
+#[test]
+fn the_state_of_the_optimizer_is_reset_for_another_network() {
+    assert_reset(Adam::new(0.01));
+    assert_reset(Sgd::new(0.01).momentum(0.9));
+    assert_reset(RMSprop::new(0.01));
+}
+
+#[test]
+fn a_second_fit_of_the_same_network_continues_with_the_optimizers_state() {
+    // Full batches, whose sums hardly depend on the order of rows: 8 + 8 epochs are 16.
+    let data = toy::sine::<f64>(48, 0.1, 1).unwrap();
+    let (mut twice, mut once) = (fresh(1), fresh(1));
+    let mut training = steps(Adam::new(0.01)).batch_size(48);
+    assert!(training.fit(&mut twice, &data).unwrap().warnings.is_empty());
+    assert!(training.fit(&mut twice, &data).unwrap().warnings.is_empty());
+    steps(Adam::new(0.01)).batch_size(48).epochs(16).fit(&mut once, &data).unwrap();
+    approx::assert_relative_eq!(twice.params(), once.params(), max_relative = 1e-6);
+}
+
+#[test]
+fn a_last_layer_that_the_loss_contains_is_a_warning() {
+    let warnings = |layers: Sequential<f64>, loss: &dyn Loss<f64>, y: Array2<f64>| {
+        let data = Dataset::new(Array2::from_shape_fn((4, 2), |(i, j)| (i + j) as f64), y).unwrap();
+        let mut network = Network::new(layers, 2).unwrap();
+        let mut training = Training::new(loss, Sgd::new(0.1)).epochs(1).progress(false);
+        training.fit(&mut network, &data).unwrap().warnings
+    };
+    let new = || Sequential::new().then(Linear::new(2, 2));
+    let (classes, binary) = (Array2::zeros((4, 1)), Array2::ones((4, 2)));
+    let inner = Sequential::new().then(Linear::new(2, 2)).then(Softmax);
+    for (layers, loss, y, last) in [
+        (new().then(Softmax), &CrossEntropy as &dyn Loss<f64>, &classes, "Softmax"),
+        (new().then(Sigmoid), &BinaryCrossEntropyWithLogits, &binary, "Sigmoid"),
+        (new().then(inner), &CrossEntropy.label_smoothing(0.1), &classes, "Softmax"),
+    ] {
+        let warnings = warnings(layers, loss, y.clone());
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].starts_with(&format!("the network ends in {last}, but ")), "{warnings:?}");
+        assert!(warnings[0].ends_with("remove the last layer"), "{warnings:?}");
+    }
+    for (layers, loss, y) in [
+        (new(), &CrossEntropy as &dyn Loss<f64>, &classes),
+        (new().then(Softmax).then(Linear::new(2, 2)), &CrossEntropy, &classes),
+        (new().then(Sigmoid), &MeanSquaredError, &binary),
+        (new().then(ReLU), &BinaryCrossEntropyWithLogits, &binary),
+        (new().then(Residual::new(Sequential::new().then(Sigmoid))), &BinaryCrossEntropyWithLogits, &binary),
+    ] {
+        assert!(warnings(layers, loss, y.clone()).is_empty());
+    }
+}
+
+/// Averages the weights by hand.
+struct Average(f64, Vec<f64>);
+
+impl Callback<f64> for Average {
+    fn on_step_end(&mut self, step: &mut StepEnd<'_, f64>) -> CallbackResult {
+        let s = step.step as f64;
+        let c = self.0.min((1.0 + s) / (10.0 + s));
+        for (e, &w) in self.1.iter_mut().zip(step.network.params()) {
+            *e = c * *e + (1.0 - c) * w;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[test]
+fn averaged_weights_are_measured_and_returned() {
+    let (train, test) = toy::sine::<f64>(80, 0.1, 1).unwrap().split(0.4, 1).unwrap();
+    for decay in [0.0, 0.5, 0.99] {
+        let mut network = fresh(1);
+        let mut average = Average(decay, network.params().to_vec());
+        let training = steps(Sgd::new(0.05).momentum(0.9)).validation(&test).average_weights(decay);
+        let history = training.callback(&mut average).fit(&mut network, &train).unwrap();
+        approx::assert_relative_eq!(network.params(), average.1.as_slice(), max_relative = 1e-12);
+        let loss = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+        assert_eq!(history.validation_losses()[7], loss);
+        // The steps themselves do not depend on the average.
+        let mut plain = fresh(1);
+        let expected = steps(Sgd::new(0.05).momentum(0.9)).fit(&mut plain, &train).unwrap();
+        assert_eq!(history.train_losses(), expected.train_losses());
+        assert_eq!(decay == 0.0, network.params() == plain.params());
+    }
+    for bad in [-0.1, 1.0, f64::NAN] {
+        let result = steps(Sgd::new(0.1)).average_weights(bad).fit(&mut fresh(1), &train);
+        assert!(matches!(result, Err(Error::Argument { argument: "decay of the average weights", .. })));
+    }
+}
+
+#[test]
+fn early_stopping_restores_the_average_of_the_best_epoch() {
+    let (train, test) = toy::sine::<f64>(80, 0.1, 1).unwrap().split(0.4, 1).unwrap();
+    let mut network = fresh(1);
+    let training = steps(Sgd::new(0.2).momentum(0.9)).epochs(60).validation(&test).average_weights(0.9);
+    let history = training.early_stopping(EarlyStopping::new(2)).fit(&mut network, &train).unwrap();
+    let loss = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+    assert_eq!(loss, history.validation_losses()[history.best.unwrap()]);
 }

@@ -2,6 +2,7 @@
 
 use geartrain::data::{Batches, Dataset, toy};
 use geartrain::layers::{BatchNorm, Dropout};
+use geartrain::loss::Poisson;
 use geartrain::optim::Adam;
 use geartrain::prelude::*;
 use geartrain::train::{LearningRateCurve, LearningRateFinder, RatePoint};
@@ -117,4 +118,25 @@ fn arguments_are_checked() {
     assert_eq!(run(new().range(1e-9, 1e-8).steps(2), &data).unwrap(), 2);
     let wide = Dataset::new(Array2::zeros((5, 2)), Array2::zeros((5, 1))).unwrap();
     assert!(matches!(run(new(), &wide), Err(Error::Layer { .. })));
+}
+
+#[test]
+fn losses_below_0_have_a_suggestion_as_well() {
+    let curve = |loss: fn(f64) -> f64| {
+        let point = |i| RatePoint { rate: 10_f64.powf(i / 10.0 - 5.0), loss: loss(i) };
+        LearningRateCurve { points: (0..60).map(f64::from).map(point).collect() }
+    };
+    let valley = curve(|i| if i < 50.0 { -2.0 - 0.5 * ((i - 30.0) / 4.0).tanh() } else { i });
+    assert_eq!(valley.suggestion(), Some(valley.points[30].rate));
+    assert_eq!(curve(|_| -1.0).suggestion(), None);
+    assert_eq!(curve(|i| -1.0 + i / 100.0).suggestion(), None);
+    assert_eq!(curve(|i| -1.0 - i / 2000.0).suggestion(), None);
+    // Counts of about 20: the Poisson loss is near −40 at its best, where the test must go on.
+    let x = Array2::from_shape_fn((200, 1), |(i, _)| i as f64 / 100.0 - 1.0);
+    let counts = Dataset::new(x.clone(), x.mapv(|x| (20.0 + 3.0 * x).round())).unwrap();
+    let network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let finder = LearningRateFinder::new().range(1e-6, 1.0);
+    let curve = finder.run(&network, Poisson, Sgd::new(0.0), &counts).unwrap();
+    assert!(curve.points.iter().any(|point| point.loss < -30.0));
+    assert!((1e-4..0.1).contains(&curve.suggestion().unwrap()), "{:?}", curve.suggestion());
 }

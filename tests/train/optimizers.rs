@@ -1,6 +1,7 @@
 //! Optimizers and gradient clipping: arguments, overflow, and state.
 
-use geartrain::optim::{Adam, AdamW, Clip, Optimizer, RMSprop};
+use geartrain::data::{Dataset, toy};
+use geartrain::optim::{Adam, AdamW, Clip, Optimizer, ParamGroup, RMSprop, State};
 use geartrain::prelude::*;
 
 use crate::support::*;
@@ -157,4 +158,206 @@ fn gradients_whose_squares_overflow_are_refused_where_they_are_squared() {
     }
     let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
     Sgd::new(1e-25).step(network.params_mut(), &[1.0, 1e25]).unwrap();
+}
+
+#[test]
+fn a_huge_learning_rate_is_reported_for_the_weight_not_for_the_gradient() {
+    // 1e30 is finite in f32, and so is its product with 1e8: only larger rates overflow.
+    let optimizers = |rate: f64| -> [Box<dyn Optimizer<f32>>; 4] {
+        [
+            Box::new(Adam::new(rate)),
+            Box::new(AdamW::new(rate)),
+            Box::new(Adam::new(rate).amsgrad(true)),
+            Box::new(RMSprop::new(rate)),
+        ]
+    };
+    for mut optimizer in optimizers(1e30) {
+        let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+        optimizer.step(network.params_mut(), &[1e-3, -1e-3]).unwrap();
+        assert!(network.params().iter().all(|weight| weight.abs() > 1e29));
+    }
+    for mut optimizer in optimizers(1e39) {
+        let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+        let before = network.params().to_vec();
+        let mut state: Vec<Vec<f32>> = Vec::new();
+        for _ in 0..2 {
+            match optimizer.step(network.params_mut(), &[1e-3, -1e-3]) {
+                Err(Error::NonFinite { what: "updated weight", name, .. }) => assert_eq!(name, "weight"),
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(network.params(), before);
+            // A failed step leaves no trace in the state.
+            let after = optimizer.state().vectors.into_iter().map(|(_, vector)| vector.to_vec()).collect();
+            assert!(state.is_empty() || state == after);
+            state = after;
+        }
+        assert!(state.iter().flatten().all(|&moment| moment == 0.0));
+    }
+}
+
+#[test]
+fn fit_reports_a_huge_learning_rate_as_divergence() {
+    let data: Dataset<f32> = toy::sine(32, 0.1, 1).unwrap();
+    let layers = Sequential::new().then(Linear::new(1, 4)).then(Tanh).then(Linear::new(4, 1));
+    let mut network = Network::new(layers, 1).unwrap();
+    let mut training = Training::new(MeanSquaredError, Adam::new(1e30)).progress(false);
+    let error = training.fit(&mut network, &data).unwrap_err().to_string();
+    // The first step itself is finite; the next pass overflows.
+    assert!(error.starts_with("training diverged in epoch 2"), "{error}");
+    assert!(!error.contains("square") && error.ends_with("try a smaller learning rate"), "{error}");
+}
+
+/// Three steps.
+fn advance(optimizer: &mut dyn Optimizer<f64>, network: &mut Network<f64>) {
+    for step in 1..=3 {
+        let grads: Vec<f64> = (0..9).map(|i| f64::from(i - 4) / f64::from(step)).collect();
+        optimizer.step(network.params_mut(), &grads).unwrap();
+    }
+}
+
+/// Every optimizer with all state it can have.
+fn with_state() -> [Box<dyn Optimizer<f64>>; 4] {
+    [
+        Box::new(Sgd::new(0.1).momentum(0.9)),
+        Box::new(Adam::new(0.1).amsgrad(true)),
+        Box::new(AdamW::new(0.1)),
+        Box::new(RMSprop::new(0.1).momentum(0.5).centered(true)),
+    ]
+}
+
+#[test]
+fn the_state_can_be_read_moved_and_reset() {
+    let network = || Network::new(Linear::new(2, 3), 2).unwrap();
+    for (mut first, mut second) in with_state().into_iter().zip(with_state()) {
+        let mut straight = network();
+        advance(&mut first, &mut straight);
+        let State { steps, vectors } = first.state();
+        assert!(vectors.iter().all(|(_, vector)| vector.len() == 9));
+        let vectors = vectors.into_iter().map(|(name, vector)| (name, vector.to_vec())).collect();
+        second.set_state(State { steps, vectors });
+        let mut moved = straight.clone();
+        advance(&mut first, &mut straight);
+        advance(&mut second, &mut moved);
+        assert_eq!(straight.params(), moved.params(), "{first:?}");
+
+        // After a reset, the optimizer acts like a new one, on a network of any size.
+        second.reset();
+        let (mut after, mut fresh) = (network(), network());
+        advance(&mut second, &mut after);
+        for fresh_optimizer in with_state() {
+            if fresh_optimizer.settings() == second.settings() {
+                let mut fresh_optimizer = fresh_optimizer;
+                advance(&mut fresh_optimizer, &mut fresh);
+            }
+        }
+        assert_eq!(after.params(), fresh.params(), "{second:?}");
+    }
+}
+
+#[test]
+fn a_pointer_to_an_optimizer_is_an_optimizer() {
+    fn takes<O: Optimizer<f64>>(mut optimizer: O) -> Vec<f64> {
+        optimizer.check().unwrap();
+        optimizer.reset();
+        optimizer.set_learning_rate(0.25);
+        assert_eq!(optimizer.learning_rate(), 0.25);
+        let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+        advance(&mut optimizer, &mut network);
+        assert_eq!(optimizer.settings(), Optimizer::<f64>::settings(&Adam::new(9.0)));
+        assert_eq!(optimizer.state().steps, Some(3));
+        network.params().to_vec()
+    }
+    let mut adam = Adam::new(0.1);
+    let (borrowed, boxed) = (takes(&mut adam), takes(Box::new(Adam::new(0.1)) as Box<dyn Optimizer<f64>>));
+    assert_eq!(borrowed, boxed);
+    assert_eq!(borrowed, takes(adam));
+    let bad: &mut dyn Optimizer<f64> = &mut Adam::new(f64::NAN);
+    assert_argument(bad.check(), "learning rate");
+}
+
+#[test]
+fn rmsprop_at_the_edges_of_its_arguments() {
+    let step = |mut rmsprop: RMSprop<f64>, grads: &[f64]| {
+        let mut network = Network::new(Linear::new(1, 1).without_bias(), 1).unwrap();
+        network.set_param("weight", &[1.0]).unwrap();
+        for &grad in grads {
+            rmsprop.step(network.params_mut(), &[grad]).unwrap();
+        }
+        network.params()[0]
+    };
+    let new = || RMSprop::new(0.1).eps(1.0);
+    // α = 0 keeps the last square only: w − 0.1 · 3 / (3 + 1)
+    assert_eq!(step(new().alpha(0.0), &[3.0]), 1.0 - 0.1 * (3.0 / 4.0));
+    assert_eq!(step(new().alpha(0.0), &[100.0, 0.0]), step(new().alpha(0.0), &[100.0]));
+    // α = 0 and centred: the variance of one number is 0, and ε alone divides.
+    assert_eq!(step(new().alpha(0.0).centered(true), &[3.0]), 1.0 - 0.1 * 3.0);
+    // α = 0.5: v = 4.5
+    assert_eq!(step(new().alpha(0.5), &[3.0]), 1.0 - 0.1 * (3.0 / (4.5_f64.sqrt() + 1.0)));
+    // The velocity moves on without a gradient, by half as much.
+    let moved = 0.1 * (3.0 / 4.0);
+    assert_eq!(step(new().alpha(0.0).momentum(0.5), &[3.0, 0.0]), 1.0 - moved - 0.1 * (0.5 * (3.0 / 4.0)));
+    for (alpha, momentum) in [(0.0, 0.0), (0.999, 0.999)] {
+        assert!(RMSprop::<f64>::new(0.0).alpha(alpha).momentum(momentum).check().is_ok());
+    }
+}
+
+#[test]
+fn weight_decay_spares_the_parameters_of_a_group() {
+    let layers = Sequential::new().then(Linear::new(2, 3)).then(LayerNorm::new(3)).then(Linear::new(3, 1));
+    let network = Network::<f64>::new(layers, 2).unwrap().with_seed(3);
+    let (biases, normalization) = (ParamGroup::biases, ParamGroup::normalization);
+    let cases: [(Sgd<f64>, &[&str]); 6] = [
+        (Sgd::new(0.1), &[]),
+        (Sgd::new(0.1).group(biases().weight_decay(0.0)), &["0.bias", "1.bias", "2.bias"]),
+        (Sgd::new(0.1).group(normalization().weight_decay(0.0)), &["1.weight"]),
+        (Sgd::new(0.1).group(ParamGroup::named("1").weight_decay(0.0)), &["1.weight", "1.bias"]),
+        (Sgd::new(0.1).group(ParamGroup::named("2.weight").learning_rate_factor(0.0)), &["2.weight"]),
+        // The first group that selects a parameter wins.
+        (
+            Sgd::new(0.1)
+                .group(ParamGroup::named("0.bias").weight_decay(0.5))
+                .group(biases().weight_decay(0.0)),
+            &["1.bias", "2.bias"],
+        ),
+    ];
+    for (sgd, spared) in cases {
+        let (mut sgd, mut network) = (sgd.weight_decay(0.5), network.clone());
+        // Biases start at 0, where decay would not show.
+        network.params_mut().iter_mut().for_each(|weight| *weight += 1.0);
+        let before = network.clone();
+        let zeros = vec![0.0; network.params().len()];
+        sgd.step(network.params_mut(), &zeros).unwrap();
+        for (spec, range) in network.layout().iter() {
+            let factor = if spared.contains(&spec.name.as_str()) { 1.0 } else { 0.95 };
+            for (after, before) in network.params()[range.clone()].iter().zip(&before.params()[range]) {
+                approx::assert_relative_eq!(*after, factor * before, max_relative = 1e-14);
+            }
+        }
+    }
+}
+
+#[test]
+fn parameter_groups_are_checked() {
+    for bad in BAD {
+        let group = ParamGroup::biases().learning_rate_factor(bad);
+        assert_argument(Adam::<f64>::new(0.1).group(group).check(), "learning rate factor");
+        let group = ParamGroup::biases().weight_decay(bad);
+        assert_argument(RMSprop::<f64>::new(0.1).group(group).check(), "weight decay");
+    }
+    let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+    let before = network.params().to_vec();
+    for name in ["weigh", "0.weight", "", "bias."] {
+        let mut sgd = Sgd::new(0.1).group(ParamGroup::named(name).weight_decay(0.0));
+        match sgd.step(network.params_mut(), &[1.0; 9]) {
+            Err(Error::UnknownParameter { name: unknown, known }) => {
+                assert_eq!((unknown.as_str(), known.len()), (name, 2));
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        assert_eq!(network.params(), before);
+    }
+    // A group with a huge factor overflows like a huge learning rate.
+    let mut sgd = Sgd::new(1e200).group(ParamGroup::named("bias").learning_rate_factor(1e200));
+    assert!(matches!(sgd.step(network.params_mut(), &[1.0; 9]), Err(Error::NonFinite { .. })));
+    assert_eq!(network.params(), before);
 }

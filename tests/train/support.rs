@@ -10,7 +10,7 @@ pub fn sine(rows: usize) -> Dataset<f64> {
     toy::sine(rows, 0.1, 1).unwrap()
 }
 
-pub fn training(sgd: Sgd<f64>) -> Training<'static, f64, MeanSquaredError, Sgd<f64>> {
+pub fn training<'a>(sgd: Sgd<f64>) -> Training<'a, f64, MeanSquaredError, Sgd<f64>> {
     Training::new(MeanSquaredError, sgd).epochs(3).progress(false)
 }
 
