@@ -141,8 +141,9 @@ fn a_pointer_to_a_loss_is_a_loss() {
     }
     let loss = || CrossEntropy.label_smoothing(0.1).class_weights([1.0, 3.0]);
     check(loss());
-    check(&loss());
-    check(&mut loss());
+    check::<&CrossEntropyWithOptions>(&loss());
+    let mut own = loss();
+    check::<&mut CrossEntropyWithOptions>(&mut own);
     check(Box::new(loss()));
     check(&loss() as &dyn Loss<f64>);
     check(Box::new(loss()) as Box<dyn Loss<f64>>);

@@ -123,15 +123,15 @@ fn gammas_above_1_let_the_rate_grow() {
 
 #[test]
 fn a_pointer_to_a_schedule_is_a_schedule() {
-    fn check(schedule: impl Schedule, base: f64, expected: f64) {
+    fn check<S: Schedule>(schedule: S, base: f64, expected: f64) {
         assert!(schedule.check().is_ok() && !schedule.uses_losses());
         assert_eq!(schedule.rate(base, 3, &[]), expected);
         assert_eq!(schedule.settings(), Step::new(2, 0.5).settings());
     }
     let mut step = Step::new(2, 0.5);
     check(Box::new(step) as Box<dyn Schedule>, 0.2, 0.1);
-    check(&step, 0.2, 0.1);
-    check(&mut step, 0.2, 0.1);
+    check::<&Step>(&step, 0.2, 0.1);
+    check::<&mut Step>(&mut step, 0.2, 0.1);
     let bad: Box<dyn Schedule> = Box::new(Step::new(0, 0.5));
     assert_argument(Schedule::check(&bad), "step size");
     assert_argument(Schedule::check(&&Step::new(0, 0.5)), "step size");
