@@ -1,0 +1,187 @@
+//! Classification: the levels of one column as classes.
+
+use std::collections::BTreeMap;
+
+use geartrain::Loss;
+use geartrain::loss::CrossEntropy;
+use ndarray::{Array2, ArrayRef2};
+use serde::{Deserialize, Serialize};
+
+use super::task::{Task, sealed::Sealed};
+use crate::encoder::codes_and_texts;
+use crate::error::{list, require};
+use crate::table::levels::MISSING;
+use crate::{ColumnType, Error, Scores, Table};
+
+/// How much the classes count in the loss of a classifier.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum ClassWeights {
+    /// Each row counts the same.
+    #[default]
+    Equal,
+    /// Each class counts the same: a row of a class counts *n* / (classes × rows of the class).
+    Balanced,
+    /// Weights by class name; 1 for others.
+    ByName(BTreeMap<String, f64>),
+}
+
+/// The options of a [`TabularClassifier`](crate::TabularClassifier).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ClassificationOptions {
+    weights: ClassWeights,
+}
+
+impl super::Recipe<Classification> {
+    /// How much each class counts. Default: as many times as it has rows. Other weights change the predicted
+    /// probabilities: they are those of a table in which the classes have these shares.
+    pub fn class_weights(mut self, weights: ClassWeights) -> Self {
+        self.task.weights = weights;
+        self
+    }
+}
+
+/// One of several classes as target: the task of a [`TabularClassifier`](crate::TabularClassifier).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    target: String,
+    classes: Vec<String>,
+    /// Training rows of each class.
+    counts: Vec<usize>,
+    weights: Option<Vec<f64>>,
+}
+
+/// The most classes.
+const MOST_CLASSES: usize = 10_000;
+/// Probabilities below this count as it in the log-loss, as in scikit-learn.
+const LEAST_PROBABILITY: f64 = 2.220_446_049_250_313e-16;
+
+impl Classification {
+    pub(crate) fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The class of every row of `table`.
+    fn indices(&self, table: &Table) -> Result<Vec<usize>, Error> {
+        let (codes, texts) = codes_and_texts(table.column(&self.target)?, ColumnType::Category);
+        let classes: Vec<Option<usize>> =
+            texts.iter().map(|text| self.classes.binary_search(text).ok()).collect();
+        let class = |(row, &code): (usize, &u32)| {
+            let text = if code == MISSING { "a missing cell" } else { &texts[code as usize] };
+            let found = if code == MISSING { None } else { classes[code as usize] };
+            found.ok_or_else(|| Error::Value {
+                name: self.target.clone(),
+                row: row + 1,
+                expected: "a class of the training rows",
+                got: text.into(),
+            })
+        };
+        codes.iter().enumerate().map(class).collect()
+    }
+}
+
+impl Sealed for Classification {}
+
+impl Task for Classification {
+    type Options = ClassificationOptions;
+    const NAME: &'static str = "classifier";
+    const STRATIFIED: bool = true;
+
+    fn fit(
+        options: &ClassificationOptions,
+        table: &Table,
+        targets: &[String],
+        order: &[usize],
+    ) -> Result<Self, Error> {
+        let target = targets.first().cloned().unwrap_or_default();
+        let (codes, texts) = codes_and_texts(table.column(&target)?, ColumnType::Category);
+        let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+        for &row in order {
+            // Rows with a missing target are left out before.
+            *by_name.entry(&texts[codes[row] as usize]).or_default() += 1;
+        }
+        let classes: Vec<String> = by_name.keys().map(|class| class.to_string()).collect();
+        let counts: Vec<usize> = by_name.into_values().collect();
+        let got = format_args!("{} in column `{target}`", classes.len());
+        require((2..=MOST_CLASSES).contains(&classes.len()), "number of classes", "from 2 to 10,000", got)?;
+        let weights = match &options.weights {
+            ClassWeights::Equal => None,
+            ClassWeights::Balanced => {
+                let share = order.len() as f64 / classes.len() as f64;
+                Some(counts.iter().map(|&count| share / count as f64).collect())
+            }
+            ClassWeights::ByName(weights) => {
+                for (name, &weight) in weights {
+                    let got = format_args!("`{name}`; the classes are {}", list(&classes));
+                    require(classes.contains(name), "class_weights", "names of classes", got)?;
+                    let got = format_args!("{weight} for `{name}`");
+                    require(weight.is_finite() && weight > 0.0, "class weight", "a finite number above 0", got)?;
+                }
+                Some(classes.iter().map(|class| weights.get(class).copied().unwrap_or(1.0)).collect())
+            }
+        };
+        Ok(Classification { target, classes, counts, weights })
+    }
+
+    fn targets(&self) -> Vec<String> {
+        vec![self.target.clone()]
+    }
+
+    fn encode(&self, table: &Table) -> Result<Array2<f32>, Error> {
+        let classes: Vec<f32> = self.indices(table)?.into_iter().map(|class| class as f32).collect();
+        Ok(Array2::from_shape_vec((classes.len(), 1), classes).expect("one column"))
+    }
+
+    fn outputs(&self) -> usize {
+        self.classes.len()
+    }
+
+    fn loss(&self) -> Box<dyn Loss<f32>> {
+        match &self.weights {
+            None => Box::new(CrossEntropy),
+            Some(weights) => Box::new(CrossEntropy.class_weights(weights.clone())),
+        }
+    }
+
+    fn decode(&self, outputs: &ArrayRef2<f32>) -> Array2<f64> {
+        let mut probabilities = outputs.mapv(f64::from);
+        for mut row in probabilities.rows_mut() {
+            let largest = row.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
+            row.mapv_inplace(|z| (z - largest).exp());
+            let sum = row.sum();
+            row /= sum;
+        }
+        probabilities
+    }
+
+    fn finish(&self, _: &mut Array2<f64>) {}
+
+    fn score(&self, predictions: &ArrayRef2<f64>, table: &Table, weights: &[f64]) -> Result<Scores, Error> {
+        let (mut surprise, mut right) = (0.0, 0.0);
+        for ((row, class), weight) in predictions.rows().into_iter().zip(self.indices(table)?).zip(weights) {
+            surprise -= weight * row[class].max(LEAST_PROBABILITY).ln();
+            right += weight * f64::from(u8::from(super::argmax(row) == class));
+        }
+        let total: f64 = weights.iter().sum();
+        let mut scores = Scores::default();
+        scores.push("log-loss", surprise / total);
+        scores.push("accuracy", right / total);
+        Ok(scores)
+    }
+
+    fn describe(&self) -> String {
+        let shown = 20;
+        let mut classes: Vec<String> = self
+            .classes
+            .iter()
+            .zip(&self.counts)
+            .take(shown)
+            .map(|(class, count)| format!("`{class}` ({count} rows)"))
+            .collect();
+        if self.classes.len() > shown {
+            classes.push(format!("{} more", self.classes.len() - shown));
+        }
+        let weights = if self.weights.is_some() { " with class weights" } else { "" };
+        let classes = classes.join(", ");
+        format!("predicts `{}`, one of {classes}; minimises the cross-entropy{weights}", self.target)
+    }
+}

@@ -1,0 +1,65 @@
+//! What a model predicts: numbers or classes.
+
+use std::fmt::Debug;
+
+use geartrain::Loss;
+use ndarray::{Array2, ArrayRef2};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Error, Scores, Table};
+
+/// What a model predicts: [`Regression`](crate::Regression) or [`Classification`](crate::Classification).
+/// Only this crate implements it.
+#[allow(private_interfaces)]
+pub trait Task: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + sealed::Sealed {
+    /// What can be chosen about the task.
+    type Options: Clone + Debug + Default + PartialEq + Send + Sync;
+
+    #[doc(hidden)]
+    const NAME: &'static str;
+
+    /// Fits the encoding of the targets to the rows `order` of `table`.
+    #[doc(hidden)]
+    fn fit(options: &Self::Options, table: &Table, targets: &[String], order: &[usize])
+    -> Result<Self, Error>;
+
+    /// The names of the target columns.
+    #[doc(hidden)]
+    fn targets(&self) -> Vec<String>;
+
+    /// The targets of all rows as the loss reads them.
+    #[doc(hidden)]
+    fn encode(&self, table: &Table) -> Result<Array2<f32>, Error>;
+
+    /// The number of outputs of the network.
+    #[doc(hidden)]
+    fn outputs(&self) -> usize;
+
+    #[doc(hidden)]
+    fn loss(&self) -> Box<dyn Loss<f32>>;
+
+    /// The outputs of one network in the units of the targets, or as probabilities.
+    #[doc(hidden)]
+    fn decode(&self, outputs: &ArrayRef2<f32>) -> Array2<f64>;
+
+    /// Finishes the mean of the members' predictions.
+    #[doc(hidden)]
+    fn finish(&self, mean: &mut Array2<f64>);
+
+    /// How good predictions are; the first score is the one that permutation importance uses, and is less for
+    /// better predictions.
+    #[doc(hidden)]
+    fn score(&self, predictions: &ArrayRef2<f64>, table: &Table, weights: &[f64]) -> Result<Scores, Error>;
+
+    /// Whether folds keep the shares of the target's values.
+    #[doc(hidden)]
+    const STRATIFIED: bool;
+
+    /// A few words about targets and loss, for reports.
+    #[doc(hidden)]
+    fn describe(&self) -> String;
+}
+
+pub(super) mod sealed {
+    pub trait Sealed {}
+}

@@ -1,0 +1,7 @@
+//! Tables from CSV text to predictions.
+
+mod csv;
+mod encoder;
+mod hostile;
+mod model;
+mod predictions;
