@@ -106,11 +106,23 @@ pub enum Error {
 
     /// The model file could not be read or written.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(Box<FileError>),
 
     /// An error of the trainer.
     #[error(transparent)]
-    Train(#[from] geartrain::Error),
+    Train(Box<geartrain::Error>),
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Error::File(Box::new(error))
+    }
+}
+
+impl From<geartrain::Error> for Error {
+    fn from(error: geartrain::Error) -> Self {
+        Error::Train(Box::new(error))
+    }
 }
 
 /// [`Error::Argument`] unless `holds`.
@@ -126,8 +138,7 @@ pub(crate) fn require(
 /// Names in backquotes, at most 20 of them.
 pub(crate) fn list(names: &[String]) -> String {
     const SHOWN: usize = 20;
-    let mut text =
-        names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut text = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text += &format!(" and {} more", names.len() - SHOWN);
     }

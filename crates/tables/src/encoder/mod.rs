@@ -20,8 +20,8 @@ use crate::{Column, ColumnType, CsvOptions, Error, Table};
 use category::CategoryCode;
 pub(crate) use category::codes_and_texts;
 use number::NumberCode;
-pub(crate) use number::quantile;
 pub use number::Scaling;
+pub(crate) use number::quantile;
 pub(crate) use rows::Rows;
 
 /// How an [`Encoder`] is fitted.
@@ -173,7 +173,8 @@ impl Encoder {
             };
             fitted.push((column, code));
         }
-        let numbers = fitted.iter().map(|(_, code)| code.numbers().filter(|n| !n.is_constant()).count()).sum();
+        let numbers =
+            fitted.iter().map(|(_, code)| code.numbers().filter(|n| !n.is_constant()).count()).sum();
         let bins = options.bins_for(numbers);
         for (column, mut code) in fitted {
             code.numbers_mut().for_each(|number| number.choose_bins(bins));
@@ -284,9 +285,8 @@ impl Code {
         match self {
             Code::Number(number) => number.names(column),
             Code::Date(parts) => {
-                let names = |(part, number): &(Part, NumberCode)| {
-                    number.names(&format!("{column}.{}", part.name()))
-                };
+                let names =
+                    |(part, number): &(Part, NumberCode)| number.names(&format!("{column}.{}", part.name()));
                 parts.iter().flat_map(names).collect()
             }
             Code::Category(category) => category.names(column),

@@ -90,8 +90,9 @@ impl NumberCode {
         }
         if edges.len() > bins {
             edges = (0..=bins).map(|t| quantile(&sorted, t as f64 / bins as f64)).collect();
-            edges.dedup();
         }
+        // A difference that is divided by must not vanish, as between the smallest numbers.
+        edges.dedup_by(|high, low| half_difference(*high, *low) <= 0.0);
         // One bin would repeat the value.
         self.edges = if edges.len() > 2 { edges } else { Vec::new() };
     }
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!(code.names("x"), ["x", "x[1]", "x[2]"]);
         // median 5, quartiles 3 and 7
         assert_eq!(encode(&code, 5.0), [0.0, 1.0, 0.0]);
-        assert_eq!(encode(&code, 3.0), [-0.5 / (1.0 + 1.0 / 36.0_f32).sqrt(), 0.5, 0.0]);
+        assert_eq!(encode(&code, 3.0), [(-0.5 / (1.0 + 1.0 / 36.0_f64).sqrt()) as f32, 0.5, 0.0]);
         assert_eq!(encode(&code, 9.0)[1..], [1.0, 1.0]);
         assert_eq!(encode(&code, f64::NAN), [0.0, 0.0, 0.0]);
         assert_eq!(encode(&code, 1e300), [3.0, 1.0, 1.0]);

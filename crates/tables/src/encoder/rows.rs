@@ -120,7 +120,8 @@ fn check_words(column: &Column, expected: ColumnType) -> Result<(), Error> {
         return Ok(());
     }
     let texts = (0..column.len()).filter_map(|row| column.text(row).map(|text| (row, text)));
-    let first = if expected == ColumnType::YesNo { texts.into_iter().find(|(_, text)| wrong(text)) } else { None };
+    let first =
+        if expected == ColumnType::YesNo { texts.into_iter().find(|(_, text)| wrong(text)) } else { None };
     first.map_or(Ok(()), |first| Err(wrong_type(column, expected, first)))
 }
 

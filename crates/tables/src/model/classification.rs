@@ -114,7 +114,12 @@ impl Task for Classification {
                     let got = format_args!("`{name}`; the classes are {}", list(&classes));
                     require(classes.contains(name), "class_weights", "names of classes", got)?;
                     let got = format_args!("{weight} for `{name}`");
-                    require(weight.is_finite() && weight > 0.0, "class weight", "a finite number above 0", got)?;
+                    require(
+                        weight.is_finite() && weight > 0.0,
+                        "class weight",
+                        "a finite number above 0",
+                        got,
+                    )?;
                 }
                 Some(classes.iter().map(|class| weights.get(class).copied().unwrap_or(1.0)).collect())
             }

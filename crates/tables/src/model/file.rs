@@ -81,7 +81,8 @@ impl<T: Task> Model<T> {
         let unreadable = |error: serde_json::Error| broken(path, format!("unreadable description: {error}"));
         let head: Head = serde_json::from_str(json).map_err(unreadable)?;
         if head.version > VERSION {
-            let problem = format!("version {} is newer than {VERSION}, the newest this program reads", head.version);
+            let problem =
+                format!("version {} is newer than {VERSION}, the newest this program reads", head.version);
             return Err(broken(path, problem));
         }
         if head.kind != T::NAME {
@@ -106,7 +107,10 @@ impl<T: Task> Model<T> {
                     let tensor = part.get::<f32>(&name).map_err(|problem| problem.at(path))?;
                     if tensor.shape() != shape {
                         let got = tensor.shape();
-                        let problem = format!("tensor `{}{name}`: expected shape {shape:?}, got {got:?}", prefix(member));
+                        let problem = format!(
+                            "tensor `{}{name}`: expected shape {shape:?}, got {got:?}",
+                            prefix(member)
+                        );
                         return Err(broken(path, problem));
                     }
                     tensors.push((name, tensor));

@@ -83,8 +83,8 @@ impl<T: Task> Recipe<T> {
             selected = table.select(&usable);
             &selected
         };
-        let no_features = targets.iter().chain(&self.weights);
-        let features = no_features.fold(Ok(train.clone()), |table, name| table?.without(name))?;
+        let mut no_features = targets.iter().chain(&self.weights);
+        let features = no_features.try_fold(train.clone(), |table, name| table.without(name))?;
         let encoder = Encoder::fit(&features, &self.encoder)?;
         let rows = encoder.bind(&features)?;
         let weights = self.weights.as_deref().map(|name| weights(train, name)).transpose()?;
@@ -141,7 +141,12 @@ impl<T: Task> Recipe<T> {
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit) and [`Model::score`]; [`Error::Argument`] if `folds` has another number of rows.
-    pub fn cross_validate(&self, table: &Table, target: &str, folds: &Folds) -> Result<CrossValidation, Error> {
+    pub fn cross_validate(
+        &self,
+        table: &Table,
+        target: &str,
+        folds: &Folds,
+    ) -> Result<CrossValidation, Error> {
         self.check()?;
         require(folds.rows() == table.rows(), "folds", "for the rows of the table", folds.rows())?;
         let run = |fold: usize| {

@@ -49,7 +49,12 @@ impl Folds {
         let mut sizes = vec![0; count];
         fold_of_row.iter().for_each(|&fold| sizes[fold] += 1);
         let empty = sizes.iter().position(|&size| size == 0);
-        require(empty.is_none(), "folds", "numbered without a gap", format_args!("no row in fold {empty:?}"))?;
+        require(
+            empty.is_none(),
+            "folds",
+            "numbered without a gap",
+            format_args!("no row in fold {empty:?}"),
+        )?;
         Ok(Folds { fold_of_row, count })
     }
 

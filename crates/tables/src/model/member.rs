@@ -197,7 +197,11 @@ impl Plan {
 }
 
 /// The raw outputs of a network for rows of a table, `(rows, outputs)`.
-pub(super) fn outputs(network: &Network<f32>, rows: &Rows<'_>, chosen: &[usize]) -> Result<Array2<f32>, Error> {
+pub(super) fn outputs(
+    network: &Network<f32>,
+    rows: &Rows<'_>,
+    chosen: &[usize],
+) -> Result<Array2<f32>, Error> {
     let mut all = Array2::zeros((chosen.len(), network.outputs()));
     let mut x = Array2::zeros((CHUNK.min(chosen.len()), rows.width()));
     for (chunk, mut out) in chosen.chunks(CHUNK).zip(all.axis_chunks_iter_mut(ndarray::Axis(0), CHUNK)) {

@@ -238,7 +238,8 @@ impl Task for Regression {
                 _ => format!("{score} {}", target.name),
             };
             let mean = |term: &dyn Fn(usize) -> f64| {
-                let sum: f64 = weights.iter().enumerate().filter(|(_, w)| **w > 0.0).map(|(r, w)| w * term(r)).sum();
+                let sum: f64 =
+                    weights.iter().enumerate().filter(|(_, w)| **w > 0.0).map(|(r, w)| w * term(r)).sum();
                 sum / weights.iter().sum::<f64>()
             };
             let column = |level: usize| -> ArrayView1<f64> { predictions.column(t * self.levels() + level) };

@@ -24,7 +24,9 @@ impl<T: Task> Model<T> {
         let widths: Vec<String> = plan.hidden.iter().map(usize::to_string).collect();
         let hidden = match plan.hidden.is_empty() {
             true => "no hidden layer: a linear model".into(),
-            false => format!("hidden layers of {} ReLU units, dropout {}", widths.join(" and "), plan.dropout),
+            false => {
+                format!("hidden layers of {} ReLU units, dropout {}", widths.join(" and "), plan.dropout)
+            }
         };
         line(format!(
             "Network: {hidden}; {} parameters; the last layer starts at 0.",
@@ -44,7 +46,9 @@ impl<T: Task> Model<T> {
         for (i, member) in training.members.iter().enumerate() {
             let (fit, held) = member.rows;
             let kept = match member.validation_loss.get(member.best_epoch.wrapping_sub(1)) {
-                Some(&loss) => format!("kept epoch {}, loss {} on {held} rows", member.best_epoch, digits(loss)),
+                Some(&loss) => {
+                    format!("kept epoch {}, loss {} on {held} rows", member.best_epoch, digits(loss))
+                }
                 None => "no validation rows: kept the last epoch".into(),
             };
             line(format!("Network {}: learned from {fit} rows; {kept}.", i + 1));

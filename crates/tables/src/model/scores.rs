@@ -35,7 +35,8 @@ impl Scores {
 
 impl fmt::Display for Scores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scores: Vec<String> = self.iter().map(|(name, value)| format!("{name} {}", digits(value))).collect();
+        let scores: Vec<String> =
+            self.iter().map(|(name, value)| format!("{name} {}", digits(value))).collect();
         f.write_str(&scores.join(", "))
     }
 }

@@ -11,7 +11,9 @@ use crate::{Error, Scores, Table};
 /// What a model predicts: [`Regression`](crate::Regression) or [`Classification`](crate::Classification).
 /// Only this crate implements it.
 #[allow(private_interfaces)]
-pub trait Task: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + sealed::Sealed {
+pub trait Task:
+    Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + sealed::Sealed
+{
     /// What can be chosen about the task.
     type Options: Clone + Debug + Default + PartialEq + Send + Sync;
 
@@ -20,8 +22,12 @@ pub trait Task: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send 
 
     /// Fits the encoding of the targets to the rows `order` of `table`.
     #[doc(hidden)]
-    fn fit(options: &Self::Options, table: &Table, targets: &[String], order: &[usize])
-    -> Result<Self, Error>;
+    fn fit(
+        options: &Self::Options,
+        table: &Table,
+        targets: &[String],
+        order: &[usize],
+    ) -> Result<Self, Error>;
 
     /// The names of the target columns.
     #[doc(hidden)]

@@ -210,16 +210,10 @@ impl Column {
         let cells = match &self.cells {
             Cells::Numbers(values) => Cells::Numbers(numbers(values)),
             Cells::Dates(values) => Cells::Dates(numbers(values)),
-            Cells::Texts { codes, levels } => Cells::Texts {
-                codes: rows.iter().map(|&row| codes[row]).collect(),
-                levels: levels.clone(),
-            },
+            Cells::Texts { codes, levels } => {
+                Cells::Texts { codes: rows.iter().map(|&row| codes[row]).collect(), levels: levels.clone() }
+            }
         };
-        Column {
-            name: self.name.clone(),
-            cells,
-            column_type: self.column_type,
-            reason: self.reason.clone(),
-        }
+        Column { name: self.name.clone(), cells, column_type: self.column_type, reason: self.reason.clone() }
     }
 }

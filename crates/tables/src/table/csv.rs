@@ -104,11 +104,7 @@ impl CsvOptions {
         self.read_from("(bytes)", || Ok(text))
     }
 
-    fn read_from<R: Read>(
-        &self,
-        path: &str,
-        open: impl Fn() -> std::io::Result<R>,
-    ) -> Result<Table, Error> {
+    fn read_from<R: Read>(&self, path: &str, open: impl Fn() -> std::io::Result<R>) -> Result<Table, Error> {
         let error = |problem: String| Error::Csv { path: path.into(), problem };
         let first = self.pass(open(), &[]).map_err(error)?;
         let Pass { names, mut builders, rows } = first;

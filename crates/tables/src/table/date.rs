@@ -1,7 +1,7 @@
 //! Dates as numbers: days since 1970-01-01, with the time of day as a fraction.
 
 use jiff::civil::{Date, DateTime};
-use jiff::{ToSpan, fmt::strtime};
+use jiff::{Span, fmt::strtime};
 use serde::{Deserialize, Serialize};
 
 /// 1970-01-01.
@@ -37,8 +37,9 @@ pub(crate) fn display(days: f64) -> String {
 
 /// The calendar day of a day number, within the years −9999 to 9999.
 fn date(days: f64) -> Date {
-    // The cast saturates, and the sum is checked.
-    EPOCH.checked_add((days.floor() as i32).days()).unwrap_or(EPOCH)
+    // The cast saturates, and the span and the sum are checked.
+    let span = Span::new().try_days(days.floor() as i64);
+    span.and_then(|span| EPOCH.checked_add(span)).unwrap_or(EPOCH)
 }
 
 /// A number that is derived from a date.

@@ -22,7 +22,7 @@ fn types_follow_the_rule() {
         [Number, Category, Date, YesNo, Identifier, Identifier, Constant, Constant, Category]
     );
     let shown = table.to_string();
-    assert!(shown.contains("id      identifier  30 different texts in 30 rows: left out"), "{shown}");
+    assert!(shown.contains("  id    identifier  30 different texts in 30 rows: left out"), "{shown}");
     assert!(shown.contains("always 7"), "{shown}");
 }
 
@@ -62,7 +62,8 @@ fn numbers_are_finite() {
 
 #[test]
 fn delimiters_quotes_spaces_and_a_byte_order_mark() {
-    let table = Table::parse_csv("\u{feff}a;b ;\"c;d\"\r\n 1; x ;\"two\nlines\"\r\n2;\"\";z\r\n".as_bytes()).unwrap();
+    let table =
+        Table::parse_csv("\u{feff}a;b ;\"c;d\"\r\n 1; x ;\"two\nlines\"\r\n2;\"\";z\r\n".as_bytes()).unwrap();
     assert_eq!(table.names(), ["a", "b", "c;d"]);
     assert_eq!(table.column("b").unwrap().text(0).unwrap(), "x");
     assert_eq!(table.column("b").unwrap().missing(), 1);

@@ -1,6 +1,6 @@
 //! The encoder: training rows only, any order, unseen levels.
 
-use geartrain_tables::{ColumnType, Column, Encoder, EncoderOptions, Table};
+use geartrain_tables::{Column, ColumnType, Encoder, EncoderOptions, Table};
 use ndarray::{Axis, array};
 
 /// 40 rows with numbers, gaps, levels and dates; the last 10 are out of range and hold levels of their own.
@@ -110,9 +110,8 @@ fn dates_become_a_day_number_and_parts() {
 #[test]
 fn columns_that_do_not_fit_are_named() {
     let encoder = Encoder::fit(&table(), &EncoderOptions::new()).unwrap();
-    let message = |text: &str| {
-        encoder.transform(&Table::parse_csv(text.as_bytes()).unwrap()).unwrap_err().to_string()
-    };
+    let message =
+        |text: &str| encoder.transform(&Table::parse_csv(text.as_bytes()).unwrap()).unwrap_err().to_string();
     let missing = message("size,day\n1,2024-01-01\n");
     assert_eq!(missing, "there is no column `colour`; the columns are `size`, `day`");
     let text = message("size,colour,day\n1,red,2024-01-01\nbig,red,2024-01-01\n");

@@ -1,7 +1,8 @@
 //! Tables that no model was made for: errors, not panics, and bounded memory.
 
 use geartrain_tables::{
-    Column, ColumnType, CsvOptions, Encoder, EncoderOptions, Error, Table, TabularClassifier, TabularRegressor,
+    Column, ColumnType, CsvOptions, Encoder, EncoderOptions, Error, Table, TabularClassifier,
+    TabularRegressor,
 };
 use proptest::prelude::*;
 
@@ -19,7 +20,8 @@ fn a_million_levels() {
     let texts = (0..1_000_000).map(|i| Some(format!("level {i}")));
     let column = Column::texts("c", texts).unwrap();
     assert_eq!(column.column_type(), ColumnType::Identifier);
-    let table = Table::new([column, Column::numbers("x", (0..1_000_000).map(|i| (i % 9) as f64).collect()).unwrap()]);
+    let table =
+        Table::new([column, Column::numbers("x", (0..1_000_000).map(|i| (i % 9) as f64).collect()).unwrap()]);
     let table = table.unwrap();
     assert_eq!(encode(&table.clone().without("c").unwrap()).unwrap(), 9);
     // All of them are rare: one slot, which is constant.
@@ -73,7 +75,8 @@ fn huge_and_tiny_numbers_are_encoded() {
 
 #[test]
 fn numbers_as_text_and_mixed_columns_are_categories() {
-    let text: String = (0..30).map(|i| if i == 20 { "n.a.\n".into() } else { format!("{}\n", i % 3) }).collect();
+    let text: String =
+        (0..30).map(|i| if i == 20 { "n.a.\n".into() } else { format!("{}\n", i % 3) }).collect();
     let table = Table::parse_csv(format!("mixed\n{text}").as_bytes()).unwrap();
     assert_eq!(encode(&table).unwrap(), 4);
     assert!(table.to_string().contains("text because row 21 holds `n.a.`"), "{table}");

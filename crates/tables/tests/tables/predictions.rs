@@ -58,7 +58,8 @@ fn columns_that_are_missing_or_of_another_type_are_named() {
 
 #[test]
 fn a_category_of_digits_is_read_as_text() {
-    let rows: String = (0..60).map(|i| format!("{:03}{},{}\n", i % 3, if i < 3 { "a" } else { "" }, i % 3)).collect();
+    let rows: String =
+        (0..60).map(|i| format!("{:03}{},{}\n", i % 3, if i < 3 { "a" } else { "" }, i % 3)).collect();
     let train = Table::parse_csv(format!("code,y\n{rows}").as_bytes()).unwrap();
     let model = TabularRegressor::recipe().epochs(40).fit(&train, "y").unwrap();
     let folder = tempfile::tempdir().unwrap();
