@@ -1,11 +1,12 @@
-//! Scores and seconds of the default recipe on the tables and folds of `benches/peers/tables.py`, which runs
-//! this program beside other libraries.
+//! Scores and seconds of the default recipe on the tables and folds of `benches/peers/tables.py`,
+//! which runs this program beside other libraries.
 //!
-//!     cargo bench -p geartrain-tables --bench tables -- FOLDER TABLE … [--ensemble N] [--seed S] [--folds K]
+//!     cargo bench -p geartrain-tables --bench tables -- FOLDER TABLE … [--ensemble N] [--seed S]
+//!         [--folds K]
 //!
-//! The folder holds `TABLE.csv`, with the target as its last column, and `TABLE.folds`: the fold of each row
-//! from 0, one per line. `--folds` runs the first K of them. Printed is one JSON line per fold: the scores,
-//! and the seconds for fit and prediction on one thread.
+//! The folder holds `TABLE.csv`, with the target as its last column, and `TABLE.folds`: the fold of
+//! each row from 0, one per line. `--folds` runs the first K of them. Printed is one JSON line per
+//! fold: the scores, and the seconds for fit and prediction on one thread.
 
 use std::error::Error;
 use std::fs;

@@ -95,7 +95,7 @@ pub enum Error {
         epoch: usize,
     },
 
-    /// The model file is not one of this crate, or not of this kind.
+    /// The model file is of another program, or holds another kind of model.
     #[error("{path}: {problem}")]
     Model {
         /// The file's path.

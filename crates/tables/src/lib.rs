@@ -22,7 +22,7 @@
 //!
 //! | item | in one sentence |
 //! |---|---|
-//! | [`Table`], [`Column`], [`CsvOptions`] | columns in memory or from a CSV file, each with a [`ColumnType`] found by a [`RULE`] |
+//! | [`Table`], [`Column`], [`CsvOptions`] | columns, each with a [`ColumnType`] by a [`RULE`] |
 //! | [`Encoder`], [`EncoderOptions`] | columns to numbers, fitted on training rows; usable alone |
 //! | [`TabularRegressor`], [`TabularClassifier`] | models: predict, score, explain, save, load |
 //! | [`Recipe`] | how a model is trained: every choice, with its default |
@@ -33,17 +33,17 @@
 //!
 //! # What the defaults are worth
 //!
-//! One network is about as good as untuned histogram boosting on small and medium tables of numbers and a
-//! few categories; an ensemble of 8 is better, for 8 times the work. The recipe was chosen on eleven public
-//! tables by cross-validation, so that their scores flatter it. Trees are ahead where a class depends on
-//! strong interactions of columns, on tables with very many categories and heavy-tailed targets, and above
-//! about 10,000 rows. `benches/peers/tables.py` compares.
+//! One network is about as good as untuned histogram boosting on small and medium tables of numbers
+//! and a few categories; an ensemble of 8 is better, for 8 times the work. The recipe was chosen on
+//! eleven public tables by cross-validation, so that their scores flatter it. Trees are ahead where
+//! a class depends on strong interactions of columns, on tables with very many categories and
+//! heavy-tailed targets, and above about 10,000 rows. `benches/peers/tables.py` compares.
 //!
 //! # Sources
 //!
 //! Gorishniy et al. 2022 (*On embeddings for numerical features in tabular deep learning*) for the
-//! piecewise-linear encoding; Holzmüller et al. 2024 (*Better by default*) for robust scaling with smooth
-//! clipping; Loshchilov and Hutter 2019 for AdamW; Breiman 2001 for permutation importance.
+//! piecewise-linear encoding; Holzmüller et al. 2024 (*Better by default*) for robust scaling with
+//! smooth clipping; Loshchilov and Hutter 2019 for AdamW; Breiman 2001 for permutation importance.
 
 mod encoder;
 mod error;

@@ -8,8 +8,8 @@ use crate::table::levels::MISSING;
 use crate::table::{Cells, yes_no};
 use crate::{Column, ColumnType};
 
-/// The encoding of one category column: one slot for each level, for missing cells and for rare levels. Two
-/// slots are encoded as −1 and 1 in one column, more as 0 and 1 in a column each.
+/// The encoding of one category column: one slot for each level, for missing cells and for rare
+/// levels. Two slots are encoded as −1 and 1 in one column, more as 0 and 1 in a column each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CategoryCode {
     slots: Vec<Slot>,
@@ -128,8 +128,8 @@ impl CategoryCode {
     }
 }
 
-/// The code of every row, and the text of every code. Yes/no words are reduced to `yes` and `no`; a number is
-/// its shortest text.
+/// The code of every row, and the text of every code. Yes/no words are reduced to `yes` and `no`; a
+/// number is its shortest text.
 pub(crate) fn codes_and_texts(column: &Column, column_type: ColumnType) -> (Vec<u32>, Vec<String>) {
     match column.cells() {
         Cells::Texts { codes, levels } => {

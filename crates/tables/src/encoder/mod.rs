@@ -44,8 +44,8 @@ const BIN_BUDGET: usize = 768;
 const BINS: (usize, usize) = (16, 2);
 
 impl EncoderOptions {
-    /// Robust scaling, 16 bins per number column (fewer for more than 48 of them), and levels in fewer than 3
-    /// training rows counted as rare.
+    /// Robust scaling, 16 bins per number column (fewer for more than 48 of them), and levels in
+    /// fewer than 3 training rows counted as rare.
     pub fn new() -> Self {
         EncoderOptions { scaling: Scaling::Robust, bins: None, rare: 3 }
     }
@@ -56,8 +56,8 @@ impl EncoderOptions {
         self
     }
 
-    /// Bins of the piecewise-linear encoding of each number column; 0 for none, at most 1,000. Default: 16, or
-    /// 768 / *p* with more than 48 number columns *p*, and at least 2.
+    /// Bins of the piecewise-linear encoding of each number column; 0 for none, at most 1,000.
+    /// Default: 16, or 768 / *p* with more than 48 number columns *p*, and at least 2.
     pub fn bins(mut self, bins: usize) -> Self {
         self.bins = Some(bins);
         self
@@ -74,18 +74,19 @@ impl EncoderOptions {
     }
 }
 
-/// Turns the columns of a table into numbers for a network. All statistics are those of the rows it was
-/// fitted on, in `f64`, and do not depend on the order of rows or columns.
+/// Turns the columns of a table into numbers for a network. All statistics are those of the rows it
+/// was fitted on, in `f64`, and do not depend on the order of rows or columns.
 ///
-/// | column | encoded columns |
-/// |---|---|
-/// | number | the scaled value `size`; a piecewise-linear encoding by quantiles `size[1]`, `size[2]`, …; `size=(missing)` if a training cell is missing |
-/// | date | as numbers: `day.day` (days since 1970-01-01), `day.month`, `day.day of month`, `day.weekday`, `day.hour` |
-/// | category, yes/no | 0 or 1 for each level, `origin=japan`, for missing, and for all rare levels together; one column of −1 and 1 for two levels |
-/// | identifier, constant | none |
+/// - *number*: the scaled value `size`; a piecewise-linear encoding by quantiles `size[1]`, …;
+///   `size=(missing)` if a training cell is missing.
+/// - *date*, as numbers: `day.day` (days since 1970-01-01), `day.month`, `day.day of month`,
+///   `day.weekday`, `day.hour`.
+/// - *category* and *yes/no*: 0 or 1 for each level, `origin=japan`, for missing, and for all rare
+///   levels together; one column of −1 and 1 for two levels.
+/// - *identifier* and *constant*: none.
 ///
-/// Encoded columns are ordered by the names of the table's columns, so that a table with its columns in
-/// another order gives the same numbers.
+/// Encoded columns are ordered by the names of the table's columns, so that a table with its
+/// columns in another order gives the same numbers.
 ///
 /// ```
 /// use geartrain_tables::{Encoder, EncoderOptions, Table};
@@ -132,8 +133,8 @@ impl Encoder {
     /// Fits an encoder to all rows of `table`.
     ///
     /// # Errors
-    /// [`Error::NoData`] if the table has no rows, or no column that differs between rows; [`Error::Argument`]
-    /// for more than 1,000 bins.
+    /// [`Error::NoData`] if the table has no rows, or no column that differs between rows;
+    /// [`Error::Argument`] for more than 1,000 bins.
     pub fn fit(table: &Table, options: &EncoderOptions) -> Result<Self, Error> {
         let bins = options.bins.unwrap_or(BINS.0);
         crate::error::require(bins <= 1000, "bins", "at most 1,000", bins)?;
@@ -153,7 +154,8 @@ impl Encoder {
             columns: Vec::new(),
             left_out: unused.into_iter().map(|column| left_out(column, column.reason())).collect(),
         };
-        // The statistics of numbers come first: the number of bins depends on how many columns there are.
+        // The statistics of numbers come first: the number of bins depends on how many columns
+        // there are.
         let mut fitted = Vec::new();
         for column in used {
             let code = match (column.column_type(), column.cells()) {
@@ -216,14 +218,15 @@ impl Encoder {
         &self.left_out
     }
 
-    /// `options` with the type of each column that the encoder reads, so that a file is read as the training
-    /// data were: a category `007` stays text, and text in a number column is an error.
+    /// `options` with the type of each column that the encoder reads, so that a file is read as the
+    /// training data were: a category `007` stays text, and text in a number column is an error.
     pub fn csv_options(&self, options: CsvOptions) -> CsvOptions {
         let columns = self.inputs();
         columns.fold(options, |options, (name, column_type)| options.column_type(name, column_type))
     }
 
-    /// The encoded rows of `table`, `(rows, width)`. Columns may be in any order; further columns are ignored.
+    /// The encoded rows of `table`, `(rows, width)`. Columns may be in any order; further columns
+    /// are ignored.
     ///
     /// # Errors
     /// [`Error::MissingColumn`] and [`Error::WrongType`].
@@ -256,7 +259,8 @@ impl Encoder {
     }
 }
 
-/// One line per column of the table: its name, its type, and how it is encoded or why it is left out.
+/// One line per column of the table: its name, its type, and how it is encoded or why it is left
+/// out.
 impl fmt::Display for Encoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.inputs().map(|(name, _)| name).chain(self.left_out.iter().map(|l| l.name.as_str()));

@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 /// How the value *x* of a number column is scaled to the encoded value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scaling {
-    /// `z / √(1 + (z/3)²)` with `z = (x − median) / (q₇₅ − q₂₅)`, where q are quantiles (or half the range, if
-    /// that difference is 0). The result is between −3 and 3, so that outliers do no harm (Holzmüller et al.
-    /// 2024, *Better by default*).
+    /// `z / √(1 + (z/3)²)` with `z = (x − median) / (q₇₅ − q₂₅)`, where q are quantiles (or half
+    /// the range, if that difference is 0). The result is between −3 and 3, so that outliers do no
+    /// harm (Holzmüller et al. 2024, *Better by default*).
     Robust,
     /// `(x − mean) / standard deviation`.
     Standard,
 }
 
-/// The encoding of one number column. Values may be as large as `f64` allows: differences are taken between
-/// halves, which do not overflow.
+/// The encoding of one number column. Values may be as large as `f64` allows: differences are taken
+/// between halves, which do not overflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NumberCode {
     scaling: Scaling,
@@ -73,7 +73,8 @@ impl NumberCode {
         self.half_scale == 0.0
     }
 
-    /// Chooses the edges of at most `bins` bins: the distinct values if they are few, else quantiles.
+    /// Chooses the edges of at most `bins` bins: the distinct values if they are few, else
+    /// quantiles.
     pub fn choose_bins(&mut self, bins: usize) {
         let sorted = std::mem::take(&mut self.sorted);
         if self.is_constant() || bins == 0 {
@@ -126,7 +127,8 @@ impl NumberCode {
         format!("{value}{bins}{}", if self.indicator { ", missing indicator" } else { "" })
     }
 
-    /// Writes the encoding of `x`, NaN for missing, to `out`, which has [`width`](NumberCode::width) numbers.
+    /// Writes the encoding of `x`, NaN for missing, to `out`, which has
+    /// [`width`](NumberCode::width) numbers.
     pub fn encode(&self, x: f64, out: &mut [f32]) {
         let (out, indicator) = out.split_at_mut(out.len() - usize::from(self.indicator));
         if let [indicator] = indicator {

@@ -1,4 +1,5 @@
-//! An encoder bound to a table: encodes chosen rows, so that a large table is never encoded as a whole.
+//! An encoder bound to a table: encodes chosen rows, so that a large table is never encoded as a
+//! whole.
 
 use ndarray::{Array2, ArrayRef2};
 

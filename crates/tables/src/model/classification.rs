@@ -32,8 +32,8 @@ pub struct ClassificationOptions {
 }
 
 impl super::Recipe<Classification> {
-    /// How much each class counts. Default: as many times as it has rows. Other weights change the predicted
-    /// probabilities: they are those of a table in which the classes have these shares.
+    /// How much each class counts. Default: as many times as it has rows. Other weights change the
+    /// predicted probabilities: they are those of a table in which the classes have these shares.
     pub fn class_weights(mut self, weights: ClassWeights) -> Self {
         self.task.weights = weights;
         self

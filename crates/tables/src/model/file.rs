@@ -34,15 +34,16 @@ struct Head {
     kind: String,
 }
 
-/// The prefix of the tensors of one member: `members.0.`, as in an `nn.ModuleList` of `nn.Sequential`s.
+/// The prefix of the tensors of one member: `members.0.`, as in an `nn.ModuleList` of
+/// `nn.Sequential`s.
 fn prefix(member: usize) -> String {
     format!("members.{member}.")
 }
 
 impl<T: Task> Model<T> {
     /// Saves the model in one safetensors file, whole or not at all: the weights of member *i* as
-    /// `members.i.0.weight` and so on, with PyTorch's shapes; encoder, targets and the course of training as
-    /// JSON in the metadata, under `geartrain.tables`.
+    /// `members.i.0.weight` and so on, with PyTorch's shapes; encoder, targets and the course of
+    /// training as JSON in the metadata, under `geartrain.tables`.
     ///
     /// # Errors
     /// [`Error::File`]. An old file at `path` is then unchanged.
@@ -67,11 +68,12 @@ impl<T: Task> Model<T> {
         Ok(file.save(path)?)
     }
 
-    /// Loads a model that [`save`](Model::save) wrote. Its predictions are those of the saved model, bit for bit.
+    /// Loads a model that [`save`](Model::save) wrote. Its predictions are those of the saved
+    /// model, bit for bit.
     ///
     /// # Errors
-    /// [`Error::File`] if the file cannot be read; [`Error::Model`] if it holds no model, or one of another
-    /// kind.
+    /// [`Error::File`] if the file cannot be read; [`Error::Model`] if it holds no model, or one of
+    /// another kind.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut file = TensorFile::open(path)?;

@@ -42,19 +42,20 @@ pub(crate) struct TrainingRecord {
 }
 
 impl<T: Task> Recipe<T> {
-    /// Trains a model that predicts the column `target` from the other columns of `table`. Rows without a
-    /// target are left out. The model is a function of recipe and rows: it does not depend on the order of rows
-    /// or columns, nor on the number of threads.
+    /// Trains a model that predicts the column `target` from the other columns of `table`. Rows
+    /// without a target are left out. The model is a function of recipe and rows: it does not
+    /// depend on the order of rows or columns, nor on the number of threads.
     ///
     /// # Errors
     /// [`Error::MissingColumn`]; [`Error::WrongType`] and [`Error::Value`] for targets and weights;
-    /// [`Error::NoData`] without rows or columns to learn from; [`Error::Argument`] for an invalid choice;
-    /// [`Error::Diverged`].
+    /// [`Error::NoData`] without rows or columns to learn from; [`Error::Argument`] for an invalid
+    /// choice; [`Error::Diverged`].
     pub fn fit(&self, table: &Table, target: &str) -> Result<Model<T>, Error> {
         self.fit_with_progress(table, target, |_| {})
     }
 
-    /// As [`fit`](Recipe::fit), and calls `progress` after each epoch of each member, from several threads.
+    /// As [`fit`](Recipe::fit), and calls `progress` after each epoch of each member, from several
+    /// threads.
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit).
@@ -136,11 +137,13 @@ impl<T: Task> Recipe<T> {
         side_by_side(self.threads, self.members, train).into_iter().collect()
     }
 
-    /// Trains a model on all folds but one and scores it on that one, for each fold. Folds are trained side by
-    /// side if a model has a single network. Rows without a target are in no fold: their predictions are NaN.
+    /// Trains a model on all folds but one and scores it on that one, for each fold. Folds are
+    /// trained side by side if a model has a single network. Rows without a target are in no fold:
+    /// their predictions are NaN.
     ///
     /// # Errors
-    /// As [`fit`](Recipe::fit) and [`Model::score`]; [`Error::Argument`] if `folds` has another number of rows.
+    /// As [`fit`](Recipe::fit) and [`Model::score`]; [`Error::Argument`] if `folds` has another
+    /// number of rows.
     pub fn cross_validate(
         &self,
         table: &Table,
@@ -243,14 +246,16 @@ pub(super) fn weights<'a>(table: &'a Table, name: &str) -> Result<&'a [f64], Err
     }
 }
 
-/// The rows of a table, sorted by their contents, so that training does not depend on their order in the file.
+/// The rows of a table, sorted by their contents, so that training does not depend on their order
+/// in the file.
 fn canonical_order(
     rows: &Rows<'_>,
     table: &Table,
     targets: &[String],
     weights: Option<&[f64]>,
 ) -> Result<Vec<usize>, Error> {
-    // FNV-1a over 64-bit words. Rows with equal contents may change places; others meet by chance only.
+    // FNV-1a over 64-bit words. Rows with equal contents may change places; others meet by chance
+    // only.
     let add = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0100_0000_01B3).rotate_left(29);
     let mut keys = vec![0xCBF2_9CE4_8422_2325_u64; table.rows()];
     let mut encoded = vec![0.0; rows.width()];
@@ -279,8 +284,8 @@ fn canonical_order(
     Ok(order)
 }
 
-/// Runs `jobs` jobs on at most `threads` threads, one per core by default, and returns their results in order.
-/// Each job computes on one thread; a single job may use all.
+/// Runs `jobs` jobs on at most `threads` threads, one per core by default, and returns their
+/// results in order. Each job computes on one thread; a single job may use all.
 fn side_by_side<R: Send>(threads: Option<usize>, jobs: usize, job: impl Fn(usize) -> R + Sync) -> Vec<R> {
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let threads = threads.unwrap_or_else(cores).min(jobs);

@@ -58,7 +58,8 @@ impl Folds {
         Ok(Folds { fold_of_row, count })
     }
 
-    /// Shuffles each group and deals its rows to the folds in turn, going on where the last group ended.
+    /// Shuffles each group and deals its rows to the folds in turn, going on where the last group
+    /// ended.
     fn dealt(groups: Vec<Vec<usize>>, rows: usize, count: usize, seed: u64) -> Result<Self, Error> {
         let got = format_args!("{count} for {rows} rows");
         require(count >= 2 && count <= rows, "folds", "from 2 to the number of rows", got)?;
@@ -95,7 +96,8 @@ impl Folds {
 pub struct CrossValidation {
     /// The scores on each fold, of the model that was trained on the others.
     pub folds: Vec<Scores>,
-    /// The prediction for each row by the model that was not trained on it: numbers or probabilities.
+    /// The prediction for each row by the model that was not trained on it: numbers or
+    /// probabilities.
     pub predictions: Array2<f64>,
 }
 

@@ -14,17 +14,18 @@ use crate::{Error, Table};
 pub struct Importance {
     /// The column.
     pub column: String,
-    /// By how much the first score (`rmse`, `pinball`, `log-loss`) rises, on average over the repeats, when the
-    /// column's cells are shuffled among the rows. About 0 for a column that does not matter.
+    /// By how much the first score (`rmse`, `pinball`, `log-loss`) rises, on average over the
+    /// repeats, when the column's cells are shuffled among the rows. About 0 for a column that does
+    /// not matter.
     pub mean: f64,
     /// The standard error of that mean.
     pub standard_error: f64,
 }
 
 impl<T: Task> Model<T> {
-    /// The importance of each column that the model reads, the largest first (Breiman 2001): the rise of the
-    /// error if the column's cells are shuffled, `repeats` times. Use rows that the model was not trained on.
-    /// Columns that say the same share their importance.
+    /// The importance of each column that the model reads, the largest first (Breiman 2001): the
+    /// rise of the error if the column's cells are shuffled, `repeats` times. Use rows that the
+    /// model was not trained on. Columns that say the same share their importance.
     ///
     /// # Errors
     /// As [`score`](Model::score); [`Error::Argument`] for 0 repeats.

@@ -52,7 +52,8 @@ pub struct MemberHistory {
     pub best_epoch: usize,
     /// Mean loss of the training batches of each epoch, with dropout.
     pub train_loss: Vec<f64>,
-    /// Loss on the validation rows after each epoch, of the averaged weights; empty without such rows.
+    /// Loss on the validation rows after each epoch, of the averaged weights; empty without such
+    /// rows.
     pub validation_loss: Vec<f64>,
 }
 
@@ -77,8 +78,8 @@ impl Plan {
         self.learning_rate * (t / WARM_UP).min(1.0) * (0.5 + 0.5 * (std::f64::consts::PI * t).cos())
     }
 
-    /// Trains one network on the rows `fit`, judged on the rows `validation`. `on_epoch` receives each epoch,
-    /// from 1. The result depends on the arguments alone.
+    /// Trains one network on the rows `fit`, judged on the rows `validation`. `on_epoch` receives
+    /// each epoch, from 1. The result depends on the arguments alone.
     pub fn train(
         &self,
         task: &Task<'_>,

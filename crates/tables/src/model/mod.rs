@@ -62,7 +62,8 @@ pub type TabularRegressor = Model<Regression>;
 ///
 /// ```
 /// use geartrain_tables::{Table, TabularClassifier};
-/// let text: String = (0..60).map(|i| format!("{},{}\n", i, if i < 30 { "small" } else { "large" })).collect();
+/// let kind = |i: usize| if i < 30 { "small" } else { "large" };
+/// let text: String = (0..60).map(|i| format!("{i},{}\n", kind(i))).collect();
 /// let table = Table::parse_csv(format!("size,kind\n{text}").as_bytes())?;
 /// let table = table.with_type("size", geartrain_tables::ColumnType::Number)?;
 /// let model = TabularClassifier::recipe().fit(&table, "kind")?;
@@ -73,8 +74,8 @@ pub type TabularRegressor = Model<Regression>;
 /// ```
 pub type TabularClassifier = Model<Classification>;
 
-/// Networks for a table, with the encoder of its columns and the scales or classes of its targets. See
-/// [`TabularRegressor`] and [`TabularClassifier`].
+/// Networks for a table, with the encoder of its columns and the scales or classes of its targets.
+/// See [`TabularRegressor`] and [`TabularClassifier`].
 #[derive(Debug, Clone)]
 pub struct Model<T: Task> {
     encoder: Encoder,
@@ -109,13 +110,14 @@ impl<T: Task> Model<T> {
         self.task.targets()
     }
 
-    /// `options` with the types of the columns that the model reads. With them, a file is read as the
-    /// training data were: `007` stays a category, and text in a number column is an error.
+    /// `options` with the types of the columns that the model reads. With them, a file is read as
+    /// the training data were: `007` stays a category, and text in a number column is an error.
     pub fn csv_options(&self, options: CsvOptions) -> CsvOptions {
         self.encoder.csv_options(options)
     }
 
-    /// Reads a CSV file for this model: the default [`CsvOptions`] with the types of the model's columns.
+    /// Reads a CSV file for this model: the default [`CsvOptions`] with the types of the model's
+    /// columns.
     ///
     /// # Errors
     /// As [`CsvOptions::read`].
@@ -123,8 +125,8 @@ impl<T: Task> Model<T> {
         self.csv_options(CsvOptions::new()).read(path)
     }
 
-    /// How good the model is on the rows of `table` that have a target. Weighted if the table has the weight
-    /// column of the recipe.
+    /// How good the model is on the rows of `table` that have a target. Weighted if the table has
+    /// the weight column of the recipe.
     ///
     /// # Errors
     /// [`Error::MissingColumn`] and [`Error::WrongType`]; [`Error::NoData`] if no row has a target;
@@ -170,9 +172,10 @@ impl<T: Task> Model<T> {
 }
 
 impl Model<Regression> {
-    /// The prediction for each row of `table`, `(rows, outputs)`, in the units of the targets. There is one
-    /// output per target, or per target and quantile: [`output_names`](Model::output_names). Columns are found
-    /// by name. Cells may be missing, and levels new.
+    /// The prediction for each row of `table`, `(rows, outputs)`, in the units of the targets.
+    /// There is one output per target, or per target and quantile:
+    /// [`output_names`](Model::output_names). Columns are found by name. Cells may be missing, and
+    /// levels new.
     ///
     /// # Errors
     /// [`Error::MissingColumn`] and [`Error::WrongType`] with the column's name.
@@ -187,8 +190,8 @@ impl Model<Regression> {
 }
 
 impl Model<Classification> {
-    /// The most probable class for each row of `table`. Columns are found by name. Cells may be missing, and
-    /// levels new.
+    /// The most probable class for each row of `table`. Columns are found by name. Cells may be
+    /// missing, and levels new.
     ///
     /// # Errors
     /// [`Error::MissingColumn`] and [`Error::WrongType`] with the column's name.
@@ -198,7 +201,8 @@ impl Model<Classification> {
         Ok(probabilities.rows().into_iter().map(class).collect())
     }
 
-    /// The probability of each class, `(rows, classes)`, in the order of [`classes`](Model::classes).
+    /// The probability of each class, `(rows, classes)`, in the order of
+    /// [`classes`](Model::classes).
     ///
     /// # Errors
     /// As [`predict`](Model::predict).

@@ -25,7 +25,8 @@ impl Quantiles {
         for ((place, o), t) in output.indexed_iter().zip(target) {
             let level = self.levels[place.1 % self.levels.len()];
             let difference = t.as_f64() - o.as_f64();
-            // l = τ d for d > 0, else (τ − 1) d, with d = t − o, so ∂l/∂o = −τ or 1 − τ, and 0 at the kink
+            // l = τ d for d > 0, else (τ − 1) d, with d = t − o, so ∂l/∂o = −τ or 1 − τ, and 0 at
+            // the kink
             let factor = if difference > 0.0 { level } else { level - 1.0 };
             sum += factor * difference;
             slope(place, if difference == 0.0 { 0.0 } else { -factor });

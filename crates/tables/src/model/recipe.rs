@@ -9,11 +9,11 @@ use super::task::Task;
 
 /// How a [`Model`](crate::Model) is trained. Made by [`Model::recipe`](crate::Model::recipe).
 ///
-/// The defaults (`auto`) are: numbers as robust-scaled value and piecewise-linear encoding with 16 bins; two
-/// hidden layers of 128 ReLU units with dropout 0.1; weights from N(0, 2/n), those of the last layer 0; AdamW
-/// with weight decay 0.01 on weights; a learning rate of 0.003 with 5% warm-up and cosine decay; an
-/// exponential moving average of the weights; and the epoch with the best loss on a validation part of 15% of
-/// the rows.
+/// The defaults (`auto`) are: numbers as robust-scaled value and piecewise-linear encoding with 16
+/// bins; two hidden layers of 128 ReLU units with dropout 0.1; weights from N(0, 2/n), those of the
+/// last layer 0; AdamW with weight decay 0.01 on weights; a learning rate of 0.003 with 5% warm-up
+/// and cosine decay; an exponential moving average of the weights; and the epoch with the best loss
+/// on a validation part of 15% of the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe<T: Task> {
     pub(crate) encoder: EncoderOptions,
@@ -55,9 +55,10 @@ impl<T: Task> Default for Recipe<T> {
 const MOST_MEMBERS: usize = 1000;
 
 impl<T: Task> Recipe<T> {
-    /// Trains `members` networks, 1 to 1,000, and averages their predictions. Each leaves out *other* rows for
-    /// its validation, so that most of them are fitted to every row. They are trained side by side, one per
-    /// thread, with the same bits for any number of threads. Default: 1; 8 is a good choice.
+    /// Trains `members` networks, 1 to 1,000, and averages their predictions. Each leaves out
+    /// *other* rows for its validation, so that most of them are fitted to every row. They are
+    /// trained side by side, one per thread, with the same bits for any number of threads. Default:
+    /// 1; 8 is a good choice.
     pub fn ensemble(mut self, members: usize) -> Self {
         self.members = members;
         self
@@ -111,21 +112,22 @@ impl<T: Task> Recipe<T> {
         self
     }
 
-    /// The part of the rows that a network does not learn from, to choose its best epoch; from 0, for the last
-    /// epoch, to below 1. Default: 0.15.
+    /// The part of the rows that a network does not learn from, to choose its best epoch; from 0,
+    /// for the last epoch, to below 1. Default: 0.15.
     pub fn validation(mut self, fraction: f64) -> Self {
         self.validation = fraction;
         self
     }
 
-    /// The most threads that train members or folds. Default: one per core. Results do not depend on it.
+    /// The most threads that train members or folds. Default: one per core. Results do not depend
+    /// on it.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// The column with the weight of each row, a finite number ≥ 0. It is no feature. Rows without a weight or
-    /// with weight 0 are left out. Scores are weighted if the table has the column.
+    /// The column with the weight of each row, a finite number ≥ 0. It is no feature. Rows without
+    /// a weight or with weight 0 are left out. Scores are weighted if the table has the column.
     pub fn weight_column(mut self, name: impl Into<String>) -> Self {
         self.weights = Some(name.into());
         self

@@ -23,8 +23,8 @@ pub enum RegressionLoss {
     Absolute,
     /// Squared up to this many standard deviations of the target, absolute above.
     Huber(f64),
-    /// Pinball loss: predicts these quantiles, each between 0 and 1, in increasing order. Predicted quantiles
-    /// never cross.
+    /// Pinball loss: predicts these quantiles, each between 0 and 1, in increasing order. Predicted
+    /// quantiles never cross.
     Quantiles(Vec<f64>),
     /// Poisson deviance: predicts the mean of counts, which are at least 0.
     Poisson,

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// How good predictions are: numbers by name. The first is less for better predictions.
 ///
-/// | task | scores |
-/// |---|---|
-/// | regression | `rmse`, `mae`, `r2`; with the Poisson loss also `poisson deviance`; one set per target, `rmse price`, for several targets |
-/// | quantiles | `pinball`, and for each quantile the share of rows whose target is at most the prediction, `share below 0.1` |
-/// | classification | `log-loss` (natural logarithm), `accuracy` |
+/// - Regression: `rmse`, `mae`, `r2`; with the Poisson loss also `poisson deviance`. For several
+///   targets, one set each: `rmse price`.
+/// - Quantiles: `pinball`, and for each quantile the share of rows whose target is at most the
+///   prediction, `share below 0.1`.
+/// - Classification: `log-loss` (natural logarithm), `accuracy`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scores(Vec<(String, f64)>);
 

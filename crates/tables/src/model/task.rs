@@ -8,8 +8,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Scores, Table};
 
-/// What a model predicts: [`Regression`](crate::Regression) or [`Classification`](crate::Classification).
-/// Only this crate implements it.
+/// What a model predicts: [`Regression`](crate::Regression) or
+/// [`Classification`](crate::Classification). Only this crate implements it.
 #[allow(private_interfaces)]
 pub trait Task:
     Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + sealed::Sealed
@@ -52,8 +52,8 @@ pub trait Task:
     #[doc(hidden)]
     fn finish(&self, mean: &mut Array2<f64>);
 
-    /// How good predictions are; the first score is the one that permutation importance uses, and is less for
-    /// better predictions.
+    /// How good predictions are; the first score is the one that permutation importance uses, and
+    /// is less for better predictions.
     #[doc(hidden)]
     fn score(&self, predictions: &ArrayRef2<f64>, table: &Table, weights: &[f64]) -> Result<Scores, Error>;
 

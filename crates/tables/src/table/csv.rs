@@ -13,12 +13,12 @@ use super::levels::{LevelsBuilder, MISSING};
 use super::{Table, date};
 use crate::Error;
 
-/// How a CSV file is read: a header line, then one line per row. Fields in quotes may hold delimiters and
-/// line breaks.
+/// How a CSV file is read: a header line, then one line per row. Fields in quotes may hold
+/// delimiters and line breaks.
 ///
-/// Rows are read one by one, and memory grows with the columns only: 8 bytes for a number or a date; 4 bytes
-/// for a text, and each distinct text once. If a column begins with numbers or dates and a later cell is
-/// another text, the file is read a second time, so that `007` stays `007`.
+/// Rows are read one by one, and memory grows with the columns only: 8 bytes for a number or a
+/// date; 4 bytes for a text, and each distinct text once. If a column begins with numbers or dates
+/// and a later cell is another text, the file is read a second time, so that `007` stays `007`.
 ///
 /// ```
 /// use geartrain_tables::{ColumnType, CsvOptions};
@@ -46,8 +46,9 @@ impl Default for CsvOptions {
 const HEADER_BYTES: usize = 1 << 16;
 
 impl CsvOptions {
-    /// The delimiter is the one of `,`, `;`, tab and `|` that occurs most often in the header line; missing
-    /// markers are the empty field, `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL` and `?`; all types are inferred.
+    /// The delimiter is the one of `,`, `;`, tab and `|` that occurs most often in the header line;
+    /// missing markers are the empty field, `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL` and `?`; all
+    /// types are inferred.
     pub fn new() -> Self {
         let missing = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"].map(String::from).to_vec();
         CsvOptions { delimiter: None, missing, date_format: None, types: HashMap::new() }
@@ -71,8 +72,8 @@ impl CsvOptions {
         self
     }
 
-    /// The type of one column. A cell that does not fit is then an error; a column of this name need not
-    /// exist.
+    /// The type of one column. A cell that does not fit is then an error; a column of this name
+    /// need not exist.
     pub fn column_type(mut self, name: impl Into<String>, column_type: ColumnType) -> Self {
         self.types.insert(name.into(), column_type);
         self
@@ -81,9 +82,9 @@ impl CsvOptions {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Csv`] with the line if the file cannot be read, is not UTF-8, or if a row has another number
-    /// of fields than the header; [`Error::DuplicateColumn`]; [`Error::WrongType`] for a cell that does not
-    /// fit a chosen type.
+    /// [`Error::Csv`] with the line if the file cannot be read, is not UTF-8, or if a row has
+    /// another number of fields than the header; [`Error::DuplicateColumn`]; [`Error::WrongType`]
+    /// for a cell that does not fit a chosen type.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table, Error> {
         let path: PathBuf = path.as_ref().into();
         let name = path.display().to_string();

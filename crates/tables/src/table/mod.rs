@@ -46,8 +46,8 @@ impl Table {
     /// A table of columns in memory.
     ///
     /// # Errors
-    /// [`Error::DuplicateColumn`], [`Error::ColumnLength`], and [`Error::Argument`] for 2³² − 1 rows or
-    /// more.
+    /// [`Error::DuplicateColumn`], [`Error::ColumnLength`], and [`Error::Argument`] for 2³² − 1
+    /// rows or more.
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Result<Self, Error> {
         let columns: Vec<Arc<Column>> = columns.into_iter().map(Arc::new).collect();
         let rows = columns.first().map_or(0, |column| column.len());
@@ -106,8 +106,8 @@ impl Table {
 
     /// The same table with another type for one column.
     ///
-    /// Numbers may become categories, and any column an identifier, which is left out. A text column
-    /// becomes a number or a date only when it is read: [`CsvOptions::column_type`].
+    /// Numbers may become categories, and any column an identifier, which is left out. A text
+    /// column becomes a number or a date only when it is read: [`CsvOptions::column_type`].
     ///
     /// # Errors
     /// [`Error::MissingColumn`]; [`Error::WrongType`] if the cells do not fit.

@@ -3,7 +3,8 @@
 use geartrain_tables::{Column, ColumnType, Encoder, EncoderOptions, Table};
 use ndarray::{Axis, array};
 
-/// 40 rows with numbers, gaps, levels and dates; the last 10 are out of range and hold levels of their own.
+/// 40 rows with numbers, gaps, levels and dates; the last 10 are out of range and hold levels of
+/// their own.
 fn text() -> String {
     let mut text = String::from("size,colour,day\n");
     for i in 0..40 {
