@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // 3. The trace shows every step of the calculation.
     println!("\n{}", graph.trace()?);
 
-    // 4. Two other ways to the same gradients: forward mode is exact as well, a central difference is not.
+    // 4. Two other ways to the same gradients: forward mode is exact as well, a central difference
+    // is not.
     let (forward, central) = (graph.gradients_forward_mode()?, graph.central_difference(1e-5)?);
     for (name, gradient) in gradients.iter() {
         println!(

@@ -19,7 +19,8 @@ fn main() -> Result<(), geartrain::Error> {
     let network = Network::new(hidden(10).then(hidden(64)).then(Linear::new(64, 1)), 10)?.with_seed(7);
     let sgd = |rate| Sgd::new(rate).momentum(0.9);
 
-    // 3. Train a copy for 100 steps, each with a larger rate than the one before, and record the loss.
+    // 3. Train a copy for 100 steps, each with a larger rate than the one before, and record the
+    // loss.
     let finder = LearningRateFinder::new().batch_size(16).seed(7);
     let curve = finder.run(&network, MeanSquaredError, sgd(0.0), &train)?;
     println!("     rate   loss after the step");

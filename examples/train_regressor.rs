@@ -1,4 +1,4 @@
-//! The main job: predict the fuel economy of cars, compare with linear least squares, and draw the result.
+//! The main job: predict the fuel economy of cars, compare with least squares, draw the result.
 //!
 //! ```text
 //! cargo run --release --example train_regressor   # writes train_regressor.svg

@@ -1,4 +1,4 @@
-//! Why deep sigmoid networks do not learn: the gradient of every layer, measured beside the prediction of theory.
+//! Why deep sigmoid networks do not learn: gradients by layer, measured and predicted.
 //!
 //! ```text
 //! cargo run --release --example vanishing_gradients

@@ -1,4 +1,4 @@
-//! Deep networks from a few choices: widths, activation, initialisation, residual connections, normalisation.
+//! Deep networks from a few choices: widths, activation, initialisation, residuals, normalisation.
 
 use geartrain::layers::{
     BatchNorm, ELU, Elementwise, GELU, LayerNorm, LeakyReLU, Linear, ReLU, SELU, SiLU, Sigmoid, Tanh,

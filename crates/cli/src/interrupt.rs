@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
-/// Watches for Ctrl-C (and SIGTERM). The first one sets the flag, the second one ends the program at once.
+/// Watches for Ctrl-C and SIGTERM. The first one sets the flag, the second one ends the program.
 pub fn flag() -> Outcome<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let shared = flag.clone();

@@ -58,7 +58,7 @@ pub fn create_folder(folder: &Path) -> Outcome {
         .map_err(|error| Failure::other(format!("cannot write to {}: {error}", folder.display())))
 }
 
-/// Text from a file, such as the name of a column, on one line and at most `longest` characters long.
+/// Text from a file, such as a column name, on one line and at most `longest` characters long.
 pub fn shortened(text: &str, longest: usize) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     let mut characters = text.chars().map(clean);

@@ -14,8 +14,8 @@ use crate::table::{Format, with_options};
 
 /// Predict with a saved model: a header line, and a line for each row of the table
 ///
-/// The table needs the columns that the model was trained on, in any order; other columns are ignored.
-/// A classifier prints the most probable class of each row.
+/// The table needs the columns that the model was trained on, in any order; other columns are
+/// ignored. A classifier prints the most probable class of each row.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The model, as saved by `geartrain train --save`
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-/// The names of the classes, if the model is a classifier: its outputs are logits, which have no scale.
+/// The names of the classes, if the model is a classifier: its logits have no scaler.
 fn classes(model: &Predictor<f32>) -> Option<&[String]> {
     let names = model.target_names();
     (names.len() > 1 && model.y_scale().is_none()).then_some(names)

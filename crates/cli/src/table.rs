@@ -40,7 +40,7 @@ enum MissingCells {
 }
 
 impl Format {
-    /// A reader of files of this format; `missing` applies if the command line says nothing about missing values.
+    /// A reader of files of this format; `missing` is the default for missing values.
     pub fn csv(&self, target: &str, missing: Missing) -> Csv {
         let missing = self.missing.map_or(missing, |chosen| match chosen {
             MissingCells::Error => Missing::Error,

@@ -1,4 +1,4 @@
-//! `geartrain bench`: the time of a training step, for the networks of the README's table or a stack of your own.
+//! `geartrain bench`: the time of a training step of the README's networks or of a stack of layers.
 
 mod workloads;
 
@@ -17,7 +17,7 @@ use workloads::{Activation, NAMES, Workload};
 /// Time whole training steps: forward pass, loss, backward pass, update
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1, and the predictions I1 and I1b1
+    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1 I1 I1b1
     #[arg(long, value_name = "NAME", conflicts_with_all = ["depth", "width", "activation", "batch", "residual", "normalize"])]
     workload: Option<String>,
 
@@ -91,7 +91,8 @@ impl Options {
     }
 }
 
-/// Seconds per step: the 10th, 50th and 90th percentile of 30 chunks of at least 50 ms, after a warm-up of 50 ms.
+/// Seconds per step: the 10th, 50th and 90th percentile of 30 chunks of at least 50 ms, after a
+/// warm-up of the same length.
 fn time<F: Scalar>(workload: &Workload) -> Result<[f64; 3], geartrain::Error> {
     const CHUNKS: usize = 30;
     const CHUNK: Duration = Duration::from_millis(50);

@@ -87,8 +87,8 @@ impl Workload {
         self.widths.len() - 1
     }
 
-    /// Multiplications and additions of the matrix products in a step: `y`, `dW`, and `dx` of all layers
-    /// but the first.
+    /// Multiplications and additions of the matrix products in a step: `y`, `dW`, and `dx` of all
+    /// layers but the first.
     pub fn operations(&self) -> f64 {
         let product = |pair: &[usize]| 2.0 * (self.batch * pair[0] * pair[1]) as f64;
         let all: f64 = self.widths.windows(2).map(product).sum();
@@ -154,8 +154,8 @@ pub struct Step<F: Scalar> {
 }
 
 impl<F: Scalar> Step<F> {
-    /// Forward pass, loss, backward pass, update; or a prediction. A network that diverges restarts from
-    /// its initial weights.
+    /// Forward pass, loss, backward pass, update; or a prediction. A network that diverges restarts
+    /// from its initial weights.
     ///
     /// # Errors
     /// None for a prepared workload.

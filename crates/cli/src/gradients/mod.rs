@@ -1,4 +1,4 @@
-//! `geartrain gradients`: how gradients flow through deep networks: measured, predicted, diagnosed and trained.
+//! `geartrain gradients`: gradients of deep networks: measured, predicted, diagnosed and trained.
 
 mod networks;
 
@@ -21,8 +21,11 @@ use networks::{Sizes, build};
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Options {
-    /// Networks to compare: an activation (sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, silu), then
-    /// any of +residual, +residual=SCALE, +scaled_residual, +batch_norm, +layer_norm
+    /// Networks to compare, separated by commas
+    ///
+    /// An activation (sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, silu), then any of
+    /// +residual, +residual=SCALE, +scaled_residual, +batch_norm and +layer_norm:
+    /// tanh+residual+layer_norm
     #[arg(
         long,
         value_name = "NETWORKS",
@@ -186,7 +189,7 @@ struct Trained {
     rate: f64,
 }
 
-/// Trains with each learning rate and keeps the best result. Rates at which training diverges are ignored.
+/// Trains with each learning rate and keeps the best result; diverging runs are ignored.
 fn train(
     name: &str,
     network: &Network<f64>,

@@ -13,8 +13,8 @@ pub struct Sizes {
     pub outputs: usize,
 }
 
-/// The network called `name`: an activation, then any of `+residual`, `+residual=0.5`, `+scaled_residual`, `+batch_norm`
-/// and `+layer_norm`.
+/// The network called `name`: an activation, then any of `+residual`, `+residual=0.5`,
+/// `+scaled_residual`, `+batch_norm` and `+layer_norm`.
 pub fn build(name: &str, sizes: Sizes, weights: Weights) -> Result<Network<f64>, Box<dyn std::error::Error>> {
     let (activation, changes) = name.split_once('+').unwrap_or((name, ""));
     let hidden = vec![sizes.width; sizes.depth];

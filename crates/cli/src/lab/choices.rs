@@ -1,4 +1,4 @@
-//! What both rooms with networks let choose, and how far.
+//! Settings that the tabs with networks share, and their ranges.
 
 use geartrain::Init;
 use serde::Deserialize;
@@ -6,11 +6,11 @@ use serde::Deserialize;
 use crate::design::{Norm, Weights};
 use crate::lab::reply::Problem;
 
-/// The distribution of the first weights.
+/// The distribution of the initial weights.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scheme {
-    /// He for the relatives of ReLU, Xavier for everything else.
+    /// He for ReLU and its relatives, Xavier for the others.
     Auto,
     Xavier,
     He,
@@ -19,7 +19,7 @@ pub enum Scheme {
     Torch,
 }
 
-/// What stands before every activation.
+/// The normalisation before every activation.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalised {

@@ -1,4 +1,4 @@
-//! The room "Gradient flow": how gradients come down a deep network, measured, predicted and diagnosed.
+//! The tab "Gradient flow": gradients of a deep network, measured, predicted and diagnosed.
 
 use std::thread;
 use std::time::Duration;
@@ -22,17 +22,17 @@ pub fn routes() -> Router {
     Router::new().route("/api/flow", post(answer))
 }
 
-/// Rows of the batch that is measured on.
+/// Rows of the batch to measure on.
 const ROWS: usize = 32;
-/// Networks that error bars are over; they are told after 1, 2, 4 and 8.
+/// Networks for the error bars; results are sent after 1, 2, 4 and 8.
 const SEEDS: u64 = 8;
-/// The largest depth · width²: one network of it is measured in a few tenths of a second.
+/// The limit of depth · width²: such a network takes a few tenths of a second to measure.
 const LARGEST: usize = 200 * 128 * 128;
-/// From this depth on a prediction takes long enough to wait and see whether the question is still asked.
+/// From this depth on, wait before the prediction: the page may replace the question.
 const DEEP: usize = 60;
 const WAIT: Duration = Duration::from_millis(70);
 
-/// Networks that are looked at at the same time, whoever asks.
+/// Networks measured at the same time, for all pages together.
 static PLACES: Semaphore = Semaphore::const_new(2);
 
 #[derive(Deserialize)]
@@ -55,7 +55,7 @@ async fn answer(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
     let (writer, lines) = lines();
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        // An error after the first line ends the answer with its words.
+        // An error after the first line becomes the last line of the answer.
         if let Err(error) = question.answer(&writer) {
             writer.write(&json!({ "kind": "error", "error": error.to_string() }));
         }
@@ -63,7 +63,7 @@ async fn answer(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
     Ok(lines)
 }
 
-/// A network, and the data to look at it with.
+/// A network and the data to measure it on.
 struct Looked {
     network: Network<f64>,
     depth: usize,
@@ -79,13 +79,13 @@ impl Asked {
         within("skip", self.skip.unwrap_or(1.0), -10.0, 10.0)?;
         if self.depth * self.width.pow(2) > LARGEST {
             let most = ((LARGEST / self.depth) as f64).sqrt().floor();
-            let error = format!("at depth {} at most {most}, to answer while you drag", self.depth);
+            let error = format!("at depth {} the limit is {most}, for answers while you drag", self.depth);
             return Err(Problem::too_large("width", error));
         }
         Ok(())
     }
 
-    /// The network on the data of the example `vanishing_gradients`, so that both give the same numbers.
+    /// The network on the data of `geartrain gradients`: both give the same numbers.
     fn question(&self) -> Result<Looked, Problem> {
         let internal = |error: geartrain::data::DataError| Problem::in_field("depth", error);
         let data = toy::friedman1::<f64>(512, 1.0, 0).map_err(internal)?;
@@ -106,7 +106,8 @@ impl Asked {
 }
 
 impl Looked {
-    /// First what is quick: one network measured. Then what theory says of it, more networks, and the diagnosis.
+    /// Fast results first: one network measured; then the prediction, more networks, and the
+    /// diagnosis.
     fn answer(&self, writer: &Writer) -> Result<(), Error> {
         let x = self.x.view();
         let dy = |seed| lab::normal_batch::<f64>(x.nrows(), 1, 1_000 + seed);
@@ -150,7 +151,8 @@ fn signal(measured: &Measurement, row: usize) -> f64 {
     output.mean.powi(2) + output.variance
 }
 
-/// The gradient of the weight at or below the station `row`; a skip connection has that of the last layer in its body.
+/// The gradient of the weight at or below the station `row`; for a residual connection, of the last
+/// layer in its body.
 fn weight(measured: &Measurement, row: usize) -> f64 {
     let weights = measured.layers[..=row].iter().rev().find_map(|layer| layer.weights);
     weights.map_or(f64::NAN, |weights| weights.gradient)
@@ -197,7 +199,7 @@ fn prediction(
     let top = stations.last().map(|&top| &predicted.layers[top]);
     let gradient = |&row: &usize| -> Option<Value> {
         let (layer, top) = (&predicted.layers[row], top?);
-        // one standard deviation of the logarithm of the ratio between networks of this width
+        // one standard deviation of the log ratio between networks of this width
         let band = (layer.deviation.powi(2) - top.deviation.powi(2)).max(0.0).sqrt() / 10_f64.ln();
         Some(json!([number((layer.gradient? / top.gradient?).log10()), number(band)]))
     };

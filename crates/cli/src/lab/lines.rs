@@ -1,4 +1,4 @@
-//! Answers that come piece by piece: one JSON value per line, for as long as the page listens.
+//! Streamed answers: one JSON value per line, until the page closes the connection.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 /// Lines that may wait for a slow reader.
 const WAITING: usize = 4;
 
-/// What the page reads.
+/// The reading end, the body of the response.
 pub struct Lines(Receiver<String>);
 
-/// What a computation, on a thread of its own, writes to.
+/// The writing end, for a computation on another thread.
 #[derive(Clone)]
 pub struct Writer(Sender<String>);
 
@@ -28,17 +28,17 @@ pub fn lines() -> (Writer, Lines) {
 }
 
 impl Writer {
-    /// Whether nobody reads any more: the page was closed or asks something else by now.
+    /// Whether the page has closed the connection.
     pub fn is_closed(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Writes a line, after those that still wait. False if nobody reads any more.
+    /// Writes a line; blocks while too many wait. False if the connection is closed.
     pub fn write(&self, line: &Value) -> bool {
         self.0.blocking_send(format!("{line}\n")).is_ok()
     }
 
-    /// Writes a line if none has to wait for it. False if it was not written.
+    /// Writes a line unless it would block. False if it was not written.
     pub fn offer(&self, line: &Value) -> bool {
         self.0.try_send(format!("{line}\n")).is_ok()
     }
@@ -46,7 +46,7 @@ impl Writer {
 
 #[cfg(test)]
 impl Lines {
-    /// The next line, for a reader that is not a page.
+    /// The next line, for tests.
     pub fn next_line(&mut self) -> Option<String> {
         self.0.blocking_recv()
     }

@@ -2,7 +2,7 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `server` | the routes: the files of the page, embedded in the program, and the questions of each tab |
+//! | `server` | the routes: the files of the page and the questions of each tab |
 //! | `connections` | accepts connections, with limits for slow clients |
 //! | `security` | refuses requests of other pages and other computers |
 //! | `reply` | questions and problems as JSON |

@@ -1,4 +1,4 @@
-//! How a question is read and how a problem is told: as JSON `{"error": …, "field": …}`.
+//! Questions and error replies as JSON: `{"error": …, "field": …}`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-/// What went wrong, in words that the page shows beside the field they are about.
+/// An error reply. The page shows the message beside the field.
 #[derive(Debug, Serialize)]
 pub struct Problem {
     #[serde(skip)]
@@ -37,17 +37,17 @@ impl Problem {
         Self { status, error: error.to_string(), field: None, pointer: None }
     }
 
-    /// A field holds what the library cannot use.
+    /// The value of a field is invalid.
     pub fn in_field(field: &str, error: impl ToString) -> Self {
         Self { field: Some(field.to_owned()), ..Self::new(StatusCode::BAD_REQUEST, error) }
     }
 
-    /// A field holds more than the page allows.
+    /// The value of a field exceeds a limit of the page.
     pub fn too_large(field: &str, error: impl ToString) -> Self {
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..Self::in_field(field, error) }
     }
 
-    /// Shows the place in the field's text.
+    /// Points at a place in the field's text.
     pub fn at(self, pointer: String) -> Self {
         Self { pointer: Some(pointer), ..self }
     }
@@ -65,14 +65,14 @@ const BODY: Duration = Duration::from_secs(20);
 /// Large answers that are computed or sent at the same time.
 static ANSWERS: Semaphore = Semaphore::const_new(8);
 
-/// A large answer. Only a few exist at a time: each one keeps its permit until the client has read it.
+/// A large answer. It keeps its permit until the client has read it, so only a few exist at a time.
 pub struct Answer {
     bytes: Option<Bytes>,
     _permit: SemaphorePermit<'static>,
 }
 
 impl Answer {
-    /// Waits until there is room for another answer, and computes it.
+    /// Waits for a permit, then computes the answer.
     pub async fn compute<T: Into<Bytes> + Send + 'static>(
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<Body, Problem> {
@@ -90,7 +90,8 @@ impl Stream for Answer {
     }
 }
 
-/// A question as JSON. (Asking for that content type also makes browsers ask first before another page may send it.)
+/// A question as JSON. For this content type, browsers require the server's consent before another
+/// page may send it.
 pub struct Question<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Question<T> {
@@ -105,7 +106,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Question<T> {
     }
 }
 
-/// The page tells apart what is too large from what is wrong.
+/// Invalid questions are 400; other statuses stay, such as 413 for a body that is too large.
 fn status(rejection: &JsonRejection) -> StatusCode {
     match rejection.status() {
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
@@ -113,17 +114,17 @@ fn status(rejection: &JsonRejection) -> StatusCode {
     }
 }
 
-/// Runs a computation where it does not keep other pages waiting.
+/// Runs a computation on a thread that may block.
 pub async fn compute<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the computation broke off")),
+        Err(_) => Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the computation failed")),
     }
 }
 
-/// A number in JSON, which has no NaN and no infinities: they become the strings `NaN`, `inf` and `-inf`.
+/// A number in JSON; NaN and infinities are the strings `NaN`, `inf` and `-inf`.
 pub fn number(x: f64) -> Value {
     if x.is_finite() { Value::from(x) } else { Value::from(x.to_string()) }
 }

@@ -1,8 +1,8 @@
-//! A page of somebody else's must not drive this server, though every page in the browser can reach it.
+//! Refuses requests of other pages, although every page in the browser can reach this server.
 //!
-//! Listening on 127.0.0.1 keeps other computers out. A foreign page in the same browser is kept out by `Origin` and
-//! `Sec-Fetch-Site`, which the browser sets and a page cannot forge, and one that points its own name at 127.0.0.1 ("DNS
-//! rebinding") by `Host`.
+//! Listening on 127.0.0.1 excludes other computers. `Origin` and `Sec-Fetch-Site`, which the
+//! browser sets and a page cannot forge, exclude other pages in the same browser. `Host` excludes a
+//! page that points its own name at 127.0.0.1 ("DNS rebinding").
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use axum::response::{IntoResponse, Response};
 
 use crate::lab::reply::Problem;
 
-/// Nothing from elsewhere, no inline script or style, and no text that becomes markup.
+/// No external resources, no inline scripts or styles, no text as markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The names under which this server may be called.
+/// The names of this server.
 #[derive(Clone)]
 pub struct Hosts(Arc<[String; 3]>);
 
@@ -48,7 +48,7 @@ impl Hosts {
         {
             return Some("another page may not use this server");
         }
-        // A link to the page may stand anywhere; a question may come from the page itself only.
+        // Any page may link to this one; only the page itself may ask questions.
         if path.starts_with("/api/")
             && let Some(site) = text(&SEC_FETCH_SITE)
             && !matches!(site, "same-origin" | "none")
@@ -59,7 +59,7 @@ impl Hosts {
     }
 }
 
-/// Refuses foreign requests, and sets the headers that hold for every reply.
+/// Refuses foreign requests, and sets the security headers of every reply.
 pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let mut response = match hosts.objection(request.uri().path(), request.headers()) {
         Some(objection) => Problem::new(StatusCode::FORBIDDEN, objection).into_response(),

@@ -18,7 +18,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
-/// The files of the page: path, kind, text.
+/// The files of the page: path, content type, text.
 const PAGE: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("page/index.html")),
     ("/icon.svg", PICTURE, include_str!("page/icon.svg")),

@@ -11,7 +11,7 @@ const LEAST_LOSS: f64 = 1e-12;
 /// One loss of every epoch.
 type Losses = fn(&History) -> Vec<f64>;
 
-/// The loss of the training rows and of the rows called `watched` in every epoch: two lines per fold.
+/// The loss of the training rows and of the rows called `watched`, by epoch: two lines per fold.
 pub fn draw(area: &Area, histories: &[&History], watched: &str, loss: &str) -> Result<(), Failure> {
     let log = |loss: f64| loss.max(LEAST_LOSS).log10();
     let kinds: [(_, _, Losses); 2] =

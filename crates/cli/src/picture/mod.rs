@@ -15,7 +15,7 @@ use crate::train::report;
 use crate::train::task::{Problem, Task};
 use plot::{Area, Failure};
 
-/// Classes up to which the cells of a confusion matrix can be told apart.
+/// Classes up to which the cells of a confusion matrix are distinguishable.
 const MOST_CLASSES: usize = 100;
 
 /// Both panels as the text of an SVG file.

@@ -167,8 +167,8 @@ fn ticks(range: &Range<f64>) -> Vec<f64> {
     (0..=8).map(|i| (first + f64::from(i)) * step).filter(|&tick| tick <= last).collect()
 }
 
-/// The decimal logarithms of round numbers: even steps on an axis of less than a decade, otherwise 1,
-/// 2 and 5 times the powers of ten, or the powers alone.
+/// The decimal logarithms of round numbers: even steps on an axis of less than a decade, otherwise
+/// 1, 2 and 5 times the powers of ten, or the powers alone.
 fn log_ticks(range: &Range<f64>) -> Vec<f64> {
     let decades = range.end - range.start;
     if decades < 1.0 {

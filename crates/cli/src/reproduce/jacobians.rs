@@ -1,4 +1,4 @@
-//! Singular values, and gradients of different inputs.
+//! Singular values of Jacobians, and correlations between gradients of different inputs.
 
 use geartrain::layers::{BatchNorm, Identity};
 use geartrain::prelude::*;

@@ -1,4 +1,4 @@
-//! `geartrain reproduce`: results of the literature on signals and gradients in random networks, predicted and measured.
+//! `geartrain reproduce`: results of the literature on random networks, predicted and measured.
 
 mod jacobians;
 mod signals;
@@ -24,7 +24,7 @@ pub struct Options {
     #[arg(long)]
     list: bool,
 
-    /// Print a JSON array of experiments: {"name", "what", "rows": [{"what", "predicted", "measured", ...}]}
+    /// Print a JSON array: {"name", "what", "rows": [{"what", "predicted", "measured", ...}]}
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! Forward and backward through wide random networks.
+//! Forward and backward passes through wide random networks.
 
 use geartrain::layers::{BatchNorm, Elementwise, LayerNorm, SELU};
 use geartrain::prelude::*;
@@ -36,7 +36,8 @@ fn plain(
     Ok([mean(&measured), mean(&predicted)])
 }
 
-/// A row for the ratio per layer: what is published for infinite width, and what these networks' own prediction is.
+/// A row for the ratio per layer: the published value for infinite width, and the prediction for
+/// these networks.
 fn ratio_rows(name: &str, published: f64, decades: [(f64, f64); 2]) -> [Row; 2] {
     let [(measured, error), (predicted, _)] = decades;
     let ratio = 10_f64.powf(measured / 19.0);
@@ -105,7 +106,8 @@ pub fn depth_scale() -> Rows {
         let q = field.fixed_point().ok_or("tanh has a fixed point")?;
         let mut measured = Vec::new();
         for seed in 0..8 {
-            // many rows with the mean square of the fixed point; 1 − c falls by a factor e in every depth scale
+            // rows with the mean square of the fixed point; 1 − c falls by a factor e per depth
+            // scale
             let mut z = normal_batch::<f64>(16, width, 300 + seed) * q.sqrt();
             let mut logs = Vec::new();
             for layer in 0..14 {
@@ -113,7 +115,7 @@ pub fn depth_scale() -> Rows {
                 z = Network::new(block, width)?.with_seed(1000 * seed + layer).predict(z.view())?;
                 logs.push((1.0 - mean_correlation(&z)).ln());
             }
-            // after the first layers, where the map is not yet its linearisation
+            // after the first layers, where the map is not yet linear
             measured.push(-8.0 / (logs[13] - logs[5]));
         }
         rows.push(Row::new(
@@ -136,8 +138,8 @@ fn mean_correlation(rows: &ndarray::Array2<f64>) -> f64 {
     (sum.dot(&sum) - n) / (n * (n - 1.0))
 }
 
-/// Growth of energies from the first to the last of a network's stations: of the signal going up, of the gradient going
-/// down.
+/// Growth of energies between the first and the last station: of the signal forward, of the
+/// gradient backward.
 fn growth(measured: &Measurement) -> [f64; 2] {
     let stations = measured.stations();
     let [first, last] = [stations[0], stations[stations.len() - 1]].map(|i| &measured.layers[i]);
@@ -172,7 +174,7 @@ pub fn residual() -> Rows {
     let predicted = formulas::residual_energy(2.0 / 50.0, 50);
     rows.push(Row::new("two-layer branch / √50: total, up", predicted, exp(up, 1.0), Check::Within(0.5)));
     rows.push(Row::new("two-layer branch / √50: total, down", predicted, exp(down, 1.0), Check::Within(0.5)));
-    // what the branch's mean makes of it: m and q of x + relu(Wx) with E relu = √(q/π), E relu² = q
+    // m and q of x + relu(Wx), with E relu = √(q/π) and E relu² = q
     let (mut m, mut q) = (0.0, 2.0);
     for _ in 0..12 {
         let mean = f64::sqrt(q / std::f64::consts::PI);
@@ -206,7 +208,7 @@ pub fn normalisation() -> Rows {
             let (x, dy) = (normal_batch(rows, width, 100 + seed), normal_batch(rows, width, 200 + seed));
             let measured = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
             let stations = measured.stations();
-            // without the first and last layers, which remember what they were given
+            // without the first and last layers, which depend on the input and the loss
             let (low, high) = (stations[2], stations[25]);
             let ratio = measured.layers[low].gradient / measured.layers[high].gradient;
             logs.push(2.0 * ratio.ln() / 23.0);

@@ -1,4 +1,4 @@
-//! What the theory means for training. Final losses are qualitative: 1 is what predicting the mean scores.
+//! Consequences for training. Final losses are qualitative: 1 is the loss of predicting the mean.
 
 use geartrain::data::{Dataset, Standardize};
 use geartrain::layers::{BatchNorm, LayerNorm};
@@ -13,8 +13,8 @@ const INPUTS: usize = 8;
 const WIDTH: usize = 64;
 const SEEDS: u64 = 3;
 
-/// A chain of linear layers with all singular values 1 learns the value 2 in one of its modes: the same numbers as a chain
-/// of single units, with a rate of 0.02 / depth.
+/// A chain of linear layers with all singular values 1 learns the value 2 in one of its modes: the
+/// same numbers as a chain of single units, with a rate of 0.02 / depth.
 pub fn linear_mode() -> Rows {
     let mut rows = Vec::new();
     for (depth, steps) in [(1, 228.0), (8, 88.0), (64, 78.0)] {
@@ -22,7 +22,7 @@ pub fn linear_mode() -> Rows {
         let mut network =
             Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
         let data = Dataset::new(ndarray::array![[1.0]], ndarray::array![[2.0]])?;
-        // the slope of (s − 2)² is 2 (s − 2)
+        // the derivative of (s − 2)² is 2 (s − 2)
         let mut training =
             Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).progress(false);
         let mut taken = 0.0;
@@ -51,7 +51,7 @@ fn data(seed: u64) -> Result<Dataset<f32>, Box<dyn std::error::Error + Send + Sy
 
 type Build<'a> = &'a (dyn Fn(u64) -> Result<Network<f32>, geartrain::Error> + Sync);
 
-/// The final training loss of the best learning rate, over the seeds, each on a thread of its own.
+/// The final training loss with the best learning rate, over the seeds, each on its own thread.
 fn train(build: Build, steps: usize, rates: &[f64]) -> Result<(f64, f64), Failure> {
     let losses = std::thread::scope(|scope| {
         let runs: Vec<_> =
@@ -63,7 +63,7 @@ fn train(build: Build, steps: usize, rates: &[f64]) -> Result<(f64, f64), Failur
     Ok(mean(&losses.map_err(|error| error.to_string())?))
 }
 
-/// The final training loss of the best learning rate. A rate at which training diverges is no result.
+/// The final training loss with the best learning rate, without rates at which training diverges.
 fn best(
     build: Build,
     seed: u64,
@@ -91,7 +91,7 @@ fn best(
 
 type Block<'a> = &'a (dyn Fn(Sequential<f32>) -> Sequential<f32> + Sync);
 
-/// `depth` hidden layers, `block` being what comes between two linear ones.
+/// `depth` hidden layers; `block` is the part between two linear layers.
 fn deep(depth: usize, init: Init, block: Block, seed: u64) -> Result<Network<f32>, geartrain::Error> {
     let linear = |inputs, outputs| Linear::new(inputs, outputs).init(init).bias_init(Init::constant(0.0));
     let start = Sequential::new().then(linear(INPUTS, WIDTH));
@@ -146,7 +146,7 @@ pub fn cures() -> Rows {
         let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body())));
         Ok(Network::new(layers.then(Sigmoid).then(Linear::new(WIDTH, 1)), INPUTS)?.with_seed(seed))
     };
-    // gain 4 and a bias that centres every input: exactly a tanh network
+    // gain 4 and a bias that centres every input: equivalent to a tanh network
     let centred = |seed| -> Result<_, geartrain::Error> {
         let mut network = deep(depth, Init::orthogonal().gain(4.0), &|net| net.then(Sigmoid), seed)?;
         for layer in 1..depth {

@@ -9,8 +9,8 @@ const MOST_OPERATIONS: f64 = 1e10;
 /// `None` if `x` has so many columns that this would take longer than the training.
 ///
 /// The columns of `x` and `y` must have mean 0, so that no intercept is needed. ε is 10⁻⁸ times the
-/// number of rows: it makes the system solvable where columns are constant or linearly dependent, and
-/// is negligible elsewhere.
+/// number of rows: it makes the system solvable where columns are constant or linearly dependent,
+/// and is negligible elsewhere.
 pub fn least_squares(x: ArrayView2<f64>, y: ArrayView1<f64>) -> Option<Array1<f64>> {
     let (rows, columns) = (x.nrows() as f64, x.ncols() as f64);
     if (rows + columns) * columns * columns > MOST_OPERATIONS {

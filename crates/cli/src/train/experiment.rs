@@ -33,8 +33,8 @@ pub struct Trained {
     pub test: Dataset<f32>,
     /// The output of the model for the test rows.
     pub predicted: Array2<f32>,
-    /// The prediction of linear least squares for the test rows. For regression only, and only for a
-    /// number of columns that takes seconds at most.
+    /// The prediction of linear least squares for the test rows. For regression only, and only for
+    /// a number of columns that takes seconds at most.
     pub baseline: Option<Array2<f32>>,
 }
 
@@ -138,7 +138,8 @@ impl Scores {
     }
 }
 
-/// The predictions of all folds and their targets, one below the other; `None` if a fold has no such prediction.
+/// The predictions of all folds and their targets, concatenated; `None` if a fold has no such
+/// prediction.
 pub fn join<'a>(
     folds: &'a [Trained],
     prediction: impl Fn(&'a Trained) -> Option<&'a Array2<f32>>,

@@ -57,7 +57,7 @@ pub struct ModelOptions {
     #[arg(long, value_name = "FACTOR")]
     momentum: Option<f64>,
 
-    /// Weight decay: adds this multiple of the weights to their gradient (adamw: decays the weights directly)
+    /// Weight decay: the multiple of the weights added to their gradient (adamw: decoupled)
     #[arg(long, value_name = "FACTOR", default_value_t = 0.002)]
     weight_decay: f64,
 
@@ -142,9 +142,9 @@ impl ModelOptions {
 
     /// Refuses sizes for which training would run out of memory.
     fn check_memory(&self, inputs: usize, outputs: usize) -> Outcome {
-        /// Parameters, gradients, the optimizer's state, a copy of the best weights, initialisation in `f64`.
+        /// Parameters, gradients, optimizer state, best weights, and initial values in `f64`.
         const PER_PARAMETER: u128 = 6 * size_of::<f32>() as u128;
-        /// Output and gradient of a linear layer, its normalisation, its activation and its dropout.
+        /// Output and gradient of a linear layer, normalisation, activation and dropout.
         const PER_UNIT: u128 = 8 * size_of::<f32>() as u128;
         let widths = [&[inputs], &self.hidden[..], &[outputs]].concat();
         let parameters = widths.windows(2).map(|pair| (pair[0] as u128 + 1) * pair[1] as u128).sum::<u128>();
@@ -193,7 +193,7 @@ impl ModelOptions {
         if self.early_stopping.is_some() { "validation rows" } else { "test rows" }
     }
 
-    /// The training run: it minimises `loss`, measures the loss of the rows `watched`, and ends when `stop` is set.
+    /// The training run: minimises `loss`, measures the loss of `watched`, ends when `stop` is set.
     pub fn training<'a>(
         &self,
         loss: &'a dyn Loss<f32>,

@@ -9,12 +9,12 @@ use crate::table::TableOptions;
 /// Train a small neural network on a table
 ///
 /// Predicts a number or a class, depending on the target column. A fifth of the rows, chosen by the
-/// seed, is held out as test rows. Features (and a numeric target) are scaled to mean 0 and standard
-/// deviation 1 over the training rows; errors are in the target's own unit. A regression is compared
-/// with linear least squares on the same rows.
+/// seed, is held out as test rows. Features (and a numeric target) are scaled to mean 0 and
+/// standard deviation 1 over the training rows; errors are in the target's own unit. A regression
+/// is compared with linear least squares on the same rows.
 ///
-/// Results go to stdout, progress to stderr. Ctrl-C stops training after the current step: the model
-/// is scored and saved as it is then.
+/// Results go to stdout, progress to stderr. Ctrl-C stops training after the current step: the
+/// model is scored and saved as it is then.
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Options {
@@ -52,11 +52,12 @@ pub struct Options {
     ///
     /// {"task", "target", "rows", "interrupted", "test", "folds", "mean", "pooled", ...}
     ///
-    /// `test` holds the scores on the test rows: r2, rmse and mae, or accuracy, classes and confusion.
-    /// With --folds it is null; `folds` lists the scores of each fold, `mean` is their mean, and
-    /// `pooled` the score of the predictions of all folds together. `baseline` is linear least squares
-    /// on the same rows. `confusion` has a row for each true class and a column for each predicted
-    /// class; it is null for more than 50 classes. A score that is undefined is null.
+    /// `test` holds the scores on the test rows: r2, rmse and mae, or accuracy, classes and
+    /// confusion. With --folds it is null; `folds` lists the scores of each fold, `mean` is their
+    /// mean, and `pooled` the score of the predictions of all folds together. `baseline` is linear
+    /// least squares on the same rows. `confusion` has a row for each true class and a column for
+    /// each predicted class; it is null for more than 50 classes. A score that is undefined is
+    /// null.
     #[arg(long, verbatim_doc_comment, help_heading = "Results")]
     pub json: bool,
 }

@@ -81,7 +81,7 @@ impl Problem {
     }
 }
 
-/// Text is a class; so are numbers with only two different values, such as 0 and 1. Other numbers are numbers.
+/// Text is a class; so are numbers with only two different values, such as 0 and 1.
 fn decide(table: &Table) -> Outcome<(Kind, Option<String>)> {
     let read = table.read::<(Dataset<f32>, _)>(|csv, source, name| csv.read_classes(source, name));
     let (_, values) = read?;

@@ -130,7 +130,7 @@ def test_what_is_too_large_is_said_at_its_field(open_page, watch):
     page = open_page("#flow?n=200_32_relu_auto_1_0_no_none")
     width = page.get_by_role("spinbutton", name="Width, as a number")
     width.fill("256")
-    message = page.get_by_text("at depth 200 at most 128")
+    message = page.get_by_text("at depth 200 the limit is 128")
     expect(message).to_be_visible()
     expect(width).to_have_attribute("aria-invalid", "true")
     assert message.get_attribute("id") == width.get_attribute("aria-describedby")

@@ -1,10 +1,13 @@
 """Who may use the server, what it refuses, and how it ends."""
 
+import json
 import re
+import socket
 import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from conftest import PROGRAM, Server
@@ -252,3 +255,46 @@ def test_a_port_in_use_is_an_error(server):
     second = subprocess.run([PROGRAM, "lab", "--port", str(server.port)], capture_output=True, text=True, timeout=10)
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1:{server.port}" in second.stderr
+
+
+def resident(server):
+    """Megabytes of memory of the server."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def test_slow_clients_lose_their_connection():
+    """Unfinished requests and unread answers hold neither a connection nor much memory for long."""
+    server = Server()
+    try:
+        request = "POST /api/chain HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
+        half_head = socket.create_connection(("127.0.0.1", server.port))
+        half_head.sendall(b"POST /api/chain HTTP/1.1\r\nHost: ")
+        half_body = socket.create_connection(("127.0.0.1", server.port))
+        half_body.sendall(request.format(server.port, 100, "{").encode())
+        before = resident(server)
+        formula = "+".join(["sigmoid(x)"] * 360)
+        question = json.dumps({"formula": formula, "inputs": {"x": 1}, "drawing": True})
+        unread = []
+        for _ in range(30):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(request.format(server.port, len(question), question).encode())
+            unread.append(connection)
+        time.sleep(5)
+        assert resident(server) - before < 100
+        # The page is still served, and questions are answered once the slow clients are gone.
+        connection = server.connect()
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        half_head.settimeout(60)
+        while half_head.recv(1000):
+            pass
+        half_body.settimeout(60)
+        assert b" 408 " in half_body.recv(1000).split(b"\r\n")[0]
+        for connection in unread:
+            connection.close()
+        assert server.post("/api/chain", QUESTION)[0] == 200
+    finally:
+        assert server.stop() == 0

@@ -1,4 +1,4 @@
-//! A run as one file: styles, scripts and numbers in a page that asks nobody for anything.
+//! A run as one HTML file with its styles, scripts and numbers, which works offline.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ const SCRIPTS: [&str; 2] = [include_str!("../page/common.js"), include_str!("../
 /// The page of a run.
 pub fn page(run: &Value) -> String {
     let scripts: Vec<String> = SCRIPTS.iter().map(|script| without_modules(script)).collect();
-    // The user's text goes in last, so that nothing in it is taken for a place to fill.
+    // The user's text comes last: nothing in it may be taken for a placeholder.
     TEMPLATE
         .replace("{{style}}", &STYLES.concat())
         .replace("{{theme}}", include_str!("../page/theme.js"))
@@ -17,13 +17,13 @@ pub fn page(run: &Value) -> String {
         .replace("{{run}}", &in_script(run))
 }
 
-/// A module's text as part of a longer script: a file on disk may not load modules beside it.
+/// A module's text as part of a script: a local file cannot import modules.
 fn without_modules(script: &str) -> String {
     let lines = script.lines().filter(|line| !line.starts_with("import "));
     lines.map(|line| format!("{}\n", line.strip_prefix("export ").unwrap_or(line))).collect()
 }
 
-/// JSON that cannot end the script element it stands in.
+/// JSON that cannot close its script element.
 fn in_script(run: &Value) -> String {
     run.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }

@@ -1,4 +1,4 @@
-//! The room "Chain rule": a formula as a graph, with every number of its forward and backward pass.
+//! The tab "Chain rule": a formula as a graph, with every number of its forward and backward pass.
 
 mod export;
 mod story;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::lab::reply::{Answer, Problem, Question, number};
 use story::Story;
 
-/// Longer formulas belong in a program.
+/// The limit for a formula, in characters.
 const LONGEST_FORMULA: usize = 4000;
 /// The step of the central differences.
 const STEP: f64 = 1e-5;
@@ -29,9 +29,9 @@ pub fn routes() -> Router {
 #[derive(Deserialize)]
 struct Asked {
     formula: String,
-    /// Values by name. What the formula does not use is passed over: the reader may be rewriting it.
+    /// Values by name. Names that the formula does not contain are ignored.
     inputs: HashMap<String, f64>,
-    /// Whether the places of the picture are wanted. They depend on the formula only.
+    /// Whether to send the layout of the picture, which depends on the formula only.
     drawing: bool,
 }
 
@@ -43,11 +43,11 @@ async fn answer(Question(asked): Question<Asked>) -> Result<Response, Problem> {
 #[derive(Deserialize)]
 struct Exported {
     formula: String,
-    /// An object in JSON.
+    /// A JSON object.
     inputs: String,
 }
 
-/// The run as a page of its own, which needs no server.
+/// The run as one HTML file that works offline.
 async fn exported(Query(asked): Query<Exported>) -> Result<Response, Problem> {
     let inputs = serde_json::from_str(&asked.inputs).map_err(|error| Problem::in_field("inputs", error))?;
     let asked = Asked { formula: asked.formula, inputs, drawing: true };
@@ -59,13 +59,13 @@ async fn exported(Query(asked): Query<Exported>) -> Result<Response, Problem> {
     Ok((headers, page).into_response())
 }
 
-/// All three passes, and what the page needs to tell the story.
+/// All three passes, and the steps of the animation.
 fn run(asked: &Asked) -> Result<Value, Problem> {
     let mut graph = read(&asked.formula)?;
     let names: Vec<String> = graph.input_names().map(str::to_owned).collect();
     let failed = |error| Problem::in_field("formula", error);
     for (place, name) in names.iter().enumerate() {
-        // Unlike numbers show best which derivative is which.
+        // Different default values make derivatives easy to tell apart.
         let unasked = [2.0, 3.0, 1.0][place % 3];
         graph.set(name, asked.inputs.get(name).copied().unwrap_or(unasked)).map_err(failed)?;
     }
@@ -127,7 +127,8 @@ fn read(formula: &str) -> Result<Graph, Problem> {
     Ok(graph)
 }
 
-/// The largest difference between two ways to the same gradients, relative to the larger of the two but for small ones.
+/// The largest difference between two computations of the same gradients: relative for large
+/// gradients, absolute below 1.
 fn disagreement(one: &Gradients, other: &Gradients) -> f64 {
     let difference =
         |(a, b): (f64, f64)| if a == b { 0.0 } else { (a - b).abs() / a.abs().max(b.abs()).max(1.0) };

@@ -1,4 +1,4 @@
-//! One run of a graph in the order in which it is told: values, local derivatives, gradients.
+//! One run of a graph as the steps of an animation: values, local derivatives, gradients.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use crate::lab::reply::number;
 
-/// Nodes and edges are numbered as in a [`Drawing`], which takes longer to compute than all the rest and is not needed for
-/// new numbers; the steps name them by these numbers.
+/// Nodes and edges are numbered as in a [`Drawing`]; the steps refer to these numbers. The drawing
+/// itself takes longer than all the rest and is not needed for new values.
 pub struct Story {
     pub nodes: Vec<Value>,
     pub edges: Vec<Value>,
-    /// What the animation shows, one thing after the other:
+    /// The steps of the animation:
     ///
     /// - `value`: a node's value is known;
     /// - `slope`: an edge's local derivative is known;
     /// - `seed`: the output's gradient is 1;
-    /// - `back`: a gradient has come back along an edge, and `sum` is what has come to its operand so far.
+    /// - `back`: a gradient has flowed back along an edge; `sum` is the operand's sum so far.
     pub steps: Vec<Value>,
 }
 
@@ -48,7 +48,7 @@ impl Story {
         });
         let nodes = nodes.collect();
 
-        // The trace has a row for each edge along which a gradient can flow, in the same order.
+        // The trace has a row for each edge with a gradient, in the same order.
         let mut rows = trace.edges.iter();
         let mut edges = Vec::new();
         let mut flows: HashMap<NodeId, Vec<(usize, usize, f64)>> = HashMap::new();
@@ -77,7 +77,7 @@ impl Story {
             trace.forward.iter().map(|row| json!({ "kind": "value", "node": place[&row.id] })).collect();
         let varying = (0..edges.len()).filter(|&index| !edges[index]["symbol"].is_null());
         steps.extend(varying.map(|edge| json!({ "kind": "slope", "edge": edge })));
-        // From here on in the order of the backward pass, which starts at the node made last.
+        // From here on in the order of the backward pass, which starts at the last node.
         let mut sums: Vec<Option<f64>> = vec![None; ids.len()];
         for id in ids.iter().rev() {
             if graph.output_node() == Some(*id) && backward.contains_key(id) {
@@ -93,7 +93,7 @@ impl Story {
     }
 }
 
-/// The places of the picture, to a tenth of a pixel.
+/// The layout of the picture, rounded to a tenth of a pixel.
 pub fn picture(drawing: &Drawing) -> Value {
     let tenth = |x: f64| (10.0 * x).round() / 10.0;
     let area = drawing.area;

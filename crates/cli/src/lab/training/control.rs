@@ -1,4 +1,4 @@
-//! Run, pause, one step: orders of the page to a training.
+//! Run, pause, one step: orders of the page to a training run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// What the page wants.
+/// An order of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     #[default]
     Run,
     Pause,
-    /// One step, that is one batch, and then a pause.
+    /// One step (one batch), then pause.
     Step,
 }
 
-/// The last order, as training finds it between two steps.
+/// The last order, which training reads between two steps.
 #[derive(Debug, Default)]
 pub struct Control {
     order: Mutex<Order>,
     given: Condvar,
-    /// Whether there is more to do than to go on: all that a running training looks at.
+    /// Whether the order is anything but to run: a running training reads only this.
     held: AtomicBool,
 }
 
@@ -41,14 +41,14 @@ impl Control {
         self.given.notify_all();
     }
 
-    /// Whether training is to pause after the step that it has just done.
+    /// Whether to pause after the current step.
     pub fn pauses(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// A step is done: waits until there is to be another. False if `given_up` says so meanwhile.
+    /// After a step: waits for the order to go on. False if `given_up` returns true meanwhile.
     pub fn wait(&self, given_up: impl Fn() -> bool) -> bool {
-        /// How long a training that pauses may not notice that its page was closed.
+        /// The interval between checks whether the page is closed.
         const LOOK: Duration = Duration::from_millis(200);
         let mut order = self.order();
         if *order == Order::Step {
@@ -64,7 +64,7 @@ impl Control {
         true
     }
 
-    /// Does nothing for so long, or until an order comes.
+    /// Waits for this time or until an order arrives.
     pub fn rest(&self, time: Duration) {
         let order = self.order();
         if *order == Order::Run {

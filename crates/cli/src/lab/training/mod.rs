@@ -1,4 +1,4 @@
-//! The room "Training": trains on a thread of its own, and tells the page how it goes.
+//! The tab "Training": trains on a thread of its own and streams the progress to the page.
 
 mod control;
 mod picture;
@@ -36,15 +36,15 @@ pub fn routes() -> Router {
         .route("/api/training/{id}/history.csv", get(history))
 }
 
-/// Trainings at the same time, those that pause included: the threads and the memory of this computer are finite, and a
-/// browser keeps no more than six connections to one server.
+/// Training runs at the same time, paused ones included: threads and memory are finite, and a
+/// browser opens at most six connections to one server.
 const MOST: usize = 4;
 static PLACES: Semaphore = Semaphore::const_new(MOST);
 
-/// Untrained networks that are drawn at the same time.
+/// Previews computed at the same time.
 static PREVIEWS: Semaphore = Semaphore::const_new(2);
 
-/// Trainings whose weights can still be had.
+/// Finished runs whose weights are kept for download.
 const KEPT: usize = 16;
 static JOBS: Mutex<VecDeque<Arc<Job>>> = Mutex::new(VecDeque::new());
 static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -57,7 +57,7 @@ async fn status() -> Json<Value> {
     Json(json!({ "running": MOST - PLACES.available_permits(), "most": MOST }))
 }
 
-/// What the untrained network says of the data: one picture, and every problem with the settings.
+/// The picture of the untrained network, and every error in the settings.
 async fn preview(Question(settings): Question<Settings>) -> Result<Lines, Problem> {
     let place = PREVIEWS.acquire().await.expect("never closed");
     start(Job::new(0, Control::default()), place, settings, Some(0)).await
@@ -90,7 +90,8 @@ async fn train(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
     Ok(lines)
 }
 
-/// Reads the settings, and then trains until the end or until nobody reads any more; for `epochs` where they are given.
+/// Checks the settings, then trains to the end or until the page closes the connection; for
+/// `epochs` if given.
 async fn start(
     job: Arc<Job>,
     place: SemaphorePermit<'static>,
@@ -102,7 +103,7 @@ async fn start(
     prepared.epochs = epochs.unwrap_or(prepared.epochs);
     let (writer, lines) = lines();
     let work = move || {
-        // given back however the thread ends
+        // released however the thread ends
         let _place = place;
         run::train(prepared, optimizer, &job, &writer);
     };
@@ -112,7 +113,7 @@ async fn start(
 }
 
 fn find(id: u64) -> Result<Arc<Job>, Problem> {
-    let gone = "this training is no longer kept; run it again, the same settings give the same weights";
+    let gone = "this run is no longer kept; run it again: the same settings give the same weights";
     jobs().iter().find(|job| job.id == id).cloned().ok_or_else(|| Problem::new(StatusCode::GONE, gone))
 }
 
@@ -137,7 +138,7 @@ async fn history(Path(id): Path<u64>) -> Result<impl IntoResponse, Problem> {
 }
 
 fn model(id: u64) -> Result<Arc<Model>, Problem> {
-    let busy = "still training: pause it first";
+    let busy = "training is running: pause it first";
     find(id)?.model().ok_or_else(|| Problem::new(StatusCode::CONFLICT, busy))
 }
 

@@ -1,4 +1,4 @@
-//! What a network says about the data, in the form that suits them.
+//! The predictions of a network, in the form that suits the data.
 
 use geartrain::data::{DataError, Dataset, Standardize};
 use geartrain::{ConfusionMatrix, Error, Network, metrics};
@@ -11,18 +11,18 @@ use crate::lab::reply::number;
 /// Points of a curve, and of each side of a map.
 const CURVE: usize = 200;
 const SIDE: usize = 48;
-/// Points of the data that are shown, and rows of the table of predictions.
+/// Data points in the picture, and rows in the table of predictions.
 const POINTS: usize = 500;
 const ROWS: usize = 12;
 
 pub enum Picture {
-    /// One input, one number to predict: the fitted curve, at these places.
+    /// One input, regression: the fitted curve, at these points.
     Curve(Array2<f64>),
-    /// Two inputs: what is predicted all over the plane.
+    /// Two inputs: the predictions over the plane.
     Plane(Array2<f64>),
-    /// More inputs: predicted numbers beside the true ones.
+    /// More inputs: predicted against true numbers.
     Scatter,
-    /// Which class is taken for which.
+    /// The confusion matrix.
     Confusion,
 }
 
@@ -48,7 +48,7 @@ impl Picture {
         }
     }
 
-    /// What does not change while the network learns.
+    /// The constant part of the picture.
     pub fn start(&self, prepared: &Prepared) -> Value {
         let Prepared { train, validation, .. } = prepared;
         let kind = match self {
@@ -82,8 +82,8 @@ impl Picture {
         })
     }
 
-    /// What `network` says now: the picture, predictions of the first rows of the table, and how good it is on rows that
-    /// training does not see.
+    /// The current state: the picture, predictions of the first rows of the table, and the score on
+    /// validation rows.
     pub fn now(&self, prepared: &Prepared, network: &Network<f64>) -> Result<Value, Error> {
         let predict = |x: ArrayView2<f64>| -> Result<Array2<f64>, Error> {
             let y = network.predict(x)?;
@@ -105,7 +105,7 @@ impl Picture {
                 let likely = at(places)?;
                 let best = |row: ArrayView1<f64>| {
                     let best = (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-                    // the class, and how sure of it the network is, in percent
+                    // the class, and its probability in percent
                     [best as u64, (100.0 * row[best]).round() as u64]
                 };
                 let [classes, percent]: [Vec<u64>; 2] = {
@@ -139,7 +139,7 @@ impl Picture {
     }
 }
 
-/// From a little below the smallest to a little above the largest.
+/// The range of the values with a margin.
 fn range(values: ArrayView1<f64>) -> (f64, f64) {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -151,7 +151,7 @@ fn scaled(scale: Option<&Standardize>, x: &Array2<f64>) -> Result<Array2<f64>, D
     scale.map_or_else(|| Ok(x.clone()), |scale| scale.transform(x.view()))
 }
 
-/// How likely each class is, from the logits of a row.
+/// The probability of each class, from the logits of a row.
 fn softmax(mut logits: Array2<f64>) -> Array2<f64> {
     for mut row in logits.rows_mut() {
         let largest = row.fold(f64::NEG_INFINITY, |largest, &logit| largest.max(logit));
@@ -161,7 +161,7 @@ fn softmax(mut logits: Array2<f64>) -> Array2<f64> {
     logits
 }
 
-/// Numbers for the eye: rounded to `f32`, which halves the text.
+/// Rounded to `f32`, which halves the size of the text.
 fn short(values: impl Iterator<Item = f64>) -> Value {
     values.map(|value| json!(value as f32)).collect()
 }

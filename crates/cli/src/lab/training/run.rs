@@ -1,4 +1,4 @@
-//! A training: what it tells while it runs, and what it leaves.
+//! A training run: the lines it streams, and the model it leaves.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,21 +18,21 @@ use super::settings::Prepared;
 use crate::lab::lines::Writer;
 use crate::lab::reply::number;
 
-/// Training goes at least so many times as long as the last look at it took, so that looking costs about 1 %, and
-/// little more where other programs share the processor.
+/// The time between two measurements in units of the last one's time: measuring costs about 1 %,
+/// and slightly more on a busy machine.
 const UNDISTURBED: u32 = 100;
-/// Time between two looks where they cost little.
+/// The shortest time between two measurements.
 const OFTEN: Duration = Duration::from_millis(100);
 
-/// A training as the server knows it.
+/// A training run, as the server keeps it.
 pub struct Job {
     pub id: u64,
     pub control: Control,
-    /// While it pauses, and when it has ended.
+    /// Set during pauses and after the end.
     model: Mutex<Option<Arc<Model>>>,
 }
 
-/// What can be taken home.
+/// The downloads.
 pub struct Model {
     predictor: Predictor<f64>,
     epochs: Vec<Epoch>,
@@ -69,7 +69,7 @@ impl Model {
     }
 }
 
-/// Trains to the end, or until nobody listens any more, on this thread alone.
+/// Trains on this thread, to the end or until the page closes the connection.
 pub fn train(prepared: Prepared, optimizer: Box<dyn Optimizer<f64>>, job: &Job, writer: &Writer) {
     with_threads(1, || {
         if let Err(error) = fit(&prepared, optimizer, job, writer) {
@@ -120,16 +120,16 @@ fn fit(
     Ok(())
 }
 
-/// Looks at the network while it learns.
+/// Measures the network during training.
 struct Watcher<'a> {
     prepared: &'a Prepared,
     job: &'a Job,
     writer: &'a Writer,
     picture: Picture,
-    /// The batch that gradients are measured on, always the same.
+    /// The batch to measure gradients on, always the same.
     probe: (Array2<f64>, Array2<f64>),
     epochs: Vec<Epoch>,
-    /// How many of them the page knows.
+    /// The number of epochs sent to the page.
     told: usize,
     epoch: usize,
     step: u64,
@@ -160,7 +160,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// `|δ|` by layer, from the input up: linear layers and the ends of skip connections.
+    /// `|δ|` by layer, from the input up: linear layers and the ends of residual connections.
     fn gradients(&self, network: &Network<f64>) -> Result<Vec<(String, f64)>, Error> {
         let measured = lab::measure(network, self.prepared.loss(), self.probe.0.view(), self.probe.1.view())?;
         let main = |layer: &&lab::LayerMeasurement| {
@@ -170,7 +170,7 @@ impl<'a> Watcher<'a> {
         Ok(layers.map(|layer| (format!("{} {}", layer.path, layer.layer), layer.gradient)).collect())
     }
 
-    /// The first line: everything that stays as it is.
+    /// The first line: the constant part.
     fn start(&self, network: &Network<f64>) -> Result<Value, Error> {
         let Prepared { model, train, validation, classes, epochs, .. } = self.prepared;
         let layers: Vec<String> = self.gradients(network)?.into_iter().map(|(name, _)| name).collect();
@@ -192,7 +192,7 @@ impl<'a> Watcher<'a> {
         }))
     }
 
-    /// A line about the network as it is now, with the epochs that the page does not know yet.
+    /// A line about the current state, with the epochs that have not been sent.
     fn look(&self, network: &Network<f64>) -> Result<Value, Error> {
         let losses = |epoch: &Epoch| json!([number(epoch.train_loss), epoch.validation_loss.map(number)]);
         let gradients = self.gradients(network)?;
@@ -211,7 +211,7 @@ impl<'a> Watcher<'a> {
         Ok(line)
     }
 
-    /// Leaves the network for the page to take home.
+    /// Keeps the network for download.
     fn leave(&self, network: &Network<f64>) -> Result<(), Error> {
         let Prepared { model, .. } = self.prepared;
         let mut predictor = Predictor::new(network.clone())
@@ -252,7 +252,7 @@ impl Callback<f64> for Watcher<'_> {
             }
             let took = began.elapsed();
             self.looking += took;
-            // a training that is slowed down on purpose has the time
+            // a training slowed down on purpose can measure more often
             let disturbed = if self.prepared.slowed.is_some() { OFTEN } else { UNDISTURBED * took };
             self.next = Instant::now() + OFTEN.max(disturbed);
         }
@@ -263,7 +263,7 @@ impl Callback<f64> for Watcher<'_> {
         self.epochs.extend(epoch.history.epochs.last().cloned());
         if let Some(least) = self.prepared.slowed {
             let now = Instant::now();
-            // what was late, after a pause for instance, is not made up for
+            // delays, such as a pause, are not made up for
             self.next_epoch = now.max(self.next_epoch + least);
             self.job.control.rest(self.next_epoch - now);
             self.paused += now.elapsed();
@@ -282,14 +282,14 @@ mod tests {
     use crate::lab::training::control::Order;
     use crate::lab::training::settings::Settings;
 
-    /// Time that this thread has had the processor, so that other programs do not count.
+    /// The processor time of this thread: other programs do not count.
     fn busy() -> f64 {
         let text = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
         text.split(' ').next().and_then(|time| time.parse::<f64>().ok()).expect("nanoseconds") / 1e9
     }
 
-    /// The ratio of the time of training with a page that reads to that of `fit` alone, for a task that both do in
-    /// turns; the least of several turns of each.
+    /// The time of training with a reading page divided by that of `fit` alone; the minimum of
+    /// several runs of each, in turns.
     fn ratio(settings: &str) -> f64 {
         let settings: Settings = serde_json::from_str(settings).expect("settings");
         let mut least = [f64::INFINITY; 2];

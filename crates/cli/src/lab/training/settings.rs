@@ -1,4 +1,4 @@
-//! Everything that can be chosen, and what is made of it: data, network, loss and optimizer.
+//! All settings of a training run, and the data, network, loss and optimizer they describe.
 
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ const MOST_CELLS: usize = 500_000;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     data: Data,
-    /// Of toy data.
+    /// For generated data.
     rows: usize,
     noise: f64,
-    /// If `data` is a table.
+    /// For `data: "table"`.
     table: Option<Table>,
     /// Units of each hidden layer.
     hidden: Vec<usize>,
@@ -41,7 +41,7 @@ pub struct Settings {
     batch: usize,
     epochs: usize,
     seed: u64,
-    /// Epochs per second at most, for an eye to follow; 0: as fast as it goes.
+    /// The limit of epochs per second; 0 for none.
     speed: f64,
 }
 
@@ -65,21 +65,21 @@ enum Rule {
     Rmsprop,
 }
 
-/// A training that can begin.
+/// A training run that is ready to start.
 pub struct Prepared {
-    /// Untrained, with the scales and names of the data.
+    /// Untrained, with the scalers and names of the data.
     pub model: Predictor<f64>,
-    /// Rows to train on and rows that training does not see: as they came, and scaled as the network reads them.
+    /// Training and validation rows, in their own units and scaled.
     pub train: Dataset<f64>,
     pub validation: Dataset<f64>,
     pub scaled_train: Dataset<f64>,
     pub scaled_validation: Dataset<f64>,
-    /// The names of the classes; `None` if a number is to be predicted.
+    /// The names of the classes; `None` for a regression.
     pub classes: Option<Vec<String>>,
     pub epochs: usize,
     pub batch: usize,
     pub seed: u64,
-    /// The least time for an epoch.
+    /// The minimum time of an epoch.
     pub slowed: Option<Duration>,
 }
 
@@ -100,7 +100,7 @@ impl Settings {
         let network = self.network(data.features(), outputs)?;
 
         let in_data = |error: DataError| Problem::in_field(self.data_field(), error);
-        // Learnt from the training rows alone: the others must stay unknown.
+        // Fitted on the training rows alone: nothing may be known of the validation rows.
         let x_scale = Standardize::fit(train.x()).map_err(in_data)?;
         let y_scale =
             if classes.is_some() { None } else { Some(Standardize::fit(train.y()).map_err(in_data)?) };
@@ -134,7 +134,7 @@ impl Settings {
         })
     }
 
-    /// The field that an error about the data belongs to.
+    /// The field for errors in the data.
     fn data_field(&self) -> &'static str {
         if matches!(self.data, Data::Table) { "csv" } else { "rows" }
     }
@@ -143,7 +143,7 @@ impl Settings {
         if let Data::Table = self.data {
             let table = self.table.as_ref().ok_or_else(|| Problem::in_field("csv", "paste a table"))?;
             let (data, classes) = table.read()?;
-            // `1e400` is refused by the reader already; this is for what it lets through in columns that are all alike
+            // The reader refuses `1e400`; this catches what else is not finite.
             data.check_finite().map_err(|error| Problem::in_field("csv", error))?;
             let cells = data.rows() * (data.features() + data.outputs());
             if cells > MOST_CELLS {

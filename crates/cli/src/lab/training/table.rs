@@ -1,13 +1,13 @@
-//! A table that the page sends: the library's reader, and its errors in the page's words.
+//! A table from the page: the library's reader, with errors in terms of the page's fields.
 
 use geartrain::data::{Csv, DataError, Dataset, Missing, Suggestion};
 use serde::Deserialize;
 
 use crate::lab::reply::Problem;
 
-/// The largest table, in bytes.
+/// The limit for a table, in bytes.
 const LARGEST: usize = 1 << 20;
-/// The most classes that a page can tell apart by colour.
+/// The number of classes that the page can distinguish by colour.
 const MOST_CLASSES: usize = 6;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -66,7 +66,7 @@ impl Table {
         let (data, classes) = csv.read_classes(source, "the table").map_err(|error| self.problem(error))?;
         if !(2..=MOST_CLASSES).contains(&classes.len()) {
             let error = format!(
-                "{} holds {} different labels; 2 to {MOST_CLASSES} can be told apart here",
+                "{} holds {} different labels; this page takes 2 to {MOST_CLASSES}",
                 self.target,
                 classes.len()
             );
@@ -75,7 +75,7 @@ impl Table {
         Ok((data, Some(classes)))
     }
 
-    /// Beside which field an error belongs, with hints that name the page's fields and not the library's methods.
+    /// The field of an error, with advice that names fields instead of methods.
     fn problem(&self, mut error: DataError) -> Problem {
         let hint = match error.take_suggestion() {
             Some(Suggestion::Delimiter(b'\t')) => Some("are the cells separated by tabs?".into()),
