@@ -107,7 +107,8 @@ fn indent(text: &str) -> String {
 
 fn write_gradients(text: &mut String, ways: &ThreeWays, step: f64) -> std::fmt::Result {
     writeln!(text, "Gradients three ways (central differences with h = {step:e})")?;
-    let width = ways.reverse.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    // Longer names move their row; `format!` panics for widths above 65,535.
+    let width = ways.reverse.iter().map(|(name, _)| name.chars().count().min(60)).max().unwrap_or(0);
     writeln!(
         text,
         "  {:width$}  {:>20}  {:>20}  {:>20}",
@@ -118,7 +119,7 @@ fn write_gradients(text: &mut String, ways: &ThreeWays, step: f64) -> std::fmt::
     {
         writeln!(text, "  {name:width$}  {reverse:>20}  {forward:>20}  {central:>20}")?;
     }
-    Ok(())
+    ways.central.warnings().iter().try_for_each(|warning| writeln!(text, "  Note: {warning}."))
 }
 
 fn write_counts(text: &mut String, ways: &ThreeWays, forward_pass: u64) -> std::fmt::Result {
@@ -203,6 +204,7 @@ fn to_json(formula: &str, value: f64, trace: &Trace, ways: &ThreeWays, forward_p
             "forward": operations(ways.forward.operations()),
             "central_difference": operations(ways.central.operations()),
         },
+        "warnings": ways.central.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "not_finite": trace.non_finite.as_ref().map(ToString::to_string),
     })
 }

@@ -106,6 +106,7 @@ fn run(asked: &Asked) -> Result<Value, Problem> {
             "forward": forward.operations().total(),
             "central": central.operations().total(),
         },
+        "warnings": central.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "not_finite": trace.non_finite.as_ref().map(ToString::to_string),
         "drawing": drawing.as_ref().map(story::picture),
     }))

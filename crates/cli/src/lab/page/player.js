@@ -440,7 +440,7 @@ export class Player {
   // Gradients three ways
 
   writeWays() {
-    const { inputs, operations, disagreement, step } = this.run;
+    const { inputs, operations, disagreement, step, warnings } = this.run;
     const digits = (x) => element("td", { class: "number gradient", title: String(toNumber(x)) }, brief(x, 9));
     const agrees = (x) => {
       const worst = toNumber(x);
@@ -475,6 +475,7 @@ export class Player {
         ),
       ),
       element("p", { class: "faint small" }, `Reverse mode needs one pass back for all inputs, forward mode needs one pass per input, central differences (h = ${brief(step, 1)}) need two evaluations of f per input.`),
+      ...warnings.map((warning) => element("p", { class: "faint small" }, `Central differences: ${warning}.`)),
     );
   }
 
