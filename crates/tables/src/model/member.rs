@@ -2,7 +2,7 @@
 
 use geartrain::layers::{Dropout, Linear, ReLU};
 use geartrain::loss::Weighted;
-use geartrain::optim::AdamW;
+use geartrain::optim::{AdamW, ParamGroup};
 use geartrain::{Init, Loss, Network, Optimizer, Sequential, Workspace};
 use ndarray::Array2;
 use rand::SeedableRng;
@@ -102,14 +102,9 @@ impl Plan {
         let mut order = fit.to_vec();
         let batch = self.batch.min(order.len());
         let steps = self.epochs * (order.len() / batch);
-        // Decay is done here, for weights alone.
-        let mut optimizer = AdamW::new(self.learning_rate).weight_decay(0.0);
-        let decayed: Vec<_> = network
-            .layout()
-            .iter()
-            .filter(|(spec, _)| spec.name.ends_with("weight"))
-            .map(|(_, range)| range)
-            .collect();
+        let mut optimizer = AdamW::new(self.learning_rate)
+            .weight_decay(self.weight_decay)
+            .group(ParamGroup::biases().weight_decay(0.0));
         let mut workspace = Workspace::new();
         let mut x = Array2::zeros((batch, task.rows.width()));
         let mut y = Array2::zeros((batch, task.targets.ncols()));
@@ -140,13 +135,7 @@ impl Plan {
                     return Err(Error::Diverged { epoch });
                 }
                 sum += value;
-                let rate = self.rate(step, steps);
-                let keep = (1.0 - rate * self.weight_decay) as f32;
-                let params = network.params_mut();
-                for range in &decayed {
-                    params.values[range.clone()].iter_mut().for_each(|w| *w *= keep);
-                }
-                Optimizer::<f32>::set_learning_rate(&mut optimizer, rate);
+                Optimizer::<f32>::set_learning_rate(&mut optimizer, self.rate(step, steps));
                 optimizer.step(network.params_mut(), &workspace.grads).map_err(|error| match error {
                     geartrain::Error::NonFinite { .. } => Error::Diverged { epoch },
                     error => error.into(),

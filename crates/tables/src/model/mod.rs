@@ -29,7 +29,7 @@ mod task;
 use std::path::Path;
 
 use geartrain::Network;
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use crate::encoder::Rows;
 use crate::{CsvOptions, Encoder, Error, Table};
@@ -136,6 +136,19 @@ impl<T: Task> Model<T> {
         self.score_all(&table)
     }
 
+    /// The scores of a baseline on the same rows: the prediction that reads no column. It is the mean
+    /// of the training targets (or their median or quantiles, as the loss asks), or the shares of the
+    /// classes. A useful model is better.
+    ///
+    /// # Errors
+    /// As [`score`](Model::score).
+    pub fn baseline_score(&self, table: &Table) -> Result<Scores, Error> {
+        let table = self.rows_to_score(table)?;
+        let row = Array1::from(self.task.constant());
+        let predictions = row.broadcast((table.rows(), row.len())).expect("a row for each row");
+        self.task.score(&predictions.to_owned(), &table, &self.weights_of(&table)?)
+    }
+
     /// The rows of `table` that have targets and a weight.
     fn rows_to_score(&self, table: &Table) -> Result<Table, Error> {
         let weights = self.training.weights.as_deref().filter(|name| table.column(name).is_ok());
@@ -145,11 +158,15 @@ impl<T: Task> Model<T> {
 
     /// The scores on a table in which every row has targets and a weight.
     fn score_all(&self, table: &Table) -> Result<Scores, Error> {
-        let weights = match self.training.weights.as_deref() {
+        self.task.score(&self.predict_numbers(table)?, table, &self.weights_of(table)?)
+    }
+
+    /// The weight of each row of `table`, 1 without a weight column.
+    fn weights_of(&self, table: &Table) -> Result<Vec<f64>, Error> {
+        Ok(match self.training.weights.as_deref() {
             Some(name) if table.column(name).is_ok() => fit::weights(table, name)?.to_vec(),
             _ => vec![1.0; table.rows()],
-        };
-        self.task.score(&self.predict_numbers(table)?, table, &weights)
+        })
     }
 
     /// The predictions for all rows: numbers or probabilities, averaged over the members.

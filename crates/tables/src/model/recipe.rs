@@ -82,6 +82,13 @@ impl<T: Task> Recipe<T> {
         self
     }
 
+    /// A linear model of the scaled numbers and the levels, the usual baseline: no hidden layer, no
+    /// bins.
+    pub fn linear(mut self) -> Self {
+        self.encoder = self.encoder.bins(0);
+        self.hidden(&[])
+    }
+
     /// The probability with which a hidden unit is dropped in training. Default: 0.1.
     pub fn dropout(mut self, p: f64) -> Self {
         self.dropout = p;

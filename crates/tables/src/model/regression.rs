@@ -218,6 +218,16 @@ impl Task for Regression {
         predictions
     }
 
+    fn constant(&self) -> Vec<f64> {
+        let poisson = self.loss == RegressionLoss::Poisson;
+        // The mean of counts is their scale, unless all are 0.
+        let start = |t: &Target, start: f64| match poisson {
+            true => t.scale.min(t.max),
+            false => t.center + t.scale * start,
+        };
+        self.targets.iter().flat_map(|t| t.start.iter().map(move |&s| start(t, s))).collect()
+    }
+
     fn finish(&self, mean: &mut Array2<f64>) {
         let levels = self.levels();
         if levels > 1 {

@@ -52,6 +52,10 @@ pub trait Task:
     #[doc(hidden)]
     fn finish(&self, mean: &mut Array2<f64>);
 
+    /// The best prediction that reads no column: one row of predictions.
+    #[doc(hidden)]
+    fn constant(&self) -> Vec<f64>;
+
     /// How good predictions are; the first score is the one that permutation importance uses, and
     /// is less for better predictions.
     #[doc(hidden)]

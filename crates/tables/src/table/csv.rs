@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use csv::ByteRecord;
+use csv::StringRecord;
 
 use super::column::{Cells, Column, ColumnType};
 use super::infer::shorten;
@@ -148,14 +148,13 @@ impl CsvOptions {
             Some(delimiter) => delimiter,
             None => find_delimiter(source.fill_buf().map_err(io)?),
         };
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(source);
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(source);
         self.rows(&mut reader, again)
     }
 
     fn rows<R: Read>(&self, reader: &mut csv::Reader<R>, again: &[bool]) -> Result<Pass, String> {
         let headers = reader.headers().map_err(problem)?;
-        let name = |(i, name): (usize, &str)| match name {
+        let name = |(i, name): (usize, &str)| match name.trim_ascii() {
             "" => format!("column {}", i + 1),
             name => name.to_string(),
         };
@@ -174,20 +173,27 @@ impl CsvOptions {
                 }),
             })
             .collect();
-        let mut record = ByteRecord::new();
+        // Most cells differ from all markers in their first byte.
+        let mut firsts = [false; 256];
+        self.missing
+            .iter()
+            .filter_map(|marker| marker.bytes().next())
+            .for_each(|byte| firsts[byte as usize] = true);
+        let no_text = self.missing.iter().any(String::is_empty);
+        let is_missing = |text: &str| match text.bytes().next() {
+            Some(byte) => firsts[byte as usize] && self.missing.iter().any(|marker| marker == text),
+            None => no_text,
+        };
+        let mut record = StringRecord::new();
         let mut rows = 0;
-        while reader.read_byte_record(&mut record).map_err(problem)? {
+        while reader.read_record(&mut record).map_err(problem)? {
             rows += 1;
             if rows >= MISSING as usize {
                 return Err("a table must have fewer than 2³² − 1 rows".into());
             }
-            for (builder, field) in builders.iter_mut().zip(&record) {
-                let Ok(text) = std::str::from_utf8(field) else {
-                    let line = record.position().map_or(0, csv::Position::line);
-                    return Err(format!("line {line}: not UTF-8 text"));
-                };
-                let missing = self.missing.iter().any(|marker| marker == text);
-                builder.push((!missing).then_some(text), rows, self.date_format.as_deref());
+            for (builder, text) in builders.iter_mut().zip(&record) {
+                let text = Some(text.trim_ascii()).filter(|text| !is_missing(text));
+                builder.push(text, rows, self.date_format.as_deref());
             }
         }
         Ok(Pass { names, builders, rows })

@@ -237,6 +237,29 @@ fn several_targets_at_once() {
 }
 
 #[test]
+fn baselines() {
+    let table = features(&table(300), &["x", "colour", "y", "count", "class"]);
+    let scores = |recipe: Recipe<Regression>, target: &str| {
+        let model = recipe.fit(&table, target).unwrap();
+        (model.baseline_score(&table).unwrap(), model.score(&table).unwrap())
+    };
+    let (mean, linear) = scores(quick().linear().epochs(60), "y");
+    assert!(mean.get("r2").unwrap().abs() < 1e-12, "{mean}");
+    // The gaps in x leave 7% of the variance unexplained; the rest is linear.
+    assert!(linear.get("r2").unwrap() > 0.85, "{linear}");
+    let (median, _) = scores(quick().epochs(1).loss(RegressionLoss::Absolute), "y");
+    assert!(median.get("mae") < mean.get("mae"), "{median} {mean}");
+    let (counts, _) = scores(quick().epochs(1).loss(RegressionLoss::Poisson), "count");
+    assert!(counts.get("r2").unwrap().abs() < 1e-12, "{counts}");
+    let model = TabularClassifier::recipe().hidden(&[4]).epochs(1).fit(&table, "class").unwrap();
+    let shares = model.baseline_score(&table).unwrap();
+    let high = (0..300).filter(|&row| table.column("class").unwrap().text(row).unwrap() == "high").count();
+    let p = high as f64 / 300.0;
+    let entropy = -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
+    assert!((shares.get("log-loss").unwrap() - entropy).abs() < 1e-12, "{shares}");
+}
+
+#[test]
 fn importance_finds_the_columns_that_matter() {
     let table = features(&table(300), &["x", "colour", "other", "y"]);
     let model = quick().epochs(60).fit(&table, "y").unwrap();
