@@ -136,9 +136,9 @@ impl<T: Task> Model<T> {
         self.score_all(&table)
     }
 
-    /// The scores of a baseline on the same rows: the prediction that reads no column. It is the mean
-    /// of the training targets (or their median or quantiles, as the loss asks), or the shares of the
-    /// classes. A useful model is better.
+    /// The scores of a baseline on the same rows: the prediction that reads no column. It is the
+    /// mean of the training targets (or their median or quantiles, as the loss asks), or the shares
+    /// of the classes. A useful model is better.
     ///
     /// # Errors
     /// As [`score`](Model::score).
