@@ -90,7 +90,7 @@ fn activations(criterion: &mut Criterion) {
 
 fn updates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update of a million");
-    let mut network = Network::<f32>::new(Linear::new(1000, 1000), 1000).expect("a network that can be");
+    let mut network = Network::<f32>::new(Linear::new(1000, 1000)).expect("a network that can be");
     let grads = vec![1e-6; network.params().len()];
     group.throughput(Throughput::Elements(grads.len() as u64));
     let optimizers: [(&str, Box<dyn Optimizer<f32>>); 3] = [

@@ -43,7 +43,7 @@ fn compare<F: Scalar>(name: &str, rows: usize, batch_size: usize) {
         net.then(Linear::new(if i == 0 { 10 } else { 64 }, 64).init(Init::he_normal())).then(ReLU)
     };
     let layers = (0..10).fold(Sequential::new(), block).then(Linear::new(64, 1));
-    let mut network = Network::new(layers, 10).expect("valid layers");
+    let mut network = Network::new(layers).expect("valid layers");
     let recorder = Recorder::new(EVERY, &MeanSquaredError, measured.x(), measured.y());
     let mut timed = Timed { recorder, last: Instant::now(), steps: Vec::new(), measurements: Vec::new() };
     Training::new(MeanSquaredError, Sgd::new(1e-4))

@@ -21,11 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // 3. One output for each class: its logit. The loss contains the softmax.
     let layers = Sequential::new().then(Linear::new(4, 32)).then(ReLU).then(Linear::new(32, classes.len()));
-    let mut network = Network::new(layers, 4)?.with_seed(7);
+    let mut network = Network::new(layers)?.with_seed(7);
     Training::new(CrossEntropy, Adam::new(0.01)).epochs(50).progress(false).fit(&mut network, &scaled)?;
 
     // 4. The class with the largest logit is the prediction.
-    let logits = network.predict(scale.transform(test.x())?.view())?;
+    let logits = network.predict(&scale.transform(test.x())?)?;
     let confusion = ConfusionMatrix::new(logits.view(), test.y())?;
     println!(
         "{}\n\naccuracy {:.3} on {} test rows",

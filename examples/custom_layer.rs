@@ -55,10 +55,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let (train, test) = toy::sine::<f32>(500, 0.1, 7)?.split(0.2, 7)?;
     let layers = Sequential::new().then(Linear::new(1, 32)).then(PReLU);
-    let mut network = Network::new(layers.then(Linear::new(32, 1)), 1)?.with_seed(7);
+    let mut network = Network::new(layers.then(Linear::new(32, 1)))?.with_seed(7);
     let sgd = Sgd::new(0.01).momentum(0.9);
     Training::new(MeanSquaredError, sgd).epochs(200).progress(false).fit(&mut network, &train)?;
-    let r2 = metrics::r2(network.predict(test.x())?.view(), test.y())?;
+    let r2 = metrics::r2(network.predict(&test.x())?.view(), test.y())?;
     println!("\n{}\ntest R² on a noisy sine: {r2:.3}", network.summary());
     Ok(())
 }

@@ -21,12 +21,12 @@ fn main() -> Result<(), geartrain::Error> {
     for depth in [4, 16, 64, 256] {
         let block = || Sequential::new().then(Linear::new(WIDTH, WIDTH)).then(ReLU);
         let layers = (0..depth).fold(Sequential::new(), |layers, _| layers.then(block()));
-        let mut network = Network::new(layers.then(Linear::new(WIDTH, 1)), WIDTH)?;
+        let mut network = Network::new(layers.then(Linear::new(WIDTH, 1)))?;
         let mut sgd = Sgd::new(0.001);
         // The buffers of a step; they are allocated in the first one.
         let mut workspace = Workspace::new();
         let mut step = || {
-            network.gradients(&MeanSquaredError, x.view(), y.view(), &mut workspace, None)?;
+            network.gradients(&MeanSquaredError, &x, &y, &mut workspace, None)?;
             sgd.step(network.params_mut(), &workspace.grads)
         };
         step()?;

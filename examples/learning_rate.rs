@@ -16,7 +16,7 @@ fn main() -> Result<(), geartrain::Error> {
 
     // 2. The network and the optimizer to find a learning rate for.
     let hidden = |inputs| Sequential::new().then(Linear::new(inputs, 64)).then(Tanh);
-    let network = Network::new(hidden(10).then(hidden(64)).then(Linear::new(64, 1)), 10)?.with_seed(7);
+    let network = Network::new(hidden(10).then(hidden(64)).then(Linear::new(64, 1)))?.with_seed(7);
     let sgd = |rate| Sgd::new(rate).momentum(0.9);
 
     // 3. Train a copy for 100 steps, each with a larger rate than the one before, and record the
@@ -41,7 +41,7 @@ fn main() -> Result<(), geartrain::Error> {
         let mark = if factor == 1.0 { "  <- the suggestion" } else { "" };
         match training.fit(&mut network, &train) {
             Ok(_) => {
-                let loss = network.loss(&MeanSquaredError, test.x(), test.y())?;
+                let loss = network.loss(&MeanSquaredError, &test.x(), &test.y())?;
                 println!("{rate:9.2e}   {loss:.4}{mark}");
             }
             Err(Error::Diverged { epoch, .. }) => println!("{rate:9.2e}   diverged in epoch {epoch}"),

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (x_scale, y_scale) = (Standardize::fit(train.x())?, Standardize::fit(train.y())?);
     let scaled = Dataset::new(x_scale.transform(train.x())?, y_scale.transform(train.y())?)?;
     let layers = || Sequential::new().then(Linear::new(7, 32)).then(Tanh).then(Linear::new(32, 1));
-    let mut network = Network::new(layers(), 7)?.with_seed(7);
+    let mut network = Network::new(layers())?.with_seed(7);
     Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9))
         .epochs(50)
         .progress(false)
@@ -31,19 +31,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // 3. The file alone is enough to predict from raw data, with the same bits.
     let loaded = Predictor::<f32>::load("model.safetensors")?;
-    let predicted = loaded.predict(test.x())?;
-    assert_eq!(predicted, model.predict(test.x())?);
+    let predicted = loaded.predict(&test.x())?;
+    assert_eq!(predicted, model.predict(&test.x())?);
     println!("the first test car: {:.1} mpg, predicted {:.1}", test.y()[[0, 0]], predicted[[0, 0]]);
 
     // 4. The weights alone load into a network of the same architecture, here and in PyTorch:
     //    `module.load_state_dict(safetensors.torch.load_file("model.safetensors"))`.
-    let mut other = Network::<f32>::new(layers(), 7)?;
+    let mut other = Network::<f32>::new(layers())?;
     other.load_weights("model.safetensors")?;
     assert_eq!(other.params(), loaded.network().params());
 
     // 5. A file that does not fit is an error, and the network keeps its weights.
     let wide = Sequential::new().then(Linear::new(7, 64)).then(Tanh).then(Linear::new(64, 1));
-    let error = Network::<f32>::new(wide, 7)?.load_weights("model.safetensors").unwrap_err();
+    let error = Network::<f32>::new(wide)?.load_weights("model.safetensors").unwrap_err();
     println!("into a wider network: {error}");
     Ok(())
 }

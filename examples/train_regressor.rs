@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 
     // 3. Train a network of two hidden layers.
     let block = |inputs| Sequential::new().then(Linear::new(inputs, 64)).then(Tanh);
-    let mut network = Network::new(block(7).then(block(64)).then(Linear::new(64, 1)), 7)?.with_seed(7);
+    let mut network = Network::new(block(7).then(block(64)).then(Linear::new(64, 1)))?.with_seed(7);
     println!("{}", network.summary());
     let history = Training::new(MeanSquaredError, Sgd::new(0.002).momentum(0.9).weight_decay(0.002))
         .epochs(200)
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         .fit(&mut network, &scaled_train)?;
 
     // 4. Test it on rows that it was not trained on, beside linear least squares.
-    let predicted = y_scale.inverse(network.predict(scaled_test.x())?.view())?;
+    let predicted = y_scale.inverse(network.predict(&scaled_test.x())?.view())?;
     let weights = least_squares(&scaled_train);
     let linear = y_scale.inverse(scaled_test.x().dot(&weights).view())?;
     println!("{:14}  {:>7}  {:>7}", "78 test rows", "R²", "RMSE");

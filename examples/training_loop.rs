@@ -14,7 +14,7 @@ fn main() -> Result<(), geartrain::Error> {
 
     // 2. The network, the update rule, the batches, and the buffers of a step.
     let layers = Sequential::new().then(Linear::new(1, 32)).then(Tanh).then(Linear::new(32, 1));
-    let mut network = Network::new(layers, 1)?.with_seed(7);
+    let mut network = Network::new(layers)?.with_seed(7);
     let mut adam = Adam::new(0.01);
     let mut batches = Batches::new(&train, 32, 7)?;
     let mut workspace = Workspace::new();
@@ -25,7 +25,7 @@ fn main() -> Result<(), geartrain::Error> {
         for index in 0..batches.count() {
             let (x, y) = batches.get(index);
             // 3. Forward and backward pass: the loss, and its gradient in every parameter.
-            sum += network.gradients(&MeanSquaredError, x, y, &mut workspace, None)?;
+            sum += network.gradients(&MeanSquaredError, &x, &y, &mut workspace, None)?;
             // 4. The gradients as one flat vector, in the order of the parameters.
             let norm = workspace.grads.iter().map(|g| g * g).sum::<f32>().sqrt();
             if epoch == 0 && index == 0 {
@@ -35,7 +35,7 @@ fn main() -> Result<(), geartrain::Error> {
             adam.step(network.params_mut(), &workspace.grads)?;
         }
         if epoch % 10 == 9 {
-            let loss = network.loss(&MeanSquaredError, test.x(), test.y())?;
+            let loss = network.loss(&MeanSquaredError, &test.x(), &test.y())?;
             println!(
                 "epoch {:2}: training loss {:.4}, test loss {loss:.4}",
                 epoch + 1,

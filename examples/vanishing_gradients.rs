@@ -22,7 +22,7 @@ fn network(
         true => layers.then(Residual::new(Sequential::new().then(activation).then(linear()))),
         false => layers.then(activation).then(linear()),
     });
-    Network::new(layers, WIDTH)
+    Network::new(layers)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

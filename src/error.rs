@@ -235,6 +235,10 @@ pub enum LayerProblem {
         rows: usize,
     },
 
+    /// The layer accepts any input width, so the network's width is unknown.
+    #[error("accepts any number of input features: give one with `Network::with_inputs`")]
+    NoInputWidth,
+
     /// The layer has no forward mode.
     #[error("has no forward mode: it does not implement `Layer::jvp`")]
     NoJvp,

@@ -1,17 +1,17 @@
-//! Layers with their parameters: checked once, then run.
+//! A layer with its parameters.
 
 mod jacobian;
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
+use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::cache::{Buffer, Cache};
 use crate::error::{LayerProblem, same_shape};
 use crate::flat::Flat;
-use crate::layer::{Backward, Forward, Layer, Mode};
+use crate::layer::{Backward, Description, Forward, Layer, Mode};
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Loss, Scalar};
@@ -19,20 +19,20 @@ use geartrain_kernels::flushing;
 
 pub use jacobian::{AutodiffMode, Jacobian};
 
-/// A layer (most often a [`Sequential`](crate::layers::Sequential)) together with the one flat vector of its parameters.
+/// A layer, usually a [`Sequential`](crate::layers::Sequential), with its parameters in one flat vector.
 ///
-/// `F` is `f32` or `f64`. A clone has parameters of its own and shares the layers, which never change.
+/// `F` is `f32` or `f64`. A clone has its own parameters and shares the layers, which are immutable.
 ///
 /// ```
 /// use geartrain::prelude::*;
 /// use ndarray::array;
 ///
 /// let layers = Sequential::new().then(Linear::new(2, 8)).then(Tanh).then(Linear::new(8, 1));
-/// let network = Network::<f32>::new(layers, 2)?.with_seed(7);
-/// let y = network.predict(array![[0.5, -1.0], [2.0, 0.0]].view())?;
+/// let network = Network::<f32>::new(layers)?.with_seed(7);
+/// let y = network.predict(&array![[0.5, -1.0], [2.0, 0.0]])?;
 /// assert_eq!(y.dim(), (2, 1));
 ///
-/// let pass = network.loss_and_gradients(&MeanSquaredError, array![[0.5, -1.0]].view(), array![[1.0]].view())?;
+/// let pass = network.loss_and_gradients(&MeanSquaredError, &array![[0.5, -1.0]], &array![[1.0]])?;
 /// assert_eq!(pass.grads.len(), network.params().len());
 /// # Ok::<(), geartrain::Error>(())
 /// ```
@@ -47,17 +47,30 @@ pub struct Network<F> {
 }
 
 impl<F: Scalar> Network<F> {
-    /// Checks that every layer fits the one before it when the first reads `inputs` features per row, and initialises
-    /// the parameters with seed 0 ([`with_seed`](Network::with_seed) takes another).
+    /// A network of `layer`, whose first layer with a fixed input width sets the network's. Checks that
+    /// the width of each layer fits the layer before it, and initialises the parameters with seed 0;
+    /// [`with_seed`](Network::with_seed) draws others.
     ///
     /// # Errors
-    /// [`Error::Layer`] with the path of the layer that does not fit and both sizes, [`Error::TooLarge`],
-    /// [`Error::DuplicateParameter`], and [`Error::Argument`] for an initialisation that cannot be.
-    pub fn new(layer: impl Layer<F> + 'static, inputs: usize) -> Result<Self, Error> {
+    /// [`Error::Layer`] with the path of the layer that does not fit and both sizes, or if no layer has a
+    /// fixed input width; [`Error::TooLarge`]; [`Error::DuplicateParameter`]; and [`Error::Argument`] for
+    /// an invalid initialisation.
+    pub fn new(layer: impl Layer<F> + 'static) -> Result<Self, Error> {
+        let Description { name, input_features, .. } = layer.describe();
+        let inputs = input_features.ok_or_else(|| Error::layer(name, LayerProblem::NoInputWidth))?;
+        Network::with_inputs(layer, inputs)
+    }
+
+    /// [`new`](Network::new) for layers that accept any width, such as `Tanh`: the network reads `inputs`
+    /// features per row.
+    ///
+    /// # Errors
+    /// As [`new`](Network::new).
+    pub fn with_inputs(layer: impl Layer<F> + 'static, inputs: usize) -> Result<Self, Error> {
         Network::from_layer(Arc::new(layer), inputs)
     }
 
-    /// [`new`](Network::new) for a shared layer, such as one from
+    /// [`with_inputs`](Network::with_inputs) for a shared layer, such as one from
     /// [`LayerSpec::build`](crate::layers::LayerSpec::build).
     ///
     /// # Errors
@@ -83,7 +96,7 @@ impl<F: Scalar> Network<F> {
         Ok(Network { layer, inputs, outputs, min_batch_size, layout: Arc::new(layout), params })
     }
 
-    /// The same network with its parameters drawn anew: the same seed gives the same numbers on every machine.
+    /// Draws the parameters again: the same seed gives the same numbers on every machine.
     pub fn with_seed(mut self, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for (spec, range) in self.layout.iter() {
@@ -92,17 +105,18 @@ impl<F: Scalar> Network<F> {
         self
     }
 
-    /// Features per row that the network reads.
+    /// Input features per row.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Features per row that it writes.
+    /// Output features per row.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// Rows that a batch must have to train on: 2 with a [`BatchNorm`](crate::layers::BatchNorm) inside, else 1.
+    /// The least number of rows in a training batch: 2 with a [`BatchNorm`](crate::layers::BatchNorm)
+    /// inside, otherwise 1.
     pub fn min_batch_size(&self) -> usize {
         self.min_batch_size
     }
@@ -112,7 +126,7 @@ impl<F: Scalar> Network<F> {
         &*self.layer
     }
 
-    /// Which parameter lies where in the flat vector.
+    /// Name, shape and range of each parameter in the flat vector.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -122,7 +136,7 @@ impl<F: Scalar> Network<F> {
         &self.params
     }
 
-    /// The flat vector to be changed, as optimizers take it.
+    /// The flat vector and its layout, for an optimizer.
     pub fn params_mut(&mut self) -> ParamsMut<'_, F> {
         ParamsMut { values: &mut self.params, layout: &self.layout }
     }
@@ -136,7 +150,7 @@ impl<F: Scalar> Network<F> {
         Ok(params::view(spec, &self.params[range]))
     }
 
-    /// The parameter called `name`, to be written.
+    /// The parameter called `name`, mutably.
     ///
     /// # Errors
     /// [`Error::UnknownParameter`].
@@ -145,10 +159,10 @@ impl<F: Scalar> Network<F> {
         Ok(params::view_mut(spec, &mut self.params[range]))
     }
 
-    /// Writes the parameter called `name` from `values`, read row by row.
+    /// Sets the parameter called `name` to `values`, row by row.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`]; [`Error::Shape`] if there are not as many numbers as the parameter has.
+    /// [`Error::UnknownParameter`]; [`Error::Shape`] if the number of values is not that of the parameter.
     pub fn set_param(&mut self, name: &str, values: &[F]) -> Result<(), Error> {
         let (spec, range) = self.layout.find(name)?;
         same_shape(&format!("values of `{name}`"), &[spec.len()], &[values.len()])?;
@@ -157,7 +171,7 @@ impl<F: Scalar> Network<F> {
         Ok(())
     }
 
-    /// The tensors of a flat vector that belongs to this network (its parameters, or gradients), by name.
+    /// The tensors of a flat vector of this network (its parameters or gradients), by name.
     ///
     /// # Panics
     /// If `flat` has not [`params().len()`](Network::params) numbers.
@@ -166,85 +180,94 @@ impl<F: Scalar> Network<F> {
         self.layout.iter().map(|(spec, range)| (spec.name.as_str(), params::view(spec, &flat[range])))
     }
 
-    /// A table of the layers: path, layer, output shape, parameters and how many of them are trainable; and the totals.
+    /// A table of the layers: path, layer, output shape, number of parameters and of trainable ones; and
+    /// totals.
     pub fn summary(&self) -> Summary {
         Summary::new(self)
     }
 
-    /// The output for each row of `x`, `(rows, inputs)`: `(rows, outputs)`. Uses two buffers, whatever the depth.
+    /// The output, `(rows, outputs)`, for the input `x`, `(rows, inputs)`.
     ///
-    /// Always in [`Mode::Predict`]: `Dropout` drops nothing, and `BatchNorm` uses its running statistics.
+    /// In [`Mode::Predict`]: `Dropout` does nothing and `BatchNorm` uses its running statistics. Needs two
+    /// buffers at any depth.
     ///
     /// # Errors
-    /// [`Error::Layer`] if `x` has another number of columns than the first layer reads.
-    pub fn predict(&self, x: ArrayView2<F>) -> Result<Array2<F>, Error> {
+    /// [`Error::Layer`] or [`Error::Shape`] if the number of columns of `x` is not
+    /// [`inputs`](Network::inputs).
+    pub fn predict(&self, x: &ArrayRef2<F>) -> Result<Array2<F>, Error> {
         self.check_input(x)?;
         let mut y = Array2::zeros((x.nrows(), self.outputs));
         let (params, cache, mode) = (&self.params[..], &mut Cache::new(), Mode::Predict);
-        self.layer.forward(Forward { params, x, y: y.view_mut(), cache, mode });
+        self.layer.forward(Forward { params, x: x.view(), y: y.view_mut(), cache, mode });
         Ok(y)
     }
 
     /// The loss on `x` against `target`.
     ///
     /// # Errors
-    /// As [`predict`](Network::predict), and whatever the loss refuses.
-    pub fn loss(&self, loss: &dyn Loss<F>, x: ArrayView2<F>, target: ArrayView2<F>) -> Result<f64, Error> {
+    /// As [`predict`](Network::predict) and [`Loss::check`].
+    pub fn loss(&self, loss: &dyn Loss<F>, x: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<f64, Error> {
         let output = self.predict(x)?;
-        loss.check(&output, &target)?;
-        Ok(loss.value(&output, &target))
+        loss.check(&output, target)?;
+        Ok(loss.value(&output, target))
     }
 
-    /// One forward and one backward pass of training, with everything that came out of them. Random layers use key 0;
-    /// see [`Workspace::key`] for another.
+    /// One forward and one backward pass of training: the loss, the output and all gradients. Random
+    /// layers use key 0. [`gradients`](Network::gradients) computes the same numbers without allocating.
+    ///
+    /// In `f32`, gradients below 2⁻¹⁰⁰ (7.9e-31) behind an activation are set to 0; see
+    /// [`Workspace::flush_subnormals`].
     ///
     /// # Errors
     /// As [`loss`](Network::loss), and [`Error::Layer`] for a batch too small to train on.
     pub fn loss_and_gradients(
         &self,
         loss: &dyn Loss<F>,
-        x: ArrayView2<F>,
-        target: ArrayView2<F>,
+        x: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
     ) -> Result<Pass<F>, Error> {
-        let mut workspace = Workspace::new().flush_subnormals(false);
+        let mut workspace = Workspace::new();
         let mut grad_input = Array2::zeros(x.dim());
         let loss = self.gradients(loss, x, target, &mut workspace, Some(grad_input.view_mut()))?;
         let Workspace { output, grads, .. } = workspace;
         Ok(Pass { loss, output: output.view().to_owned(), grads: grads.to_vec(), grad_input })
     }
 
-    /// The same without any new memory once `workspace` has served a batch of this size: returns the loss, leaves the
-    /// gradients in [`workspace.grads`](Workspace::grads) and, if asked for, that of the input in `dx`.
+    /// [`loss_and_gradients`](Network::loss_and_gradients) in the memory of `workspace`, without allocating
+    /// after the first batch of a size. Returns the loss, writes the gradients of the parameters to
+    /// [`workspace.grads`](Workspace::grads), and that of the input, `(rows, inputs)`, to `dx` if given.
+    /// Random layers use [`workspace.key`](Workspace::key).
     ///
     /// # Errors
     /// As [`loss_and_gradients`](Network::loss_and_gradients).
     pub fn gradients(
         &self,
         loss: &dyn Loss<F>,
-        x: ArrayView2<F>,
-        target: ArrayView2<F>,
+        x: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
         workspace: &mut Workspace<F>,
         dx: Option<ArrayViewMut2<F>>,
     ) -> Result<f64, Error> {
         self.run_forward(x, workspace)?;
         let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
-        loss.check(&output.view(), &target)?;
-        let value = loss.gradient(&output.view(), &target, &mut doutput.resize(x.nrows(), self.outputs));
-        flushing(*flush, || self.run_backward(x, output.view(), doutput.view(), cache, grads, dx));
+        loss.check(&output.view(), target)?;
+        let value = loss.gradient(&output.view(), target, &mut doutput.resize(x.nrows(), self.outputs));
+        flushing(*flush, || self.run_backward(x.view(), output.view(), doutput.view(), cache, grads, dx));
         Ok(value)
     }
 
-    /// The forward pass of training, whose intermediate results stay in `workspace`.
-    fn run_forward(&self, x: ArrayView2<F>, workspace: &mut Workspace<F>) -> Result<(), Error> {
+    /// The forward pass of training; intermediate results stay in `workspace`.
+    fn run_forward(&self, x: &ArrayRef2<F>, workspace: &mut Workspace<F>) -> Result<(), Error> {
         self.check_input(x)?;
         self.check_batch(x.nrows())?;
         let Workspace { cache, output, key, .. } = workspace;
         let y = output.resize(x.nrows(), self.outputs);
-        self.layer.forward(Forward { params: &self.params, x, y, cache, mode: Mode::Train { key: *key } });
+        let (params, x, mode) = (&self.params[..], x.view(), Mode::Train { key: *key });
+        self.layer.forward(Forward { params, x, y, cache, mode });
         Ok(())
     }
 
-    /// The backward pass that belongs to [`run_forward`](Network::run_forward).
+    /// The backward pass of [`run_forward`](Network::run_forward).
     fn run_backward(
         &self,
         x: ArrayView2<F>,
@@ -300,7 +323,7 @@ impl<F: Scalar> Network<F> {
     ///
     /// # Errors
     /// [`Error::Layer`] or [`Error::Shape`] if it is not [`inputs`](Network::inputs).
-    pub fn check_input(&self, x: ArrayView2<F>) -> Result<(), Error> {
+    pub fn check_input(&self, x: &ArrayRef2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
             output_features(&*self.layer, x.ncols())?;
             // A layer that accepts any width does not fail, but the parameters after it fit only one.
@@ -335,31 +358,32 @@ fn needing_more<F: Scalar>(layer: &dyn Layer<F>, rows: usize) -> Option<LayerPro
     })
 }
 
-/// What one forward and backward pass of a network gave.
+/// The results of one forward and one backward pass.
 #[derive(Debug, Clone)]
 pub struct Pass<F> {
     /// The loss, a mean over rows and outputs.
     pub loss: f64,
     /// The network's output, `(rows, outputs)`.
     pub output: Array2<F>,
-    /// The gradient of the loss in every parameter, laid out as [`Network::params`]. [`Network::named`] takes it apart.
+    /// The gradient of the loss in every parameter, in the order of [`Network::params`]; see
+    /// [`Network::named`].
     pub grads: Vec<F>,
     /// The gradient of the loss in the input, `(rows, inputs)`.
     pub grad_input: Array2<F>,
 }
 
-/// Memory for training passes, made once and used again: the caches of all layers, the output, and the gradients.
+/// Reusable memory for training passes: the caches of all layers, the output, and the gradients.
 #[derive(Debug, Clone)]
 pub struct Workspace<F> {
     cache: Cache<F>,
     output: Buffer<F>,
     doutput: Buffer<F>,
-    /// What the randomness of the next training passes follows from: 0 until it is set. Passes with the same key have
-    /// the same `Dropout` masks; `fit` sets another for every step, from its seed.
+    /// The seed of the randomness in the next passes, initially 0. Passes with equal keys have equal
+    /// `Dropout` masks; `fit` sets a new key for every step, derived from its seed.
     pub key: u64,
-    /// The gradient of the loss in every parameter, as the last pass left it.
+    /// The gradient of the loss in every parameter, from the last pass.
     pub grads: Flat<F>,
-    /// What the running statistics were before the last step's were folded in.
+    /// The running statistics before the last update.
     statistics: Vec<F>,
     flush: bool,
 }
@@ -371,7 +395,7 @@ impl<F: Scalar> Default for Workspace<F> {
 }
 
 impl<F: Scalar> Workspace<F> {
-    /// No memory yet: it grows in the first pass.
+    /// A workspace without memory, which the first pass allocates.
     pub fn new() -> Self {
         Workspace {
             cache: Cache::new(),
@@ -384,10 +408,10 @@ impl<F: Scalar> Workspace<F> {
         }
     }
 
-    /// Whether gradients that vanish are set to 0 before they reach the subnormal numbers, which slow many processors
-    /// down a hundredfold. The default is `true`: in an `f32` network the gradient behind an activation is 0 where it
-    /// would be smaller than 2⁻¹⁰⁰, 7.9e-31. Networks of `f64` are never touched, nor is
-    /// [`loss_and_gradients`](Network::loss_and_gradients).
+    /// Whether to set vanishing gradients to 0 before they become subnormal numbers, with which many
+    /// processors compute up to a hundred times slower. Default: `true`. In an `f32` network the gradient
+    /// behind an activation is then 0 where it would be below 2⁻¹⁰⁰, 7.9e-31. `f64` networks are not
+    /// affected.
     pub fn flush_subnormals(mut self, flush: bool) -> Self {
         self.flush = flush;
         self

@@ -36,7 +36,7 @@ fn allocations(
     rows: usize,
     mut optimizer: impl Optimizer<f32>,
 ) -> usize {
-    let mut network = Network::<f32>::new(layers, inputs).unwrap();
+    let mut network = Network::<f32>::with_inputs(layers, inputs).unwrap();
     let x = Array2::from_shape_fn((rows, inputs), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 5.0 - 1.0);
     let target = Array2::from_shape_fn((rows, 1), |(i, _)| (i % 3) as f32);
     let mut workspace = Workspace::new();
@@ -45,7 +45,7 @@ fn allocations(
         if step == 3 {
             before = ALLOCATIONS.load(Ordering::Relaxed);
         }
-        network.gradients(&MeanSquaredError, x.view(), target.view(), &mut workspace, None).unwrap();
+        network.gradients(&MeanSquaredError, &x, &target, &mut workspace, None).unwrap();
         optimizer.step(network.params_mut(), &workspace.grads).unwrap();
         network.update_running_stats(&mut workspace).unwrap();
     }

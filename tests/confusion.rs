@@ -79,10 +79,9 @@ fn a_classifier_learns_three_clouds() {
     let y = Array2::from_shape_fn((90, 1), |(i, _)| (i % 3) as f64);
     let data = Dataset::new(x, y).unwrap();
     let mut network =
-        Network::new(Sequential::new().then(Linear::new(2, 8)).then(ReLU).then(Linear::new(8, 3)), 2)
-            .unwrap();
+        Network::new(Sequential::new().then(Linear::new(2, 8)).then(ReLU).then(Linear::new(8, 3))).unwrap();
     let accuracy = |network: &Network<f64>| {
-        ConfusionMatrix::new(network.predict(data.x()).unwrap().view(), data.y()).unwrap().accuracy()
+        ConfusionMatrix::new(network.predict(&data.x()).unwrap().view(), data.y()).unwrap().accuracy()
     };
     assert!(accuracy(&network) < 0.7);
     Training::new(CrossEntropy, Adam::new(0.02)).epochs(60).progress(false).fit(&mut network, &data).unwrap();

@@ -106,13 +106,13 @@ fn every_layer_keeps_the_contract() {
 
 #[test]
 fn a_network_with_its_loss_is_right() {
-    let network = Network::new(everything(), 3).unwrap().with_seed(5);
+    let network = Network::new(everything()).unwrap().with_seed(5);
     let x = Array2::from_shape_fn((7, 3), |(i, j)| ((3 * i + 5 * j) as f64).sin());
     let target = Array2::from_shape_fn((7, 2), |(i, j)| ((i + 2 * j) as f64).cos());
-    assert_right("regression", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
+    assert_right("regression", gradcheck::network(&network, &MeanSquaredError, &x, &target));
     let class = Array2::from_shape_fn((7, 1), |(i, _)| (i % 2) as f64);
     let loss = CrossEntropy.label_smoothing(0.1);
-    assert_right("classification", gradcheck::network(&network, &loss, x.view(), class.view()));
+    assert_right("classification", gradcheck::network(&network, &loss, &x, &class));
 }
 
 #[test]
@@ -127,13 +127,13 @@ fn deep_stacks_of_sigmoids_are_right_where_gradients_are_tiny() {
 
 #[test]
 fn single_precision_is_close_to_double() {
-    let wide = Network::<f64>::new(composite(), 3).unwrap();
-    let narrow = Network::<f32>::new(composite(), 3).unwrap();
+    let wide = Network::<f64>::new(composite()).unwrap();
+    let narrow = Network::<f32>::new(composite()).unwrap();
     let x = Array2::from_shape_fn((5, 3), |(i, j)| ((i * 3 + j) as f64).sin());
     let target = Array2::from_elem((5, 2), 0.5);
-    let exact = wide.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let exact = wide.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
     let (x, target) = (x.mapv(|v| v as f32), target.mapv(|v| v as f32));
-    let rounded = narrow.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let rounded = narrow.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
     for (a, b) in exact.grads.iter().zip(&rounded.grads) {
         approx::assert_abs_diff_eq!(*a, f64::from(*b), epsilon = 1e-6);
     }
@@ -144,19 +144,19 @@ fn single_precision_is_close_to_double() {
 
 #[test]
 fn prediction_equals_the_training_pass_bit_for_bit() {
-    let network = Network::<f64>::new(composite(), 3).unwrap();
+    let network = Network::<f64>::new(composite()).unwrap();
     let x = Array2::from_shape_fn((6, 3), |(i, j)| (i as f64 - 2.0) * (j as f64 + 0.5));
     let target = Array2::zeros((6, 2));
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
-    assert_eq!(network.predict(x.view()).unwrap(), pass.output);
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
+    assert_eq!(network.predict(&x).unwrap(), pass.output);
 }
 
 #[test]
 fn kinks_are_avoided() {
     // Every unit of relu(x) sits exactly on its kink at x = 0; the check has to move.
-    let network = Network::<f64>::new(Sequential::new().then(ReLU).then(Linear::new(2, 1)), 2).unwrap();
+    let network = Network::<f64>::new(Sequential::new().then(ReLU).then(Linear::new(2, 1))).unwrap();
     let (x, target) = (array![[0.0, 0.0]], array![[1.0]]);
-    assert_right("relu at 0", gradcheck::network(&network, &MeanSquaredError, x.view(), target.view()));
+    assert_right("relu at 0", gradcheck::network(&network, &MeanSquaredError, &x, &target));
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn every_loss_is_right() {
         ("Weighted", &Weighted::new(&plain, &[0.5, 0.0, 2.0]), &classes),
     ];
     for (name, loss, target) in cases {
-        let report = gradcheck::Gradcheck::default().loss(loss, output.view(), target.view());
+        let report = gradcheck::Gradcheck::default().loss(loss, &output, target);
         assert_right(name, report);
     }
 }

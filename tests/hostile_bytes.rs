@@ -11,7 +11,7 @@ fn model() -> Vec<u8> {
     let layers =
         Sequential::<f32>::new().then(Linear::new(2, 3)).then(BatchNorm::new(3)).then(Linear::new(3, 1));
     let scale = Standardize::fit(array![[1.0, 2.0], [3.0, 5.0]].view()).unwrap();
-    let model = Predictor::new(Network::new(layers, 2).unwrap()).with_x_scale(scale).unwrap();
+    let model = Predictor::new(Network::new(layers).unwrap()).with_x_scale(scale).unwrap();
     model.to_tensors().unwrap().to_bytes().unwrap()
 }
 
@@ -25,7 +25,7 @@ fn load(bytes: &[u8]) -> Result<(), FileProblem> {
     }
     let model = Loader::new().convert().allow_non_finite().predictor_from::<f64>(&file)?;
     if model.network().inputs() == 2 {
-        let _ = model.predict(array![[1.0, -1e300], [0.0, 2.0]].view());
+        let _ = model.predict(&array![[1.0, -1e300], [0.0, 2.0]]);
     }
     Ok(())
 }

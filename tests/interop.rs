@@ -61,7 +61,7 @@ fn networks() -> Vec<(&'static str, Sequential<f32>)> {
 
 /// With parameters that are nowhere 0 or 1, as after training.
 fn trained(layers: Sequential<f32>) -> Network<f32> {
-    let mut network = Network::new(layers, 3).unwrap().with_seed(11);
+    let mut network = Network::with_inputs(layers, 3).unwrap().with_seed(11);
     let specs: Vec<_> = network.layout().iter().map(|(spec, _)| (spec.name.clone(), spec.len())).collect();
     for (name, len) in specs {
         let values: Vec<f32> = match name.rsplit('.').next().unwrap() {
@@ -100,7 +100,7 @@ fn write_models() {
             model = model.with_y_scale(y_scale).unwrap();
         }
         let x = if model.x_scale().is_some() { inputs() + 1000.0 } else { inputs() };
-        let y = model.predict(x.view()).unwrap();
+        let y = model.predict(&x).unwrap();
         let rows =
             |matrix: &Array2<f32>| matrix.rows().into_iter().map(|row| row.to_vec()).collect::<Vec<_>>();
         let expected = json!({"x": rows(&x), "y": rows(&y), "weights": weights});
@@ -145,7 +145,7 @@ fn read_what_python_wrote() {
 
     for (name, layers) in networks() {
         let network = trained(layers.clone());
-        let mut loaded = Network::new(layers, 3).unwrap();
+        let mut loaded = Network::with_inputs(layers, 3).unwrap();
         loaded.load_weights(folder().join(format!("theirs_{name}.safetensors"))).unwrap();
         assert_eq!(loaded.params(), network.params(), "{name}");
         let mut loaded = loaded.with_seed(1);

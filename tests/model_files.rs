@@ -25,7 +25,7 @@ fn layers<F: Scalar>() -> Sequential<F> {
 fn model<F: Scalar>() -> Predictor<F> {
     let data = Array2::from_shape_fn((9, 3), |(r, c)| F::of(100.0 * c as f64 + (r * r) as f64 / 7.0));
     let scale = |columns: usize| Standardize::fit(data.slice(ndarray::s![.., ..columns])).unwrap();
-    let network = Network::new(layers(), 3).unwrap().with_seed(5);
+    let network = Network::new(layers()).unwrap().with_seed(5);
     let model = Predictor::new(network).with_x_scale(scale(3)).unwrap().with_y_scale(scale(2)).unwrap();
     model.named(["a", "b", "größe"], ["y", "z"]).unwrap()
 }
@@ -60,7 +60,7 @@ fn comes_back<F: Scalar>() {
     assert_eq!(loaded.feature_names(), ["a", "b", "größe"]);
     assert_eq!(loaded.target_names(), ["y", "z"]);
     let x = Array2::from_shape_fn((4, 3), |(r, c)| F::of(97.0 * c as f64 + r as f64));
-    assert_eq!(loaded.predict(x.view()).unwrap(), model.predict(x.view()).unwrap());
+    assert_eq!(loaded.predict(&x).unwrap(), model.predict(&x).unwrap());
 
     // The same model gives the same bytes.
     let bytes = fs::read(&path).unwrap();
@@ -78,17 +78,17 @@ fn a_model_comes_back_bit_by_bit() {
 fn predictions_are_in_the_units_of_the_data() {
     let x = array![[1.0], [2.0], [6.0]];
     let y = array![[10.0], [20.0], [60.0]];
-    let network = Network::new(Sequential::new(), 1).unwrap();
+    let network = Network::with_inputs(Sequential::new(), 1).unwrap();
     let (x_scale, y_scale) = (Standardize::fit(x.view()).unwrap(), Standardize::fit(y.view()).unwrap());
     let model = Predictor::new(network).with_x_scale(x_scale).unwrap().with_y_scale(y_scale).unwrap();
     // Standardised, x and y are the same, and the network is the identity.
-    let error = model.predict(x.view()).unwrap() - y;
+    let error = model.predict(&x).unwrap() - y;
     assert!(error.iter().all(|error: &f64| error.abs() < 1e-12), "{error}");
 }
 
 #[test]
 fn the_file_has_pytorchs_names_shapes_and_order_of_numbers() {
-    let mut network = Network::<f32>::new(Sequential::new().then(Linear::new(2, 3)), 2).unwrap();
+    let mut network = Network::<f32>::new(Sequential::new().then(Linear::new(2, 3))).unwrap();
     network.set_param("0.weight", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
     let bytes = Predictor::new(network).to_tensors().unwrap().to_bytes().unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -103,7 +103,7 @@ fn the_file_has_pytorchs_names_shapes_and_order_of_numbers() {
 #[test]
 fn scales_and_names_must_fit_the_network() {
     let scale = Standardize::fit(array![[1.0, 2.0], [3.0, 5.0]].view()).unwrap();
-    let model = || Predictor::new(Network::<f64>::new(Linear::new(3, 1), 3).unwrap());
+    let model = || Predictor::new(Network::<f64>::new(Linear::new(3, 1)).unwrap());
     let error = model().with_x_scale(scale.clone()).unwrap_err().to_string();
     assert_eq!(error, "columns of x_scale: expected shape (3), got (2)");
     assert!(model().with_y_scale(scale).is_err());
@@ -233,7 +233,7 @@ fn fault_73_weights_of_another_architecture_are_listed_and_change_nothing() {
         .then(Tanh)
         .then(Residual::new(Sequential::new().then(Linear::new(4, 4).without_bias())))
         .then(Linear::new(4, 2));
-    let mut network = Network::<f64>::new(other, 3).unwrap();
+    let mut network = Network::<f64>::new(other).unwrap();
     let before = network.params().to_vec();
     let file = model::<f64>().to_tensors().unwrap();
     let problem = Loader::new().weights_from(&file, &mut network).unwrap_err();
@@ -244,7 +244,7 @@ fn fault_73_weights_of_another_architecture_are_listed_and_change_nothing() {
          `2.body.0.weight` should be (4, 4), is (5, 5)"
     );
     assert_eq!(network.params(), before);
-    let mut network = Network::<f64>::new(layers(), 3).unwrap();
+    let mut network = Network::<f64>::new(layers()).unwrap();
     Loader::new().weights_from(&file, &mut network).unwrap();
     assert_eq!(network.params(), model::<f64>().network().params());
 }
@@ -258,7 +258,7 @@ fn fault_74_another_order_of_the_numbers_is_refused() {
     let mut file = model::<f64>().to_tensors().unwrap();
     let marked = file.metadata("geartrain").unwrap().replace("row-major", "column-major");
     file.set_metadata("geartrain", marked);
-    let mut network = Network::<f64>::new(layers(), 3).unwrap();
+    let mut network = Network::<f64>::new(layers()).unwrap();
     let problem = Loader::new().weights_from(&file, &mut network).unwrap_err();
     assert!(matches!(problem, FileProblem::WeightLayout { .. }), "{problem}");
 }
@@ -279,13 +279,13 @@ fn fault_75_numbers_are_converted_only_when_asked() {
         let mut bytes = raw(&header, 0);
         bytes.extend(bits.to_le_bytes());
         let file = TensorFile::parse(&bytes).unwrap();
-        let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias(), 1).unwrap();
+        let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
         assert!(Loader::new().weights_from(&file, &mut network).is_err());
         Loader::new().convert().weights_from(&file, &mut network).unwrap();
         assert_eq!(network.params(), [value]);
     }
     let header = r#"{"weight":{"dtype":"I64","shape":[1,1],"data_offsets":[0,8]}}"#;
-    let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias(), 1).unwrap();
+    let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
     let file = TensorFile::parse(&raw(header, 8)).unwrap();
     let problem = Loader::new().convert().weights_from(&file, &mut network).unwrap_err();
     assert!(problem.to_string().contains("should be F32, is I64"), "{problem}");
@@ -294,12 +294,12 @@ fn fault_75_numbers_are_converted_only_when_asked() {
 #[test]
 fn fault_76_weights_that_are_not_finite_are_refused() {
     for (value, shown) in [(f64::NAN, "NaN"), (f64::NEG_INFINITY, "-inf")] {
-        let mut network = Network::<f64>::new(layers(), 3).unwrap();
+        let mut network = Network::<f64>::new(layers()).unwrap();
         network.param_mut("2.body.0.weight").unwrap()[[3, 1]] = value;
         let file = Predictor::new(network.clone()).to_tensors().unwrap();
         let problem = Loader::new().predictor_from::<f64>(&file).unwrap_err().to_string();
         assert!(problem.starts_with(&format!("`2.body.0.weight` at [3, 1] is {shown}")), "{problem}");
-        let before = Network::<f64>::new(layers(), 3).unwrap().with_seed(9);
+        let before = Network::<f64>::new(layers()).unwrap().with_seed(9);
         let mut target = before.clone();
         assert!(Loader::new().weights_from(&file, &mut target).is_err());
         assert_eq!(target.params(), before.params());
@@ -307,7 +307,7 @@ fn fault_76_weights_that_are_not_finite_are_refused() {
         assert_eq!(loaded.network().param("2.body.0.weight").unwrap()[[3, 1]].to_bits(), value.to_bits());
     }
     // A number that f32 cannot hold becomes infinite when it is rounded.
-    let mut network = Network::<f64>::new(layers(), 3).unwrap();
+    let mut network = Network::<f64>::new(layers()).unwrap();
     network.param_mut("0.bias").unwrap()[[2]] = 1e300;
     let file = Predictor::new(network).to_tensors().unwrap();
     let problem = Loader::new().convert().predictor_from::<f32>(&file).unwrap_err().to_string();
@@ -360,7 +360,7 @@ fn descriptions_that_cannot_be_are_refused() {
 fn layers_nested_too_deeply_to_be_read_are_not_written() {
     let nested =
         |depth: usize| (0..depth).fold(Sequential::<f32>::new(), |inner, _| Sequential::new().then(inner));
-    let network = |depth| Network::new(nested(depth), 1).unwrap();
+    let network = |depth| Network::with_inputs(nested(depth), 1).unwrap();
     assert!(Predictor::new(network(30)).to_tensors().is_ok());
     assert!(Predictor::new(network(100)).to_tensors().is_err());
 }
@@ -412,17 +412,17 @@ impl<F: Scalar> Layer<F> for Shift {
 fn fault_92_names_are_only_names() {
     let long = "n".repeat(10_000);
     for name in ["../../etc/x", "/", "..", "a/b", "größe 🙂\0\n\"", "", "geartrain", &long] {
-        let mut network = Network::<f64>::new(Shift(name.into()), 2).unwrap();
+        let mut network = Network::<f64>::with_inputs(Shift(name.into()), 2).unwrap();
         network.params_mut()[0] = 7.0;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         network.save(&path).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        let mut other = Network::<f64>::new(Shift(name.into()), 2).unwrap();
+        let mut other = Network::<f64>::with_inputs(Shift(name.into()), 2).unwrap();
         other.load_weights(&path).unwrap();
         assert_eq!(other.params(), [7.0], "{name}");
     }
-    let network = Network::<f64>::new(Shift("__metadata__".into()), 2).unwrap();
+    let network = Network::<f64>::with_inputs(Shift("__metadata__".into()), 2).unwrap();
     let problem = Predictor::new(network).to_tensors().unwrap_err().to_string();
     assert_eq!(problem, "no tensor can have the name `__metadata__` in a safetensors file");
 }
@@ -437,7 +437,8 @@ fn fault_91_one_name_for_two_tensors_is_refused() {
 
 #[test]
 fn a_layer_of_a_users_own_is_saved_without_its_architecture() {
-    let network = || Network::<f64>::new(Sequential::new().then(Tanh).then(Shift("by".into())), 2).unwrap();
+    let network =
+        || Network::<f64>::with_inputs(Sequential::new().then(Tanh).then(Shift("by".into())), 2).unwrap();
     let file = Predictor::new(network().with_seed(3)).to_tensors().unwrap();
     let problem = Loader::new().predictor_from::<f64>(&file).unwrap_err();
     assert!(problem.to_string().contains("use `load_weights`"), "{problem}");
@@ -446,7 +447,7 @@ fn a_layer_of_a_users_own_is_saved_without_its_architecture() {
 
 #[test]
 fn pytorchs_counter_of_batches_is_passed_over_only_where_it_belongs() {
-    let mut file = Predictor::new(Network::<f64>::new(Linear::new(1, 1), 1).unwrap()).to_tensors().unwrap();
+    let mut file = Predictor::new(Network::<f64>::new(Linear::new(1, 1)).unwrap()).to_tensors().unwrap();
     file.insert("num_batches_tracked", array![3.0].view().into_dyn()).unwrap();
     let problem = Loader::new().predictor_from::<f64>(&file).unwrap_err().to_string();
     assert!(problem.ends_with("unexpected: `num_batches_tracked`"), "{problem}");
@@ -502,17 +503,16 @@ fn every_kind<F: Scalar>() -> Vec<Sequential<F>> {
 fn every_kind_comes_back<F: Scalar>() {
     let x = Array2::from_shape_fn((4, 3), |(r, c)| F::of(r as f64 - 1.3 * c as f64));
     for layers in every_kind::<F>() {
-        let mut network = Network::new(layers, 3).unwrap().with_seed(8);
+        let mut network = Network::with_inputs(layers, 3).unwrap().with_seed(8);
         network.params_mut().iter_mut().for_each(|p| *p += F::of(0.1));
         let loaded =
             Loader::new().predictor_from::<F>(&Predictor::new(network.clone()).to_tensors().unwrap());
         let loaded = loaded.unwrap().into_network();
         assert_eq!(LayerSpec::of(loaded.layer()), LayerSpec::of(network.layer()));
         // In training, too: options that only matter there are kept.
-        let pass =
-            |network: &Network<F>| network.loss_and_gradients(&MeanSquaredError, x.view(), x.view()).unwrap();
+        let pass = |network: &Network<F>| network.loss_and_gradients(&MeanSquaredError, &x, &x).unwrap();
         let (before, after) = (pass(&network), pass(&loaded));
-        assert_eq!(loaded.predict(x.view()).unwrap(), network.predict(x.view()).unwrap(), "{network:?}");
+        assert_eq!(loaded.predict(&x).unwrap(), network.predict(&x).unwrap(), "{network:?}");
         assert_eq!((before.output, before.grads), (after.output, after.grads), "{network:?}");
     }
 }

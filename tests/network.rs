@@ -2,11 +2,11 @@
 
 use geartrain::layer::{Backward, Forward};
 use geartrain::prelude::*;
-use geartrain::{AutodiffMode, LayerProblem, ParamSpec};
+use geartrain::{AutodiffMode, LayerProblem, ParamSpec, Workspace};
 use ndarray::{Array2, array, s};
 
 fn refused(layers: Sequential<f32>, inputs: usize) -> String {
-    Network::new(layers, inputs).unwrap_err().to_string()
+    Network::with_inputs(layers, inputs).unwrap_err().to_string()
 }
 
 fn mlp<F: Scalar>() -> Sequential<F> {
@@ -38,9 +38,9 @@ fn fault_12_a_residual_must_keep_its_width() {
 
 #[test]
 fn fault_13_an_empty_sequential_is_the_identity() {
-    let network = Network::<f64>::new(Sequential::new(), 2).unwrap();
+    let network = Network::<f64>::with_inputs(Sequential::new(), 2).unwrap();
     let x = array![[1.0, -2.0]];
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), array![[0.0, 0.0]].view()).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &array![[0.0, 0.0]]).unwrap();
     assert_eq!(pass.output, x);
     assert_eq!(pass.grad_input, x);
     assert!(pass.grads.is_empty());
@@ -78,26 +78,26 @@ fn fault_55_initialisations_that_cannot_be_are_refused() {
 
 #[test]
 fn fault_10_prediction_refuses_other_columns() {
-    let network = Network::<f32>::new(mlp(), 3).unwrap();
-    let error = network.predict(Array2::zeros((2, 4)).view()).unwrap_err().to_string();
+    let network = Network::<f32>::new(mlp()).unwrap();
+    let error = network.predict(&Array2::zeros((2, 4))).unwrap_err().to_string();
     assert_eq!(error, "layer 0 (Linear(3, 4)): expects 3 input features, got 4");
     // A layer that reads any width cannot object itself.
-    let network = Network::<f32>::new(Sequential::new().then(ReLU), 3).unwrap();
-    let error = network.predict(Array2::zeros((2, 4)).view()).unwrap_err().to_string();
+    let network = Network::<f32>::with_inputs(Sequential::new().then(ReLU), 3).unwrap();
+    let error = network.predict(&Array2::zeros((2, 4))).unwrap_err().to_string();
     assert_eq!(error, "columns of x: expected shape (3), got (4)");
 }
 
 #[test]
 fn fault_8_a_row_of_targets_is_never_broadcast() {
-    let network = Network::<f64>::new(Linear::new(2, 1), 2).unwrap();
+    let network = Network::<f64>::new(Linear::new(2, 1)).unwrap();
     let (x, row) = (Array2::zeros((4, 2)), Array2::zeros((1, 4)));
-    let error = network.loss(&MeanSquaredError, x.view(), row.view()).unwrap_err().to_string();
+    let error = network.loss(&MeanSquaredError, &x, &row).unwrap_err().to_string();
     assert_eq!(error, "target: expected shape (4, 1), got (1, 4)");
 }
 
 #[test]
 fn parameters_have_the_names_and_shapes_of_a_state_dict() {
-    let mut network = Network::<f64>::new(mlp(), 3).unwrap();
+    let mut network = Network::<f64>::new(mlp()).unwrap();
     let names: Vec<_> =
         network.named(network.params()).map(|(name, t)| format!("{name} {:?}", t.shape())).collect();
     assert_eq!(
@@ -142,22 +142,22 @@ impl Layer<f32> for Twins {
 
 #[test]
 fn fault_91_two_parameters_with_one_name_are_refused() {
-    let error = Network::new(Sequential::new().then(Twins), 2).unwrap_err().to_string();
+    let error = Network::with_inputs(Sequential::new().then(Twins), 2).unwrap_err().to_string();
     assert_eq!(error, "two parameters are called `0.scale`");
 }
 
 #[test]
 fn a_layer_without_forward_mode_says_where_it_is() {
-    let network = Network::new(Sequential::new().then(Tanh).then(Silent), 2).unwrap();
+    let network = Network::with_inputs(Sequential::new().then(Tanh).then(Silent), 2).unwrap();
     let x = array![[1.0, 2.0]];
-    let error = network.jvp(x.view(), x.view(), None).unwrap_err();
+    let error = network.jvp(&x, &x, None).unwrap_err();
     assert!(matches!(&error, Error::Layer { problem: LayerProblem::NoJvp, .. }));
     assert_eq!(
         error.to_string(),
         "layer 1 (Silent): has no forward mode: it does not implement `Layer::jvp`"
     );
     // The Jacobian falls back on reverse mode.
-    assert_eq!(network.jacobian(x.row(0)).unwrap().mode, AutodiffMode::Reverse);
+    assert_eq!(network.jacobian(&x.row(0)).unwrap().mode, AutodiffMode::Reverse);
 }
 
 /// The identity, without forward mode.
@@ -179,8 +179,43 @@ impl Layer<f64> for Silent {
 }
 
 #[test]
+fn the_input_width_is_that_of_the_first_layer_with_a_fixed_one() {
+    let width = |layers: Sequential<f32>| Network::new(layers).map(|network| network.inputs());
+    let new = Sequential::new;
+    assert_eq!(width(new().then(Linear::new(7, 2))).unwrap(), 7);
+    assert_eq!(width(new().then(Dropout::new(0.1)).then(Tanh).then(LayerNorm::new(5))).unwrap(), 5);
+    assert_eq!(width(new().then(Residual::new(new().then(ReLU).then(BatchNorm::new(4))))).unwrap(), 4);
+    assert_eq!(width(new().then(new().then(Tanh)).then(Linear::new(3, 1))).unwrap(), 3);
+    let error = width(new().then(Tanh)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "layer at the root (Sequential): accepts any number of input features: give one with \
+         `Network::with_inputs`"
+    );
+    assert_eq!(Network::<f32>::with_inputs(new().then(Tanh), 9).unwrap().outputs(), 9);
+    let error = Network::<f32>::with_inputs(Linear::new(3, 1), 2).unwrap_err().to_string();
+    assert_eq!(error, "layer at the root (Linear(3, 1)): expects 3 input features, got 2");
+}
+
+#[test]
+fn gradients_in_a_workspace_are_those_that_loss_and_gradients_returns() {
+    // Twelve narrow sigmoids: the first gradients are below what f32 can hold, and are flushed to 0.
+    let layer = |net: Sequential<f32>, _| net.then(Linear::new(3, 3).init(Init::normal(1e-4))).then(Sigmoid);
+    let network = Network::new((0..12).fold(Sequential::new(), layer)).unwrap();
+    let (x, target) = (array![[0.5_f32, -1.0, 2.0]], array![[0.0_f32, 1.0, 0.5]]);
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
+    let mut workspace = Workspace::new();
+    let loss = network.gradients(&MeanSquaredError, &x, &target, &mut workspace, None).unwrap();
+    assert_eq!((loss, &pass.grads[..]), (pass.loss, &workspace.grads[..]));
+    assert!(pass.grads[..12].iter().all(|&grad| grad == 0.0));
+    let mut exact = Workspace::new().flush_subnormals(false);
+    network.gradients(&MeanSquaredError, &x, &target, &mut exact, None).unwrap();
+    assert!(exact.grads.iter().any(|grad| grad.is_subnormal()));
+}
+
+#[test]
 fn the_summary_is_a_table_with_totals() {
-    let text = Network::<f32>::new(mlp(), 3).unwrap().summary().to_string();
+    let text = Network::<f32>::new(mlp()).unwrap().summary().to_string();
     let expected = "\
 path      layer                  output shape  parameters  trainable
 ────────────────────────────────────────────────────────────────────
@@ -198,7 +233,7 @@ total                                                  44         44
 
 #[test]
 fn fault_29_and_30_strided_and_broadcast_inputs_equal_their_copies() {
-    let network = Network::<f64>::new(mlp(), 3).unwrap();
+    let network = Network::<f64>::new(mlp()).unwrap();
     let wide = Array2::from_shape_fn((8, 6), |(i, j)| ((7 * i + j) as f64).sin());
     let views = [
         wide.slice(s![..;2, ..;2]),
@@ -208,35 +243,35 @@ fn fault_29_and_30_strided_and_broadcast_inputs_equal_their_copies() {
     for view in views {
         let copy = Array2::from_shape_vec(view.dim(), view.iter().copied().collect()).unwrap();
         approx::assert_abs_diff_eq!(
-            network.predict(view).unwrap(),
-            network.predict(copy.view()).unwrap(),
+            network.predict(&view).unwrap(),
+            network.predict(&copy).unwrap(),
             epsilon = 1e-14
         );
     }
     let row = array![[1.0, 2.0, 3.0]];
     let broadcast = row.broadcast((5, 3)).unwrap();
-    let y = network.predict(broadcast).unwrap();
+    let y = network.predict(&broadcast).unwrap();
     assert!(y.rows().into_iter().all(|r| r == y.row(0)));
 }
 
 #[test]
 fn jacobians_by_both_modes_agree_and_the_cheaper_is_chosen() {
-    let network = Network::<f64>::new(mlp(), 3).unwrap().with_seed(3);
+    let network = Network::<f64>::new(mlp()).unwrap().with_seed(3);
     let x = array![0.3, -0.7, 1.1];
-    let forward = network.jacobian_by(AutodiffMode::Forward, x.view()).unwrap();
-    let reverse = network.jacobian_by(AutodiffMode::Reverse, x.view()).unwrap();
+    let forward = network.jacobian_by(AutodiffMode::Forward, &x).unwrap();
+    let reverse = network.jacobian_by(AutodiffMode::Reverse, &x).unwrap();
     approx::assert_abs_diff_eq!(forward.matrix, reverse.matrix, epsilon = 1e-14);
     assert_eq!((forward.passes, reverse.passes), (3, 2));
-    assert_eq!(network.jacobian(x.view()).unwrap(), reverse);
-    let wide = Network::<f64>::new(Linear::new(1, 9), 1).unwrap();
-    assert_eq!(wide.jacobian(array![2.0].view()).unwrap().mode, AutodiffMode::Forward);
+    assert_eq!(network.jacobian(&x).unwrap(), reverse);
+    let wide = Network::<f64>::new(Linear::new(1, 9)).unwrap();
+    assert_eq!(wide.jacobian(&array![2.0]).unwrap().mode, AutodiffMode::Forward);
 
     // Against difference quotients of the prediction.
     for j in 0..3 {
         let shifted = |h: f64| {
             let mut x = x.clone();
             x[j] += h;
-            network.predict(x.insert_axis(ndarray::Axis(0)).view()).unwrap()
+            network.predict(&x.insert_axis(ndarray::Axis(0))).unwrap()
         };
         let column = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
         approx::assert_abs_diff_eq!(forward.matrix.column(j), column.row(0), epsilon = 1e-9);
@@ -245,20 +280,20 @@ fn jacobians_by_both_modes_agree_and_the_cheaper_is_chosen() {
 
 #[test]
 fn products_with_the_jacobian_agree_with_each_other() {
-    let network = Network::<f64>::new(mlp(), 3).unwrap();
+    let network = Network::<f64>::new(mlp()).unwrap();
     let x = Array2::from_shape_fn((4, 3), |(i, j)| (i as f64 - 1.5) * (j as f64 + 0.3));
     let u = x.mapv(f64::cos);
     let v = Array2::from_shape_fn((4, 2), |(i, j)| (i + 3 * j) as f64 - 2.0);
     let direction: Vec<f64> = (0..network.params().len()).map(|i| (i as f64).sin()).collect();
-    let forward = (&network.jvp(x.view(), u.view(), Some(&direction)).unwrap() * &v).sum();
-    let (grads, dx) = network.vjp(x.view(), v.view()).unwrap();
+    let forward = (&network.jvp(&x, &u, Some(&direction)).unwrap() * &v).sum();
+    let (grads, dx) = network.vjp(&x, &v).unwrap();
     let reverse = (&dx * &u).sum() + grads.iter().zip(&direction).map(|(g, d)| g * d).sum::<f64>();
     approx::assert_relative_eq!(forward, reverse, max_relative = 1e-13);
 }
 
 #[test]
 fn a_clone_has_weights_of_its_own() {
-    let network = Network::<f32>::new(mlp(), 3).unwrap();
+    let network = Network::<f32>::new(mlp()).unwrap();
     let mut copy = network.clone();
     copy.params_mut().fill(0.0);
     assert!(network.params().iter().any(|&w| w != 0.0));
@@ -267,7 +302,7 @@ fn a_clone_has_weights_of_its_own() {
 #[test]
 fn initialisations_have_the_bounds_and_deviations_they_promise() {
     let drawn = |init: Init| {
-        let network = Network::<f64>::new(Linear::new(300, 100).init(init), 300).unwrap();
+        let network = Network::<f64>::new(Linear::new(300, 100).init(init)).unwrap();
         let weight = network.param("weight").unwrap().to_owned();
         let largest = weight.iter().fold(0.0, |max: f64, w| max.max(w.abs()));
         (weight.std(0.0), largest, weight.mean().unwrap())
@@ -298,14 +333,14 @@ fn initialisations_have_the_bounds_and_deviations_they_promise() {
     }
     assert_eq!(drawn(Init::constant(0.5)), (0.0, 0.5, 0.5));
 
-    let square = Network::<f64>::new(Linear::new(40, 40).init(Init::orthogonal().gain(2.0)), 40).unwrap();
+    let square = Network::<f64>::new(Linear::new(40, 40).init(Init::orthogonal().gain(2.0))).unwrap();
     let w = square.param("weight").unwrap().into_dimensionality::<ndarray::Ix2>().unwrap();
     approx::assert_abs_diff_eq!(w.dot(&w.t()), 4.0 * Array2::<f64>::eye(40), epsilon = 1e-13);
 }
 
 #[test]
 fn single_precision_starts_where_double_does() {
-    let (narrow, wide) = (Network::<f32>::new(mlp(), 3).unwrap(), Network::<f64>::new(mlp(), 3).unwrap());
+    let (narrow, wide) = (Network::<f32>::new(mlp()).unwrap(), Network::<f64>::new(mlp()).unwrap());
     let rounded: Vec<f32> = wide.params().iter().map(|&w| w as f32).collect();
     assert_eq!(narrow.params(), rounded);
 }

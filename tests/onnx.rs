@@ -30,18 +30,20 @@ fn fault_105_a_layer_that_onnx_does_not_have_is_named_and_leaves_no_file() {
     let path = folder.path().join("model.onnx");
     let body = Sequential::new().then(Linear::new(3, 3)).then(Double);
     let layers = Sequential::<f32>::new().then(Tanh).then(Residual::new(body));
-    let model = Predictor::new(Network::new(layers, 3).unwrap());
+    let model = Predictor::new(Network::with_inputs(layers, 3).unwrap());
     let error = model.export_onnx(&path).unwrap_err().to_string();
     assert_eq!(error, format!("{}: layer 1.body.1 (Double) cannot be written as ONNX", path.display()));
-    let root =
-        Predictor::new(Network::<f64>::new(Double, 3).unwrap()).export_onnx(&path).unwrap_err().to_string();
+    let root = Predictor::new(Network::<f64>::with_inputs(Double, 3).unwrap())
+        .export_onnx(&path)
+        .unwrap_err()
+        .to_string();
     assert!(root.ends_with("layer at the root (Double) cannot be written as ONNX"), "{root}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn weights_that_f32_cannot_hold_are_refused() {
-    let mut network = Network::<f64>::new(Sequential::new().then(Linear::new(1, 2)), 1).unwrap();
+    let mut network = Network::<f64>::new(Sequential::new().then(Linear::new(1, 2))).unwrap();
     network.set_param("0.weight", &[0.0, -1e39]).unwrap();
     let error = Predictor::new(network).to_onnx().unwrap_err().to_string();
     assert!(error.starts_with("`0.weight` at [1, 0] is -1000000000000000000"), "{error}");

@@ -60,11 +60,11 @@ fn a_network_of_scalars_gives_what_the_layers_give() {
         .then(Residual::new(body))
         .then(Linear::new(4, 2))
         .then(Sigmoid);
-    let network = Network::<f64>::new(layers, 3).unwrap().with_seed(2);
+    let network = Network::<f64>::new(layers).unwrap().with_seed(2);
     let rows = 5;
     let x = Array2::from_shape_fn((rows, 3), |(i, j)| ((4 * i + 7 * j) as f64).sin());
     let target = Array2::from_shape_fn((rows, 2), |(i, j)| ((i + 3 * j) as f64).cos());
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
 
     let mut scalars = Scalars { graph: Graph::new(), network: &network };
     let mut outputs = Vec::new();

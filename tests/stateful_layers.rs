@@ -60,25 +60,25 @@ fn dropout_drops_as_often_as_it_says_and_keeps_the_mean() {
 #[test]
 fn the_key_of_a_pass_is_that_of_the_workspace() {
     let network =
-        Network::<f64>::new(Sequential::new().then(Dropout::new(0.5)).then(Linear::new(8, 1)), 8).unwrap();
+        Network::<f64>::new(Sequential::new().then(Dropout::new(0.5)).then(Linear::new(8, 1))).unwrap();
     let (x, y) = (Array2::ones((4, 8)), Array2::zeros((4, 1)));
     let mut workspace = Workspace::new();
     let mut loss = |key: u64| {
         workspace.key = key;
-        network.gradients(&MeanSquaredError, x.view(), y.view(), &mut workspace, None).unwrap()
+        network.gradients(&MeanSquaredError, &x, &y, &mut workspace, None).unwrap()
     };
     assert_eq!(loss(1), loss(1));
     assert_ne!(loss(1), loss(2));
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), y.view()).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &y).unwrap();
     assert_eq!(pass.loss, loss(0));
-    assert_eq!(network.predict(x.view()).unwrap(), network.predict(x.view()).unwrap());
+    assert_eq!(network.predict(&x).unwrap(), network.predict(&x).unwrap());
 }
 
 fn noisy_network() -> Network<f64> {
     let body =
         Sequential::new().then(BatchNorm::new(8)).then(ReLU).then(Dropout::new(0.2)).then(Linear::new(8, 8));
     let layers = Sequential::new().then(Linear::new(1, 8)).then(Residual::new(body)).then(Linear::new(8, 1));
-    Network::new(layers, 1).unwrap().with_seed(3)
+    Network::new(layers).unwrap().with_seed(3)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn every_step_and_every_seed_has_masks_of_its_own() {
     // Equal rows and a rate of 0: nothing but the masks can change the loss.
     let data = Dataset::new(Array2::<f64>::ones((6, 8)), Array2::zeros((6, 1))).unwrap();
     let mut network =
-        Network::new(Sequential::new().then(Dropout::new(0.5)).then(Linear::new(8, 1)), 8).unwrap();
+        Network::new(Sequential::new().then(Dropout::new(0.5)).then(Linear::new(8, 1))).unwrap();
     let mut losses = Vec::new();
     for seed in [0, 1, u64::MAX] {
         let mut training =
@@ -119,20 +119,20 @@ fn every_step_and_every_seed_has_masks_of_its_own() {
 fn fit_learns_through_batch_norm_and_dropout_and_fills_the_running_statistics() {
     let (data, test) = toy::sine::<f64>(400, 0.05, 1).unwrap().split(0.25, 1).unwrap();
     let mut network = noisy_network();
-    let before = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+    let before = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
     Training::new(MeanSquaredError, Adam::new(0.01))
         .epochs(60)
         .progress(false)
         .fit(&mut network, &data)
         .unwrap();
-    let after = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+    let after = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
     assert!(after < 0.4 * before, "{before} to {after}");
     let means = network.param("1.body.0.running_mean").unwrap();
     assert!(means.iter().all(|mean| *mean != 0.0));
     // They are statistics of what the layer reads: those of the whole data are close, but for weights that still move.
-    let mut first = Network::new(Linear::new(1, 8), 1).unwrap();
+    let mut first = Network::new(Linear::new(1, 8)).unwrap();
     first.params_mut().copy_from_slice(&network.params()[..16]);
-    let read = first.predict(data.x()).unwrap();
+    let read = first.predict(&data.x()).unwrap();
     let exact = read.mean_axis(ndarray::Axis(0)).unwrap();
     assert!(means.iter().zip(&exact).all(|(mean, exact)| (mean - exact).abs() < 0.3), "{means} {exact}");
 }
@@ -142,7 +142,7 @@ fn optimizers_leave_running_statistics_alone() {
     let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
     let mut network = noisy_network();
     let mut workspace = Workspace::new();
-    network.gradients(&MeanSquaredError, data.x(), data.y(), &mut workspace, None).unwrap();
+    network.gradients(&MeanSquaredError, &data.x(), &data.y(), &mut workspace, None).unwrap();
     let statistics = |network: &Network<f64>| -> Vec<f64> {
         ["1.body.0.running_mean", "1.body.0.running_var"]
             .iter()
@@ -187,19 +187,19 @@ fn a_short_last_batch_joins_the_one_before_it_and_every_row_is_seen_once() {
 #[test]
 fn weights_of_rows_are_rows_given_more_than_once() {
     let network =
-        Network::<f64>::new(Sequential::new().then(Linear::new(1, 3)).then(Tanh).then(Linear::new(3, 2)), 1);
+        Network::<f64>::new(Sequential::new().then(Linear::new(1, 3)).then(Tanh).then(Linear::new(3, 2)));
     let network = network.unwrap();
     let (x, y) = (array![[0.5], [-1.0], [2.0]], array![[0.0, 1.0], [1.0, 1.0], [0.5, -1.0]]);
     let pass = |rows: &[usize], weights: &[f64]| {
         let (x, y) = (x.select(ndarray::Axis(0), rows), y.select(ndarray::Axis(0), rows));
-        network.loss_and_gradients(&Weighted::new(&MeanSquaredError, weights), x.view(), y.view()).unwrap()
+        network.loss_and_gradients(&Weighted::new(&MeanSquaredError, weights), &x, &y).unwrap()
     };
     let (weighted, repeated) = (pass(&[0, 1, 2], &[2.0, 0.0, 1.0]), pass(&[0, 0, 2], &[1.0; 3]));
     assert!((weighted.loss - repeated.loss).abs() < 1e-15);
     for (a, b) in weighted.grads.iter().zip(&repeated.grads) {
         assert!((a - b).abs() < 1e-15, "{a} {b}");
     }
-    let plain = network.loss_and_gradients(&MeanSquaredError, x.view(), y.view()).unwrap();
+    let plain = network.loss_and_gradients(&MeanSquaredError, &x, &y).unwrap();
     assert!((pass(&[0, 1, 2], &[1.0; 3]).loss - plain.loss).abs() < 1e-15);
 }
 
@@ -210,20 +210,20 @@ fn fit_weighs_rows_wherever_the_shuffle_puts_them() {
     let y = Array2::from_shape_fn((20, 1), |(i, _)| if i % 2 == 0 { 1.0 } else { -1.0 });
     let data = Dataset::new(x.clone(), y).unwrap();
     let weights: Vec<f64> = (0..20).map(|i| f64::from(u8::from(i % 2 == 0))).collect();
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let mut training =
         Training::new(MeanSquaredError, Sgd::new(0.1)).batch_size(6).epochs(60).progress(false);
     training = training.sample_weights(&weights);
     let history = training.fit(&mut network, &data).unwrap();
-    assert!((network.predict(x.view()).unwrap()[[0, 0]] - 1.0).abs() < 1e-3);
+    assert!((network.predict(&x).unwrap()[[0, 0]] - 1.0).abs() < 1e-3);
     assert!(history.train_losses()[59] < 1e-5);
 }
 
 #[test]
 fn fit_follows_its_schedule_and_its_limit_as_steps_by_hand_do() {
     let data = toy::sine::<f64>(12, 0.1, 1).unwrap();
-    let start = Network::new(Sequential::new().then(Linear::new(1, 4)).then(Tanh).then(Linear::new(4, 1)), 1)
-        .unwrap();
+    let start =
+        Network::new(Sequential::new().then(Linear::new(1, 4)).then(Tanh).then(Linear::new(4, 1))).unwrap();
     let mut fitted = start.clone();
     let mut training =
         Training::new(MeanSquaredError, Sgd::new(0.5).momentum(0.9)).epochs(4).batch_size(12).progress(false);
@@ -235,7 +235,7 @@ fn fit_follows_its_schedule_and_its_limit_as_steps_by_hand_do() {
     for epoch in 0..4 {
         batches.shuffle(epoch);
         let (x, y) = batches.get(0);
-        by_hand.gradients(&MeanSquaredError, x, y, &mut workspace, None).unwrap();
+        by_hand.gradients(&MeanSquaredError, &x, &y, &mut workspace, None).unwrap();
         let norm = Clip::GlobalNorm(0.1).apply(by_hand.layout(), &mut workspace.grads).unwrap();
         assert!(epoch > 0 || norm > 0.1, "the limit is not reached: {norm}");
         Optimizer::<f64>::set_learning_rate(&mut sgd, if epoch < 2 { 0.5 } else { 0.05 });
@@ -249,7 +249,7 @@ fn fit_follows_its_schedule_and_its_limit_as_steps_by_hand_do() {
 #[test]
 fn a_plateau_of_the_validation_loss_lowers_the_rate() {
     let (data, test) = toy::sine::<f64>(40, 0.1, 1).unwrap().split(0.25, 1).unwrap();
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let schedule = ReduceOnPlateau::default().patience(2).factor(0.5);
     let training =
         Training::new(MeanSquaredError, Sgd::new(0.3)).epochs(60).validation(&test).progress(false);
@@ -266,11 +266,11 @@ fn fault_94_and_95_predictions_are_never_those_of_training() {
     let network = noisy_network();
     let x = Array2::from_shape_fn((6, 1), |(i, _)| i as f64 - 2.5);
     let target = Array2::zeros((6, 1));
-    let before = network.predict(x.view()).unwrap();
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let before = network.predict(&x).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
     assert_ne!(pass.output, before);
-    assert_eq!(network.predict(x.view()).unwrap(), before);
+    assert_eq!(network.predict(&x).unwrap(), before);
     for (row, y) in x.rows().into_iter().zip(before.rows()) {
-        assert_eq!(network.predict(row.insert_axis(ndarray::Axis(0))).unwrap().row(0), y);
+        assert_eq!(network.predict(&row.insert_axis(ndarray::Axis(0))).unwrap().row(0), y);
     }
 }

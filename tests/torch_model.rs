@@ -31,13 +31,13 @@ fn matrix<F: Scalar>(name: &str) -> Array2<F> {
 }
 
 fn worst_difference<F: Scalar>(network: &Network<F>, expected: &str) -> f64 {
-    let difference = network.predict(matrix("x").view()).unwrap() - matrix::<F>(expected);
+    let difference = network.predict(&matrix("x")).unwrap() - matrix::<F>(expected);
     difference.iter().fold(0.0, |worst, d| d.as_f64().abs().max(worst))
 }
 
 #[test]
 fn a_model_of_pytorch_predicts_the_same_in_f32() {
-    let mut network = Network::<f32>::new(layers(), 3).unwrap();
+    let mut network = Network::<f32>::new(layers()).unwrap();
     assert!(worst_difference(&network, "y32") > 0.1, "before it has its weights");
     network.load_weights(WEIGHTS).unwrap();
     let difference = worst_difference(&network, "y32");
@@ -46,7 +46,7 @@ fn a_model_of_pytorch_predicts_the_same_in_f32() {
 
 #[test]
 fn a_model_of_pytorch_predicts_the_same_in_f64() {
-    let mut network = Network::<f64>::new(layers(), 3).unwrap();
+    let mut network = Network::<f64>::new(layers()).unwrap();
     let refused = network.load_weights(WEIGHTS).unwrap_err().to_string();
     assert!(refused.contains("`0.weight` should be F64, is F32"), "{refused}");
     Loader::new().convert().weights(WEIGHTS, &mut network).unwrap();

@@ -69,5 +69,5 @@ pub fn sequence(choices: &[Choice], inputs: usize, depth: usize) -> (Sequential<
 /// A network with `outputs` outputs, unless a choice does not fit.
 pub fn network(choices: &[Choice], inputs: usize, outputs: usize) -> Result<Network<f32>, Error> {
     let (layers, width) = sequence(choices, inputs, 2);
-    Network::new(layers.then(Linear::new(width, outputs)), inputs)
+    Network::with_inputs(layers.then(Linear::new(width, outputs)), inputs)
 }

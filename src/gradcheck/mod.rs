@@ -24,7 +24,7 @@ mod report;
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, ShapeBuilder};
+use ndarray::{Array2, ArrayRef2, ShapeBuilder};
 
 use self::difference::{Case, central_differences};
 use crate::error::same_shape;
@@ -71,8 +71,8 @@ pub fn layer(layer: impl Layer<f64> + 'static, inputs: usize) -> Result<Report, 
 pub fn network(
     network: &Network<f64>,
     loss: &dyn Loss<f64>,
-    x: ArrayView2<f64>,
-    target: ArrayView2<f64>,
+    x: &ArrayRef2<f64>,
+    target: &ArrayRef2<f64>,
 ) -> Result<Report, Error> {
     Gradcheck::default().network(network, loss, x, target)
 }
@@ -99,8 +99,8 @@ impl Gradcheck {
         &self,
         network: &Network<f64>,
         loss: &dyn Loss<f64>,
-        x: ArrayView2<f64>,
-        target: ArrayView2<f64>,
+        x: &ArrayRef2<f64>,
+        target: &ArrayRef2<f64>,
     ) -> Result<Report, Error> {
         network.loss(loss, x, target)?;
         let layout = with_input(network.layer().params(), x.dim())?;
@@ -108,13 +108,13 @@ impl Gradcheck {
             let (params, input) = at.split_at(network.params().len());
             let mut moved = network.clone();
             moved.params_mut().copy_from_slice(params);
-            moved.loss_and_gradients(loss, matrix(x.dim(), input).view(), target).expect("tried above")
+            moved.loss_and_gradients(loss, &matrix(x.dim(), input), target).expect("tried above")
         };
         let check = central_differences(
             self,
             Case {
                 layout: &layout,
-                at: network.params().iter().chain(columns(&x)).copied().collect(),
+                at: network.params().iter().chain(columns(x)).copied().collect(),
                 cotangent: &[1.0],
                 outputs: &mut |at| vec![run(at).loss],
                 gradient: &mut |at| {
@@ -133,21 +133,21 @@ impl Gradcheck {
     pub fn loss(
         &self,
         loss: &dyn Loss<f64>,
-        output: ArrayView2<f64>,
-        target: ArrayView2<f64>,
+        output: &ArrayRef2<f64>,
+        target: &ArrayRef2<f64>,
     ) -> Result<Report, Error> {
-        loss.check(&output, &target)?;
+        loss.check(output, target)?;
         let dim = output.dim();
         let check = central_differences(
             self,
             Case {
                 layout: &with_input(Vec::new(), dim)?,
-                at: columns(&output).copied().collect(),
+                at: columns(output).copied().collect(),
                 cotangent: &[1.0],
-                outputs: &mut |at| vec![loss.value(&matrix(dim, at), &target)],
+                outputs: &mut |at| vec![loss.value(&matrix(dim, at), target)],
                 gradient: &mut |at| {
                     let mut doutput = Array2::zeros(dim);
-                    loss.gradient(&matrix(dim, at), &target, &mut doutput);
+                    loss.gradient(&matrix(dim, at), target, &mut doutput);
                     columns(&doutput.view()).copied().collect()
                 },
             },
@@ -243,8 +243,8 @@ fn with_input(mut specs: Vec<ParamSpec>, (rows, columns): (usize, usize)) -> Res
 }
 
 /// The entries of `x` column by column, as tensors lie in flat vectors.
-fn columns<'a>(x: &ArrayView2<'a, f64>) -> impl Iterator<Item = &'a f64> {
-    x.reversed_axes().into_iter()
+fn columns(x: &ArrayRef2<f64>) -> impl Iterator<Item = &f64> {
+    x.t().into_iter()
 }
 
 /// The matrix that [`columns`] took apart.

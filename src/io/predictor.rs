@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayRef2};
 
 use super::description::Description;
 use super::{FileProblem, Loader, TensorFile};
@@ -17,7 +17,7 @@ use crate::{Error, Network, Scalar};
 /// use geartrain::{data::{Standardize, toy}, prelude::*};
 /// let data = toy::sine::<f64>(50, 0.1, 1)?;
 /// let scale = Standardize::fit(data.x())?;
-/// let network = Network::new(Sequential::new().then(Linear::new(1, 8)).then(Tanh).then(Linear::new(8, 1)), 1)?;
+/// let network = Network::new(Sequential::new().then(Linear::new(1, 8)).then(Tanh).then(Linear::new(8, 1)))?;
 /// // ... train on scale.transform(data.x()) ...
 /// let model = Predictor::new(network).with_x_scale(scale)?.named(["angle"], ["sine"])?;
 ///
@@ -25,7 +25,7 @@ use crate::{Error, Network, Scalar};
 /// let path = folder.path().join("model.safetensors");
 /// model.save(&path)?;
 /// let loaded = Predictor::<f64>::load(&path)?;
-/// assert_eq!(loaded.predict(data.x())?, model.predict(data.x())?);
+/// assert_eq!(loaded.predict(&data.x())?, model.predict(&data.x())?);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -115,9 +115,9 @@ impl<F: Scalar> Predictor<F> {
     ///
     /// # Errors
     /// As [`Network::predict`], and [`Error::Data`] if a scale meets a number that is not finite.
-    pub fn predict(&self, x: ArrayView2<F>) -> Result<Array2<F>, Error> {
+    pub fn predict(&self, x: &ArrayRef2<F>) -> Result<Array2<F>, Error> {
         let y = match &self.x_scale {
-            Some(scale) => self.network.predict(scale.transform(x)?.view())?,
+            Some(scale) => self.network.predict(&scale.transform(x.view())?)?,
             None => self.network.predict(x)?,
         };
         match &self.y_scale {

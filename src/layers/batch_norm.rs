@@ -23,11 +23,11 @@ use crate::{Init, LayerProblem, ParamSpec, Scalar};
 /// ```
 /// use geartrain::{layers::BatchNorm, prelude::*};
 /// use ndarray::array;
-/// let mut network = Network::<f64>::new(BatchNorm::new(1), 1)?;
+/// let mut network = Network::<f64>::new(BatchNorm::new(1))?;
 /// let (x, y) = (array![[1.0], [3.0]], array![[0.0], [0.0]]);
-/// let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), y.view())?;
+/// let pass = network.loss_and_gradients(&MeanSquaredError, &x, &y)?;
 /// assert!((pass.output[[1, 0]] - 1.0).abs() < 1e-5);
-/// assert!(network.loss_and_gradients(&MeanSquaredError, array![[1.0]].view(), array![[0.0]].view()).is_err());
+/// assert!(network.loss_and_gradients(&MeanSquaredError, &array![[1.0]], &array![[0.0]]).is_err());
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -16,10 +16,10 @@ use crate::{LayerProblem, Scalar, random};
 /// ```
 /// use geartrain::{layers::Dropout, prelude::*};
 /// use ndarray::Array2;
-/// let network = Network::<f64>::new(Dropout::new(0.25), 8)?;
+/// let network = Network::<f64>::with_inputs(Dropout::new(0.25), 8)?;
 /// let x = Array2::from_elem((100, 8), 3.0);
-/// assert_eq!(network.predict(x.view())?, x);
-/// let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), x.view())?;
+/// assert_eq!(network.predict(&x)?, x);
+/// let pass = network.loss_and_gradients(&MeanSquaredError, &x, &x)?;
 /// assert!(pass.output.iter().all(|&y| y == 0.0 || y == 4.0));
 /// # Ok::<(), geartrain::Error>(())
 /// ```

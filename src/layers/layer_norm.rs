@@ -17,8 +17,8 @@ use geartrain_kernels::sum_rows;
 ///
 /// ```
 /// use geartrain::{layers::LayerNorm, prelude::*};
-/// let network = Network::<f64>::new(LayerNorm::new(3), 3)?;
-/// let y = network.predict(ndarray::array![[1.0, 2.0, 3.0]].view())?;
+/// let network = Network::<f64>::new(LayerNorm::new(3))?;
+/// let y = network.predict(&ndarray::array![[1.0, 2.0, 3.0]])?;
 /// assert!((y[[0, 2]] - 1.5_f64.sqrt()).abs() < 1e-5);
 /// # Ok::<(), geartrain::Error>(())
 /// ```

@@ -13,9 +13,9 @@ use geartrain_kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 ///
 /// ```
 /// use geartrain::prelude::*;
-/// let mut network = Network::<f64>::new(Linear::new(2, 1), 2)?;
+/// let mut network = Network::<f64>::new(Linear::new(2, 1))?;
 /// network.params_mut().copy_from_slice(&[3.0, 4.0, 1.0]);
-/// assert_eq!(network.predict(ndarray::array![[10.0, 100.0]].view())?, ndarray::array![[431.0]]);
+/// assert_eq!(network.predict(&ndarray::array![[10.0, 100.0]])?, ndarray::array![[431.0]]);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -15,8 +15,8 @@ use crate::{Init, LayerProblem, ParamSpec, Scalar};
 ///
 /// ```
 /// use geartrain::{layers::RMSNorm, prelude::*};
-/// let network = Network::<f64>::new(RMSNorm::new(2), 2)?;
-/// let y = network.predict(ndarray::array![[3.0, 4.0]].view())?;
+/// let network = Network::<f64>::new(RMSNorm::new(2))?;
+/// let y = network.predict(&ndarray::array![[3.0, 4.0]])?;
 /// assert!((y[[0, 1]] - 4.0 / 12.5_f64.sqrt()).abs() < 1e-15);
 /// # Ok::<(), geartrain::Error>(())
 /// ```

@@ -19,7 +19,7 @@ use crate::{LayerProblem, ParamSpec, Scalar};
 /// ```
 /// use geartrain::prelude::*;
 /// let layers = Sequential::new().then(Linear::new(2, 8)).then(Tanh).then(Linear::new(8, 1));
-/// let network = Network::<f32>::new(layers, 2)?;
+/// let network = Network::<f32>::new(layers)?;
 /// assert_eq!(network.layout().iter().map(|(spec, _)| spec.name.as_str()).collect::<Vec<_>>(),
 ///            ["0.weight", "0.bias", "2.weight", "2.bias"]);
 /// # Ok::<(), geartrain::Error>(())

@@ -15,8 +15,8 @@ use crate::{LayerProblem, Scalar};
 ///
 /// ```
 /// use geartrain::{layers::Softmax, prelude::*};
-/// let network = Network::<f64>::new(Softmax, 2)?;
-/// assert_eq!(network.predict(ndarray::array![[1234.0, 0.0]].view())?, ndarray::array![[1.0, 0.0]]);
+/// let network = Network::<f64>::with_inputs(Softmax, 2)?;
+/// assert_eq!(network.predict(&ndarray::array![[1234.0, 0.0]])?, ndarray::array![[1.0, 0.0]]);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

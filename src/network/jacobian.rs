@@ -1,6 +1,6 @@
 //! Derivatives of the output itself, by forward mode, by reverse mode, or by whichever is cheaper.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayRef1, ArrayRef2, Axis};
 
 use super::{Network, Workspace};
 use crate::error::{LayerProblem, same_shape};
@@ -34,9 +34,9 @@ impl<F: Scalar> Network<F> {
     /// ```
     /// use geartrain::prelude::*;
     /// use ndarray::array;
-    /// let mut network = Network::<f64>::new(Linear::new(2, 1), 2)?;
+    /// let mut network = Network::<f64>::new(Linear::new(2, 1))?;
     /// network.set_param("weight", &[3.0, 4.0])?;
-    /// let dy = network.jvp(array![[5.0, 6.0]].view(), array![[1.0, 0.5]].view(), None)?;
+    /// let dy = network.jvp(&array![[5.0, 6.0]], &array![[1.0, 0.5]], None)?;
     /// assert_eq!(dy, array![[5.0]]);
     /// # Ok::<(), geartrain::Error>(())
     /// ```
@@ -46,8 +46,8 @@ impl<F: Scalar> Network<F> {
     /// layer without a forward mode.
     pub fn jvp(
         &self,
-        x: ArrayView2<F>,
-        dx: ArrayView2<F>,
+        x: &ArrayRef2<F>,
+        dx: &ArrayRef2<F>,
         dparams: Option<&[F]>,
     ) -> Result<Array2<F>, Error> {
         same_shape("dx", x.shape(), dx.shape())?;
@@ -58,8 +58,8 @@ impl<F: Scalar> Network<F> {
         self.run_forward(x, &mut workspace)?;
         let Workspace { cache, output, .. } = &mut workspace;
         let mut dy = Array2::zeros((x.nrows(), self.outputs));
-        let y = output.view();
-        self.run_jvp(Jvp { params: &self.params, dparams, x, y, dx, dy: dy.view_mut(), cache })?;
+        let (params, x, y, dx) = (&self.params[..], x.view(), output.view(), dx.view());
+        self.run_jvp(Jvp { params, dparams, x, y, dx, dy: dy.view_mut(), cache })?;
         Ok(dy)
     }
 
@@ -68,13 +68,13 @@ impl<F: Scalar> Network<F> {
     ///
     /// # Errors
     /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit.
-    pub fn vjp(&self, x: ArrayView2<F>, dy: ArrayView2<F>) -> Result<(Vec<F>, Array2<F>), Error> {
+    pub fn vjp(&self, x: &ArrayRef2<F>, dy: &ArrayRef2<F>) -> Result<(Vec<F>, Array2<F>), Error> {
         same_shape("dy", &[x.nrows(), self.outputs], dy.shape())?;
         let mut workspace = Workspace::new();
         self.run_forward(x, &mut workspace)?;
         let Workspace { cache, output, grads, .. } = &mut workspace;
         let mut dx = Array2::zeros(x.dim());
-        self.run_backward(x, output.view(), dy, cache, grads, Some(dx.view_mut()));
+        self.run_backward(x.view(), output.view(), dy.view(), cache, grads, Some(dx.view_mut()));
         Ok((workspace.grads.to_vec(), dx))
     }
 
@@ -83,7 +83,7 @@ impl<F: Scalar> Network<F> {
     ///
     /// # Errors
     /// [`Error::Layer`] if `x` has not as many entries as the first layer reads.
-    pub fn jacobian(&self, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
+    pub fn jacobian(&self, x: &ArrayRef1<F>) -> Result<Jacobian<F>, Error> {
         if self.inputs <= self.outputs {
             match self.jacobian_by(AutodiffMode::Forward, x) {
                 Err(Error::Layer { problem: LayerProblem::NoJvp, .. }) => {}
@@ -97,10 +97,10 @@ impl<F: Scalar> Network<F> {
     ///
     /// # Errors
     /// As [`jacobian`](Network::jacobian); forward mode also [`LayerProblem::NoJvp`].
-    pub fn jacobian_by(&self, mode: AutodiffMode, x: ArrayView1<F>) -> Result<Jacobian<F>, Error> {
-        let x = x.insert_axis(Axis(0));
+    pub fn jacobian_by(&self, mode: AutodiffMode, x: &ArrayRef1<F>) -> Result<Jacobian<F>, Error> {
+        let x = x.view().insert_axis(Axis(0));
         let mut workspace = Workspace::new();
-        self.run_forward(x, &mut workspace)?;
+        self.run_forward(&x, &mut workspace)?;
         let Workspace { cache, output, grads, .. } = &mut workspace;
         let y = output.view();
         let mut matrix = Array2::zeros((self.outputs, self.inputs));

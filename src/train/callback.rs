@@ -31,7 +31,7 @@ pub type CallbackResult = Result<ControlFlow<()>, Box<dyn std::error::Error + Se
 /// }
 ///
 /// let data = toy::sine::<f64>(100, 0.0, 1)?;
-/// let mut network = Network::new(Linear::new(1, 1), 1)?;
+/// let mut network = Network::new(Linear::new(1, 1))?;
 /// let mut good_enough = GoodEnough(0.5);
 /// let history = Training::new(MeanSquaredError, Sgd::new(0.1))
 ///     .callback(&mut good_enough)

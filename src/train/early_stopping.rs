@@ -22,7 +22,7 @@ use crate::error::require;
 /// use geartrain::train::EarlyStopping;
 ///
 /// let (train, test) = toy::sine::<f64>(60, 0.3, 1)?.split(0.5, 1)?;
-/// let mut network = Network::new(Linear::new(1, 1), 1)?;
+/// let mut network = Network::new(Linear::new(1, 1))?;
 /// let history = Training::new(MeanSquaredError, Sgd::new(0.1))
 ///     .epochs(1000)
 ///     .validation(&test)
@@ -30,7 +30,7 @@ use crate::error::require;
 ///     .progress(false)
 ///     .fit(&mut network, &train)?;
 /// let best = history.validation_losses()[history.best.unwrap()];
-/// assert_eq!(network.loss(&MeanSquaredError, test.x(), test.y())?, best);
+/// assert_eq!(network.loss(&MeanSquaredError, &test.x(), &test.y())?, best);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -163,8 +163,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         workspace: &mut Workspace<F>,
     ) -> Result<f64, Error> {
         let loss = match weights {
-            None => network.gradients(&self.loss, x, y, workspace, None)?,
-            Some(weights) => network.gradients(&Weighted::new(&self.loss, weights), x, y, workspace, None)?,
+            None => network.gradients(&self.loss, &x, &y, workspace, None)?,
+            Some(weights) => {
+                network.gradients(&Weighted::new(&self.loss, weights), &x, &y, workspace, None)?
+            }
         };
         if !loss.is_finite() {
             return Err(Error::NonFiniteLoss { value: loss });
@@ -190,10 +192,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             validation_metrics: Vec::new(),
         };
         if !self.metrics.is_empty() {
-            epoch.train_metrics = metrics(&network.predict(data.x())?, &data.y())?;
+            epoch.train_metrics = metrics(&network.predict(&data.x())?, &data.y())?;
         }
         if let Some(validation) = self.validation {
-            let output = network.predict(validation.x())?;
+            let output = network.predict(&validation.x())?;
             self.loss.check(&output, &validation.y())?;
             epoch.validation_loss = Some(self.loss.value(&output, &validation.y()));
             epoch.validation_metrics = metrics(&output, &validation.y())?;
@@ -276,7 +278,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             if !self.allow_non_finite {
                 data.check_finite()?;
             }
-            let output = network.predict(data.x().slice(s![..1, ..]))?;
+            let output = network.predict(&data.x().slice(s![..1, ..]))?;
             // All targets at once, so that an error names the row of the data, not of a shuffled
             // batch.
             let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");

@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 ///
 /// let data = toy::sine::<f32>(400, 0.1, 1)?;
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
-/// let network = Network::new(layers, 1)?;
+/// let network = Network::new(layers)?;
 /// let curve = LearningRateFinder::new().run(&network, MeanSquaredError, Sgd::new(0.0), &data)?;
 /// let rate = curve.suggestion().expect("a loss that falls");
 /// assert!((0.001..2.0).contains(&rate), "{rate}");
@@ -138,7 +138,7 @@ impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
         let LearningRateFinder { from, to, steps, .. } = self.finder;
         // A training pass, not a prediction: BatchNorm has not seen enough batches to predict.
         let (x, y) = (self.sample.x(), self.sample.y());
-        let loss = step.network.gradients(self.loss, x, y, &mut self.workspace, None)?;
+        let loss = step.network.gradients(self.loss, &x, &y, &mut self.workspace, None)?;
         if !loss.is_finite() {
             return Ok(ControlFlow::Break(()));
         }

@@ -22,7 +22,7 @@ use crate::{Error, Loss, Optimizer, Scalar};
 ///
 /// let (train, test) = toy::sine::<f64>(200, 0.1, 1)?.split(0.25, 1)?;
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
-/// let mut network = Network::new(layers, 1)?;
+/// let mut network = Network::new(layers)?;
 /// let history = Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9))
 ///     .epochs(20)
 ///     .batch_size(16)
@@ -141,7 +141,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// use geartrain::{data::toy, prelude::*};
     ///
     /// let data = toy::sine::<f64>(320, 0.1, 1)?; // 10 steps per epoch
-    /// let mut network = Network::new(Linear::new(1, 1), 1)?;
+    /// let mut network = Network::new(Linear::new(1, 1))?;
     /// Training::new(MeanSquaredError, Sgd::new(0.1))
     ///     .epochs(10)
     ///     .schedule_per_step(Chain::new(WarmUp::new(15)).then(15, Cosine::new(85)))
@@ -251,7 +251,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// let (data, flag) = (toy::sine::<f64>(100, 0.1, 1)?, Arc::new(AtomicBool::new(false)));
     /// let handler = flag.clone(); // `ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))`
     /// handler.store(true, Ordering::Relaxed);
-    /// let mut network = Network::new(Linear::new(1, 1), 1)?;
+    /// let mut network = Network::new(Linear::new(1, 1))?;
     /// let mut training = Training::new(MeanSquaredError, Sgd::new(0.1)).stop_flag(flag).progress(false);
     /// assert_eq!(training.fit(&mut network, &data)?.stop_reason, StopReason::StopFlag);
     /// # Ok::<(), geartrain::Error>(())

@@ -30,8 +30,8 @@ fn activations_and_their_gradients_are_those_of_torch() {
     for case in cases(&load("activations")) {
         let name = text(&case["name"]);
         let (x, dy) = (matrix(&case["x"]), matrix(&case["dy"]));
-        let network = Network::new(activation(case), x.ncols()).unwrap();
-        let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
+        let network = Network::with_inputs(activation(case), x.ncols()).unwrap();
+        let pass = network.loss_and_gradients(&Dot, &x, &dy).unwrap();
         // Entry by entry: a table of numbers from 1e-44 to 100 must be right in its small ones,
         // too, down to where PyTorch itself rounds.
         for (got, expected) in [(&pass.output, &case["y"]), (&pass.grad_input, &case["dx"])] {

@@ -75,7 +75,7 @@ fn amsgrad_and_parameter_groups() {
     let file = load("formulas");
     let file = &file["optimizers"];
     for case in cases(file) {
-        let mut network = Network::new(Linear::new(2, 2), 2).unwrap();
+        let mut network = Network::new(Linear::new(2, 2)).unwrap();
         network.params_mut().copy_from_slice(&numbers(&file["params"]));
         let mut optimizer = optimizer(case);
         let steps = file["grads"].as_array().unwrap().iter().zip(case["after"].as_array().unwrap());

@@ -11,7 +11,7 @@ fn draws(shape: &Value, init: Option<Init>) -> (Vec<f64>, Vec<f64>) {
     let [outputs, inputs] = [0, 1].map(|i| count(&shape[i]));
     let layer = Linear::new(inputs, outputs);
     let layer = if let Some(init) = init { layer.init(init) } else { layer };
-    let mut network = Network::new(layer, inputs).unwrap();
+    let mut network = Network::with_inputs(layer, inputs).unwrap();
     let (mut weights, mut biases) = (Vec::new(), Vec::new());
     for seed in 0..4000_usize.div_ceil(outputs * inputs) as u64 {
         network = network.with_seed(seed);

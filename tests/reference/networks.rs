@@ -19,10 +19,10 @@ fn networks_are_those_of_torch() {
             assert_close(&format!("{name}: {what}"), got, expected, TOLERANCE, 0.0);
         };
         let (x, target) = (matrix(&case["x"]), matrix(&case["target"]));
-        let mut network = Network::new(build(&case["architecture"]), x.ncols()).unwrap();
+        let mut network = Network::with_inputs(build(&case["architecture"]), x.ncols()).unwrap();
         set_params(&mut network, &case["state"]);
 
-        let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+        let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
         check("loss", &[pass.loss], &case["loss"]);
         check("output", &row_by_row(&pass.output), &case["output"]);
         check("gradient of the input", &row_by_row(&pass.grad_input), &case["gradient_input"]);
@@ -33,7 +33,7 @@ fn networks_are_those_of_torch() {
             named += 1;
         }
         assert_eq!(named, case["gradients"].as_object().unwrap().len(), "{name}");
-        let prediction = network.predict(x.view()).unwrap();
+        let prediction = network.predict(&x).unwrap();
         check("prediction", &row_by_row(&prediction), &case["output"]);
 
         let jvp = &case["jvp"];

@@ -14,7 +14,7 @@ use crate::fixture::*;
 const TOLERANCE: f64 = 1e-12;
 
 fn network(layer: impl Layer<f64> + 'static, case: &Value) -> Network<f64> {
-    let mut network = Network::new(layer, count(&case["features"])).unwrap();
+    let mut network = Network::with_inputs(layer, count(&case["features"])).unwrap();
     network.set_param("weight", &numbers(&case["gamma"])).unwrap();
     network.set_param("bias", &numbers(&case["beta"])).unwrap();
     network
@@ -42,9 +42,9 @@ fn layer_norm_is_that_of_torch() {
         let layer = LayerNorm::new(count(&case["features"])).eps(number(&case["eps"]));
         let network = network(layer, case);
         let (x, dy) = (matrix(&case["x"]), matrix(&case["dy"]));
-        let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
+        let pass = network.loss_and_gradients(&Dot, &x, &dy).unwrap();
         assert_pass(name, &network, &pass, case);
-        assert_eq!(network.predict(x.view()).unwrap(), pass.output);
+        assert_eq!(network.predict(&x).unwrap(), pass.output);
     });
 }
 
@@ -57,18 +57,18 @@ fn batch_norm_is_that_of_torch() {
         for (i, step) in case["steps"].as_array().unwrap().iter().enumerate() {
             let name = format!("{name}, step {i}");
             let (x, dy) = (matrix(&step["x"]), matrix(&step["dy"]));
-            let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
+            let pass = network.loss_and_gradients(&Dot, &x, &dy).unwrap();
             assert_pass(&name, &network, &pass, step);
 
             let mut dx = Array2::zeros(x.dim());
-            network.gradients(&Dot, x.view(), dy.view(), &mut workspace, Some(dx.view_mut())).unwrap();
+            network.gradients(&Dot, &x, &dy, &mut workspace, Some(dx.view_mut())).unwrap();
             network.update_running_stats(&mut workspace).unwrap();
             for statistic in ["running_mean", "running_var"] {
                 let got = network.param(statistic).unwrap();
                 assert_close(&format!("{name}: {statistic}"), &got, &step[statistic], TOLERANCE, 0.0);
             }
         }
-        let y = network.predict(matrix(&case["eval"]["x"]).view()).unwrap();
+        let y = network.predict(&matrix(&case["eval"]["x"])).unwrap();
         assert_close(&format!("{name}: eval"), &y, &case["eval"]["y"], TOLERANCE, 0.0);
     });
 }
@@ -79,15 +79,15 @@ fn rms_norm_is_its_definition() {
     for case in cases(&file) {
         let name = text(&case["name"]);
         let layer = RMSNorm::new(count(&case["features"])).eps(case["eps"].as_f64());
-        let mut network = Network::new(layer, count(&case["features"])).unwrap();
+        let mut network = Network::new(layer).unwrap();
         network.set_param("weight", &numbers(&case["gamma"])).unwrap();
         let (x, dy) = (matrix(&case["x"]), matrix(&case["dy"]));
-        let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
+        let pass = network.loss_and_gradients(&Dot, &x, &dy).unwrap();
         assert_close(&format!("{name}: y"), &pass.output, &case["y"], 1e-15, 0.0);
         assert_close(&format!("{name}: dgamma"), &pass.grads, &case["dgamma"], 1e-14, 0.0);
         // In a row of one number all terms of dx cancel but ε / (x² + ε).
         assert_close(&format!("{name}: dx"), &pass.grad_input, &case["dx"], 1e-14, 1.0);
-        assert_eq!(network.predict(x.view()).unwrap(), pass.output);
+        assert_eq!(network.predict(&x).unwrap(), pass.output);
     }
 }
 

@@ -56,7 +56,7 @@ fn assert_tensors(what: &str, network: &Network<f64>, flat: &[f64], expected: &V
 
 fn follow(file: &Value, case: &Value, tolerance: f64) {
     let (x, target) = (matrix(&file["x"]), matrix(&file["target"]));
-    let mut network = Network::new(build(&file["architecture"]), x.ncols()).unwrap();
+    let mut network = Network::with_inputs(build(&file["architecture"]), x.ncols()).unwrap();
     set_params(&mut network, &file["start"]);
     let (mut optimizer, clip) = (optimizer(case), clip(case));
     let mut workspace = Workspace::new();
@@ -65,8 +65,7 @@ fn follow(file: &Value, case: &Value, tolerance: f64) {
     for (i, rate) in rates.into_iter().enumerate() {
         let what = format!("{}, step {i}", text(&case["name"]));
         optimizer.set_learning_rate(rate);
-        let loss =
-            network.gradients(&MeanSquaredError, x.view(), target.view(), &mut workspace, None).unwrap();
+        let loss = network.gradients(&MeanSquaredError, &x, &target, &mut workspace, None).unwrap();
         assert_close(&format!("{what}, loss"), &[loss], &case["losses"][i], tolerance, 0.0);
         assert_tensors(&what, &network, &workspace.grads, &case["gradients"][i], tolerance);
         if let Some(clip) = clip {

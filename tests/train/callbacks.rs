@@ -47,7 +47,7 @@ fn a_step_event_holds_the_batch_its_loss_and_its_gradient() {
     struct Repeat(Network<f64>, Sgd<f64>);
     impl Callback<f64> for Repeat {
         fn on_step_end(&mut self, step: &mut StepEnd<'_, f64>) -> CallbackResult {
-            let pass = self.0.loss_and_gradients(&MeanSquaredError, step.x.view(), step.y.view())?;
+            let pass = self.0.loss_and_gradients(&MeanSquaredError, step.x, step.y)?;
             assert_eq!(pass.loss, step.loss);
             assert_eq!(pass.grads, step.grads);
             self.1.step(self.0.params_mut(), &pass.grads)?;
@@ -142,7 +142,7 @@ fn metrics_are_measured_on_all_rows_with_the_weights_of_the_epochs_end() {
         "validation_rows",
     ];
     assert_eq!(history.names(), names);
-    let loss = |data: &Dataset<f64>| network.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
+    let loss = |data: &Dataset<f64>| network.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap();
     assert_eq!(history.values("train_mse").unwrap()[7], loss(&train));
     assert_eq!(history.values("validation_mse").unwrap()[7], loss(&test));
     assert_eq!(history.values("validation_mse").unwrap(), history.validation_losses());

@@ -30,7 +30,7 @@ fn network() -> Network<f32> {
         .then(Dropout::new(0.2))
         .then(Residual::new(Sequential::new().then(Linear::new(8, 8)).then(Tanh)))
         .then(Linear::new(8, 1));
-    Network::new(layers, 10).unwrap().with_seed(1)
+    Network::new(layers).unwrap().with_seed(1)
 }
 
 struct Case {

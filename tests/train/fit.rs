@@ -23,7 +23,7 @@ fn mlp<F: Scalar>(inputs: usize, hidden: usize) -> Sequential<F> {
 }
 
 fn r2<F: Scalar>(network: &Network<F>, data: &Dataset<F>) -> f64 {
-    let error = network.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
+    let error = network.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap();
     let y = data.y().mapv(|y| y.as_f64());
     1.0 - error / y.var(0.0)
 }
@@ -31,7 +31,7 @@ fn r2<F: Scalar>(network: &Network<F>, data: &Dataset<F>) -> f64 {
 #[test]
 fn a_network_learns_a_noisy_sine() {
     let (train, test) = toy::sine::<f32>(500, 0.1, 3).unwrap().split(0.2, 3).unwrap();
-    let mut network = Network::new(mlp(1, 24), 1).unwrap().with_seed(3);
+    let mut network = Network::new(mlp(1, 24)).unwrap().with_seed(3);
     let before = r2(&network, &test);
     let mut training =
         Training::new(MeanSquaredError, Sgd::new(0.05).momentum(0.9)).epochs(150).progress(false);
@@ -48,7 +48,7 @@ fn a_network_learns_exclusive_or() {
     let data = Dataset::new(x, array![[0.0], [1.0], [1.0], [0.0]]).unwrap();
     let layers =
         Sequential::new().then(Linear::new(2, 8)).then(Sigmoid).then(Linear::new(8, 1)).then(Sigmoid);
-    let mut network = Network::<f64>::new(layers, 2).unwrap().with_seed(1);
+    let mut network = Network::<f64>::new(layers).unwrap().with_seed(1);
     let optimizer = Sgd::new(2.0).momentum(0.9).nesterov(true);
     Training::new(MeanSquaredError, optimizer)
         .epochs(2000)
@@ -56,7 +56,7 @@ fn a_network_learns_exclusive_or() {
         .progress(false)
         .fit(&mut network, &data)
         .unwrap();
-    let y = network.predict(data.x()).unwrap();
+    let y = network.predict(&data.x()).unwrap();
     for (y, target) in y.iter().zip(data.y()) {
         assert!((y - target).abs() < 0.1, "{y} should be {target}");
     }
@@ -68,7 +68,7 @@ fn a_linear_network_finds_the_least_squares_solution() {
     let x = Array2::from_shape_fn((50, 2), |(i, j)| ((i * (j + 3)) as f64).sin());
     let y = Array2::from_shape_fn((50, 1), |(i, _)| 2.0 * x[[i, 0]] - 3.0 * x[[i, 1]] + 1.0);
     let data = Dataset::new(x, y).unwrap();
-    let mut network = Network::new(Linear::new(2, 1), 2).unwrap();
+    let mut network = Network::new(Linear::new(2, 1)).unwrap();
     Training::new(MeanSquaredError, Sgd::new(0.3))
         .epochs(400)
         .batch_size(50)
@@ -87,7 +87,7 @@ fn a_linear_network_finds_the_least_squares_solution() {
 fn the_same_seed_gives_the_same_bits() {
     let run = |seed| {
         let (train, test) = toy::friedman1::<f32>(200, 1.0, 1).unwrap().split(0.25, 1).unwrap();
-        let mut network = Network::new(mlp(10, 16), 10).unwrap().with_seed(seed);
+        let mut network = Network::new(mlp(10, 16)).unwrap().with_seed(seed);
         let mut training = Training::new(MeanSquaredError, Sgd::new(0.01).momentum(0.9))
             .epochs(5)
             .seed(seed)
@@ -104,11 +104,11 @@ fn the_same_seed_gives_the_same_bits() {
 #[test]
 fn validation_losses_are_recorded_after_every_epoch() {
     let (train, test) = toy::sine::<f64>(100, 0.1, 1).unwrap().split(0.3, 1).unwrap();
-    let mut network = Network::new(mlp(1, 8), 1).unwrap();
+    let mut network = Network::new(mlp(1, 8)).unwrap();
     let mut training =
         Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(7).validation(&test).progress(false);
     let history = training.fit(&mut network, &train).unwrap();
-    let last = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+    let last = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
     assert_eq!(history.validation_losses().len(), 7);
     assert_eq!(history.validation_losses()[6], last);
 }
@@ -116,7 +116,7 @@ fn validation_losses_are_recorded_after_every_epoch() {
 #[test]
 fn zero_epochs_leave_the_network_unchanged() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
-    let mut network = Network::new(mlp(1, 4), 1).unwrap();
+    let mut network = Network::new(mlp(1, 4)).unwrap();
     let before = network.params().to_vec();
     let history = Training::new(MeanSquaredError, Sgd::new(0.1))
         .epochs(0)
@@ -131,7 +131,7 @@ fn zero_epochs_leave_the_network_unchanged() {
 fn batch_sizes_of_0_and_above_the_number_of_rows() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
     let train = |batch_size| {
-        let mut network = Network::new(mlp(1, 4), 1).unwrap();
+        let mut network = Network::new(mlp(1, 4)).unwrap();
         let mut training =
             Training::new(MeanSquaredError, Sgd::new(0.1)).epochs(3).batch_size(batch_size).progress(false);
         training.fit(&mut network, &data).map(|_| network.params().to_vec())
@@ -144,7 +144,7 @@ fn batch_sizes_of_0_and_above_the_number_of_rows() {
 fn divergence_keeps_the_last_finite_weights() {
     let data = toy::friedman1::<f32>(100, 1.0, 1).unwrap();
     for rate in [1e6, 1e30, 1e38] {
-        let mut network = Network::new(mlp(10, 8), 10).unwrap();
+        let mut network = Network::new(mlp(10, 8)).unwrap();
         let mut training = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9)).progress(false);
         let error = training.fit(&mut network, &data).unwrap_err();
         assert!(matches!(error, Error::Diverged { epoch: 1.., batch: 1.., .. }), "{error}");
@@ -155,7 +155,7 @@ fn divergence_keeps_the_last_finite_weights() {
 #[test]
 fn an_update_that_overflows_is_undone() {
     // The gradient is finite and the loss is too: only the update overflows.
-    let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias(), 1).unwrap();
+    let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
     network.set_param("weight", &[1e30]).unwrap();
     let error = Sgd::new(1e6).step(network.params_mut(), &[-1e35]).unwrap_err();
     assert!(matches!(error, Error::NonFinite { what: "updated weight", .. }), "{error}");
@@ -164,7 +164,7 @@ fn an_update_that_overflows_is_undone() {
 
 #[test]
 fn a_gradient_that_is_nan_names_its_parameter() {
-    let mut network = Network::<f64>::new(mlp(2, 3), 2).unwrap();
+    let mut network = Network::<f64>::new(mlp(2, 3)).unwrap();
     let before = network.params().to_vec();
     let mut grads = vec![0.0; before.len()];
     grads[7] = f64::NAN;
@@ -206,7 +206,7 @@ fn the_stop_flag_ends_training_within_one_batch() {
     // Ten batches an epoch: the 25th is in the middle of the third.
     let loss = StopAfter { batches: 25, seen: AtomicUsize::new(0), flag: flag.clone() };
     let seen = |loss: &StopAfter| loss.seen.load(Ordering::Relaxed);
-    let mut network = Network::new(mlp(1, 4), 1).unwrap();
+    let mut network = Network::new(mlp(1, 4)).unwrap();
     let mut training =
         Training::new(&loss, Sgd::new(0.1)).epochs(100).batch_size(10).stop_flag(flag).progress(false);
     let history = training.fit(&mut network, &data).unwrap();
@@ -222,7 +222,7 @@ fn data_that_are_not_finite_are_refused_unless_allowed() {
     let (mut x, mut y) = (clean.x().to_owned(), clean.y().to_owned());
     let fit = |x: &Array2<f64>, y: &Array2<f64>, allow: bool| {
         let data = Dataset::new(x.clone(), y.clone()).unwrap();
-        let mut network = Network::new(mlp(10, 4), 10).unwrap();
+        let mut network = Network::new(mlp(10, 4)).unwrap();
         let before = network.params().to_vec();
         let training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(1).progress(false);
         let mut training = training.allow_non_finite(allow);
@@ -245,7 +245,7 @@ fn data_that_are_not_finite_are_refused_unless_allowed() {
 #[test]
 fn weights_that_are_not_finite_are_refused() {
     let data = toy::sine::<f64>(20, 0.1, 1).unwrap();
-    let mut network = Network::new(mlp(1, 4), 1).unwrap();
+    let mut network = Network::new(mlp(1, 4)).unwrap();
     network.param_mut("2.weight").unwrap()[[1, 3]] = f64::NAN;
     let error = Training::new(MeanSquaredError, Sgd::new(0.1))
         .progress(false)
@@ -262,17 +262,17 @@ fn data_of_another_shape_than_the_network_are_refused() {
         Training::new(MeanSquaredError, Sgd::new(0.1)).progress(false).fit(network, data).unwrap_err()
     };
     let two_outputs = Dataset::new(x.clone(), Array2::zeros((6, 2))).unwrap();
-    let mut network = Network::new(mlp(2, 4), 2).unwrap();
+    let mut network = Network::new(mlp(2, 4)).unwrap();
     let error = fit(&mut network, &two_outputs).to_string();
     assert!(error.contains("(6, 1)") && error.contains("(6, 2)"), "{error}");
 
     let data = Dataset::new(x, Array2::zeros((6, 1))).unwrap();
-    let mut network = Network::new(mlp(3, 4), 3).unwrap();
+    let mut network = Network::new(mlp(3, 4)).unwrap();
     let error = fit(&mut network, &data).to_string();
     assert_eq!(error, "layer 0 (Linear(3, 4)): expects 3 input features, got 2");
 
     // Validation data are looked at before the first step, too.
-    let mut network = Network::new(mlp(2, 4), 2).unwrap();
+    let mut network = Network::new(mlp(2, 4)).unwrap();
     let error = Training::new(MeanSquaredError, Sgd::new(0.1))
         .validation(&two_outputs)
         .progress(false)
@@ -306,8 +306,8 @@ fn fit_refuses_hyper_parameters_outside_their_domain() {
 #[test]
 fn subnormal_inputs_stay_finite() {
     let x = Array2::from_elem((4, 2), f32::MIN_POSITIVE / 8.0);
-    let network = Network::<f32>::new(mlp(2, 4), 2).unwrap();
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), Array2::ones((4, 1)).view()).unwrap();
+    let network = Network::<f32>::new(mlp(2, 4)).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &Array2::ones((4, 1))).unwrap();
     assert!(pass.loss.is_finite() && pass.grads.iter().all(|g| g.is_finite()));
 }
 
@@ -326,7 +326,7 @@ fn steps<'a, O: Optimizer<f64>>(optimizer: O) -> Training<'a, f64, MeanSquaredEr
 }
 
 fn fresh(seed: u64) -> Network<f64> {
-    Network::new(mlp(1, 8), 1).unwrap().with_seed(seed)
+    Network::new(mlp(1, 8)).unwrap().with_seed(seed)
 }
 
 fn assert_reset<O: Optimizer<f64> + Clone>(optimizer: O) {
@@ -380,7 +380,7 @@ fn a_second_fit_of_the_same_network_continues_with_the_optimizers_state() {
 fn a_last_layer_that_the_loss_contains_is_a_warning() {
     let warnings = |layers: Sequential<f64>, loss: &dyn Loss<f64>, y: Array2<f64>| {
         let data = Dataset::new(Array2::from_shape_fn((4, 2), |(i, j)| (i + j) as f64), y).unwrap();
-        let mut network = Network::new(layers, 2).unwrap();
+        let mut network = Network::new(layers).unwrap();
         let mut training = Training::new(loss, Sgd::new(0.1)).epochs(1).progress(false);
         training.fit(&mut network, &data).unwrap().warnings
     };
@@ -431,7 +431,7 @@ fn averaged_weights_are_measured_and_returned() {
         let training = steps(Sgd::new(0.05).momentum(0.9)).validation(&test).average_weights(decay);
         let history = training.callback(&mut average).fit(&mut network, &train).unwrap();
         approx::assert_relative_eq!(network.params(), average.1.as_slice(), max_relative = 1e-12);
-        let loss = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+        let loss = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
         assert_eq!(history.validation_losses()[7], loss);
         // The steps themselves do not depend on the average.
         let mut plain = fresh(1);
@@ -451,6 +451,6 @@ fn early_stopping_restores_the_average_of_the_best_epoch() {
     let mut network = fresh(1);
     let training = steps(Sgd::new(0.2).momentum(0.9)).epochs(60).validation(&test).average_weights(0.9);
     let history = training.early_stopping(EarlyStopping::new(2)).fit(&mut network, &train).unwrap();
-    let loss = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
+    let loss = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
     assert_eq!(loss, history.validation_losses()[history.best.unwrap()]);
 }

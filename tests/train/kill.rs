@@ -39,7 +39,7 @@ fn train(folder: &Path, callback: &mut dyn Callback<f32>) -> Vec<u8> {
         .then(Linear::new(24, 24))
         .then(Tanh)
         .then(Linear::new(24, 1));
-    let mut network = Network::new(layers, 10).unwrap().with_seed(3);
+    let mut network = Network::new(layers).unwrap().with_seed(3);
     let path = checkpoint(folder);
     let training = Training::new(MeanSquaredError, Adam::new(1e-3))
         .epochs(400)

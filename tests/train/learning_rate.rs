@@ -10,7 +10,7 @@ use ndarray::Array2;
 
 fn network() -> Network<f64> {
     let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
-    Network::new(layers, 1).unwrap().with_seed(2)
+    Network::new(layers).unwrap().with_seed(2)
 }
 
 fn data() -> Dataset<f64> {
@@ -31,13 +31,13 @@ fn the_curve_is_that_of_training_by_hand_with_growing_rates() {
             batches.shuffle(step as u64 / 4);
         }
         let (x, y) = batches.get(step % 4);
-        let pass = copy.loss_and_gradients(&MeanSquaredError, x, y).unwrap();
+        let pass = copy.loss_and_gradients(&MeanSquaredError, &x, &y).unwrap();
         // Three decades in thirty steps.
         let rate = 1e-4 * 10_f64.powf(step as f64 / 10.0);
         approx::assert_relative_eq!(point.rate, rate, max_relative = 1e-12);
         sgd.set_learning_rate(rate);
         sgd.step(copy.params_mut(), &pass.grads).unwrap();
-        let loss = copy.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
+        let loss = copy.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap();
         approx::assert_relative_eq!(point.loss, loss, max_relative = 1e-9);
     }
 }
@@ -49,7 +49,7 @@ fn the_model_is_never_touched() {
         .then(BatchNorm::new(8))
         .then(Dropout::new(0.5))
         .then(Linear::new(8, 1));
-    let network = Network::<f64>::new(layers, 1).unwrap();
+    let network = Network::<f64>::new(layers).unwrap();
     let before = network.params().to_vec();
     LearningRateFinder::new().run(&network, MeanSquaredError, Adam::new(1.0), &data()).unwrap();
     assert_eq!(network.params(), before);
@@ -81,7 +81,7 @@ fn the_suggestion_trains_well() {
             .progress(false)
             .fit(&mut network, &data)
             .unwrap();
-        network.loss(&MeanSquaredError, data.x(), data.y()).unwrap()
+        network.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap()
     };
     assert!(loss(suggestion) < 0.5 * loss(suggestion / 100.0), "suggested {suggestion}");
 }
@@ -134,7 +134,7 @@ fn losses_below_0_have_a_suggestion_as_well() {
     // Counts of about 20: the Poisson loss is near −40 at its best, where the test must go on.
     let x = Array2::from_shape_fn((200, 1), |(i, _)| i as f64 / 100.0 - 1.0);
     let counts = Dataset::new(x.clone(), x.mapv(|x| (20.0 + 3.0 * x).round())).unwrap();
-    let network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let network = Network::new(Linear::new(1, 1)).unwrap();
     let finder = LearningRateFinder::new().range(1e-6, 1.0);
     let curve = finder.run(&network, Poisson, Sgd::new(0.0), &counts).unwrap();
     assert!(curve.points.iter().any(|point| point.loss < -30.0));

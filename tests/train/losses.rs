@@ -11,11 +11,11 @@ use crate::support::*;
 
 #[test]
 fn invalid_class_indices_and_probabilities_are_errors_with_their_row() {
-    let network = Network::<f64>::new(Linear::new(2, 3), 2).unwrap();
+    let network = Network::<f64>::new(Linear::new(2, 3)).unwrap();
     let x = Array2::ones((3, 2));
     for bad in [-1.0, 0.5, 3.0, 1e300, f64::NAN, f64::INFINITY] {
         let target = array![[0.0], [2.0], [bad]];
-        match network.loss(&CrossEntropy, x.view(), target.view()) {
+        match network.loss(&CrossEntropy, &x, &target) {
             Err(Error::Target { row: 2, column: 0, expected, got }) => {
                 assert_eq!(expected, "a class index: an integer from 0 to 2");
                 assert!(got == bad || bad.is_nan());
@@ -23,10 +23,10 @@ fn invalid_class_indices_and_probabilities_are_errors_with_their_row() {
             other => panic!("{bad}: {other:?}"),
         }
     }
-    assert!(matches!(network.loss(&CrossEntropy, x.view(), x.view()), Err(Error::Shape { .. })));
+    assert!(matches!(network.loss(&CrossEntropy, &x, &x), Err(Error::Shape { .. })));
     for bad in [-0.1, 1.1, f64::NAN] {
         let target = array![[0.0, 0.0, 0.0], [1.0, bad, 0.0], [0.0, 0.0, 0.0]];
-        let result = network.loss(&BinaryCrossEntropyWithLogits, x.view(), target.view());
+        let result = network.loss(&BinaryCrossEntropyWithLogits, &x, &target);
         assert!(matches!(result, Err(Error::Target { row: 1, column: 1, .. })), "{bad}: {result:?}");
     }
 }
@@ -36,7 +36,7 @@ fn fit_names_the_row_of_the_data_not_of_a_batch() {
     let (x, mut y) = (Array2::from_shape_fn((50, 2), |(i, j)| (i + j) as f64), Array2::zeros((50, 1)));
     y[[37, 0]] = 3.0;
     let data = Dataset::new(x, y).unwrap();
-    let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+    let mut network = Network::new(Linear::new(2, 3)).unwrap();
     let before = network.params().to_vec();
     let error =
         Training::new(CrossEntropy, Sgd::new(0.1)).progress(false).fit(&mut network, &data).unwrap_err();
@@ -48,7 +48,7 @@ fn fit_names_the_row_of_the_data_not_of_a_batch() {
 fn training_on_one_class_only_works() {
     let (x, y) = (Array2::from_shape_fn((40, 2), |(i, j)| (i * j) as f64 / 40.0), Array2::ones((40, 1)));
     let data = Dataset::new(x, y).unwrap();
-    let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+    let mut network = Network::new(Linear::new(2, 3)).unwrap();
     let mut training = Training::new(CrossEntropy, Adam::new(0.1)).epochs(50).progress(false);
     let losses = training.fit(&mut network, &data).unwrap().train_losses();
     assert!(losses[49] < 0.05 && losses[49] < losses[0], "{losses:?}");
@@ -97,7 +97,7 @@ fn loss_arguments_outside_their_domain_are_errors() {
         let loss = Weighted::new(&MeanSquaredError, &weights);
         assert_argument(loss.check(&output, &output), "sample weight");
     }
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let result = training(Sgd::new(0.1)).sample_weights(&[1.0, 1.0]).fit(&mut network, &sine(3));
     assert!(matches!(result, Err(Error::Shape { .. })), "{result:?}");
 }
@@ -148,7 +148,7 @@ fn a_pointer_to_a_loss_is_a_loss() {
     check(&loss() as &dyn Loss<f64>);
     check(Box::new(loss()) as Box<dyn Loss<f64>>);
     // `Training` takes them as well.
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let boxed: Box<dyn Loss<f64>> = Box::new(MeanSquaredError);
     Training::new(&boxed, Sgd::new(0.1)).epochs(1).progress(false).fit(&mut network, &sine(4)).unwrap();
 }
@@ -174,7 +174,7 @@ fn gradients_of_new_losses_pass_the_gradient_check() {
         (&Weighted::new(&weighted, &[0.5, 0.0, 2.0]), &probabilities),
     ];
     for (loss, target) in cases {
-        let report = Gradcheck::default().loss(loss, output.view(), target.view()).unwrap();
+        let report = Gradcheck::default().loss(loss, &output, target).unwrap();
         assert!(report.passed(), "{loss:?}\n{report}");
     }
 }
@@ -271,7 +271,7 @@ fn the_quantile_loss_finds_the_quantile_and_poisson_the_log_of_the_mean() {
     let targets = Array2::from_shape_fn((101, 1), |(i, _)| ((i * 37) % 101) as f64);
     let data = Dataset::new(Array2::zeros((101, 1)), targets).unwrap();
     let bias = |loss: &dyn Loss<f64>, rate: f64| {
-        let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+        let mut network = Network::new(Linear::new(1, 1)).unwrap();
         let training = Training::new(loss, Sgd::new(rate)).epochs(3000).batch_size(101).progress(false);
         training.schedule_per_step(Cosine::new(3000)).fit(&mut network, &data).unwrap();
         network.param("bias").unwrap()[[0]]

@@ -9,7 +9,7 @@ use crate::support::*;
 #[test]
 fn a_huge_learning_rate_ends_in_diverged_with_finite_weights() {
     let mut network =
-        Network::new(Sequential::new().then(Linear::new(1, 1)).then(Linear::new(1, 1)), 1).unwrap();
+        Network::new(Sequential::new().then(Linear::new(1, 1)).then(Linear::new(1, 1))).unwrap();
     let error = training(Sgd::new(1e6)).epochs(1000).fit(&mut network, &sine(32)).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
     assert!(network.params().iter().all(|p| p.is_finite()));
@@ -24,7 +24,7 @@ fn a_huge_learning_rate_ends_in_diverged_with_finite_weights() {
 #[test]
 fn a_learning_rate_of_0_changes_nothing() {
     for mut optimizer in optimizers(0.0) {
-        let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+        let mut network = Network::new(Linear::new(2, 3)).unwrap();
         let before = network.params().to_vec();
         optimizer.step(network.params_mut(), &[1.0; 9]).unwrap();
         assert_eq!(network.params(), before, "{optimizer:?}");
@@ -38,13 +38,13 @@ fn an_invalid_learning_rate_is_an_error_at_the_start_and_at_every_step() {
             assert_argument(optimizer.check(), "learning rate");
         }
         for mut optimizer in optimizers(0.1) {
-            let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+            let mut network = Network::new(Linear::new(2, 3)).unwrap();
             let before = network.params().to_vec();
             optimizer.set_learning_rate(bad);
             assert_argument(optimizer.step(network.params_mut(), &[1.0; 9]), "learning rate");
             assert_eq!(network.params(), before);
         }
-        let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+        let mut network = Network::new(Linear::new(1, 1)).unwrap();
         let result = training(Sgd::new(bad)).fit(&mut network, &sine(4));
         assert_argument(result.map(drop), "learning rate");
     }
@@ -87,7 +87,7 @@ fn clipping_limits_must_be_finite_and_above_0() {
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         for clip in [Clip::Value(bad), Clip::Norm(bad), Clip::GlobalNorm(bad)] {
             assert_argument(clip.check(), "clipping limit");
-            let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+            let mut network = Network::new(Linear::new(1, 1)).unwrap();
             let result = training(Sgd::new(0.1)).clip(clip).fit(&mut network, &sine(4));
             assert_argument(result.map(drop), "clipping limit");
         }
@@ -96,7 +96,7 @@ fn clipping_limits_must_be_finite_and_above_0() {
 
 #[test]
 fn zero_gradients_are_clipped_to_zero() {
-    let network = Network::<f64>::new(Linear::new(2, 2), 2).unwrap();
+    let network = Network::<f64>::new(Linear::new(2, 2)).unwrap();
     for clip in [Clip::Value(1.0), Clip::Norm(1.0), Clip::GlobalNorm(1e-9)] {
         let mut grads = [0.0; 6];
         assert_eq!(clip.apply(network.layout(), &mut grads).unwrap(), 0.0);
@@ -106,7 +106,7 @@ fn zero_gradients_are_clipped_to_zero() {
 
 #[test]
 fn gradients_whose_squares_overflow_or_vanish_are_clipped_to_the_limit() {
-    let network = Network::<f64>::new(Linear::new(2, 1).without_bias(), 2).unwrap();
+    let network = Network::<f64>::new(Linear::new(2, 1).without_bias()).unwrap();
     for (scale, limit) in [(1e200, 1.0), (1e-200, 1e-3)] {
         let mut grads = [3.0 * scale, 4.0 * scale];
         let norm = Clip::GlobalNorm(limit).apply(network.layout(), &mut grads).unwrap();
@@ -121,7 +121,7 @@ fn a_gradient_that_is_not_finite_updates_nothing_and_is_named() {
     for clip in [None, Some(Clip::Value(1.0)), Some(Clip::Norm(1.0)), Some(Clip::GlobalNorm(1.0))] {
         for bad in [f64::NAN, f64::INFINITY] {
             for mut optimizer in optimizers(0.1) {
-                let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+                let mut network = Network::new(Linear::new(2, 3)).unwrap();
                 let before = network.params().to_vec();
                 let mut grads = vec![1.0; 9];
                 grads[7] = bad;
@@ -145,7 +145,7 @@ fn gradients_whose_squares_overflow_are_refused_where_they_are_squared() {
     let adaptive: [Box<dyn Optimizer<f32>>; 3] =
         [Box::new(Adam::new(0.1)), Box::new(AdamW::new(0.1)), Box::new(RMSprop::new(0.1))];
     for mut optimizer in adaptive {
-        let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+        let mut network = Network::<f32>::new(Linear::new(1, 1)).unwrap();
         let before = network.params().to_vec();
         match optimizer.step(network.params_mut(), &[1.0, 1e25]) {
             Err(Error::NonFinite { what: "square of the gradient", name, .. }) => assert_eq!(name, "bias"),
@@ -156,7 +156,7 @@ fn gradients_whose_squares_overflow_are_refused_where_they_are_squared() {
         optimizer.step(network.params_mut(), &[1.0, 1.0]).unwrap();
         assert!(network.params().iter().zip(&before).all(|(after, before)| after < before));
     }
-    let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::<f32>::new(Linear::new(1, 1)).unwrap();
     Sgd::new(1e-25).step(network.params_mut(), &[1.0, 1e25]).unwrap();
 }
 
@@ -172,12 +172,12 @@ fn a_huge_learning_rate_is_reported_for_the_weight_not_for_the_gradient() {
         ]
     };
     for mut optimizer in optimizers(1e30) {
-        let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+        let mut network = Network::<f32>::new(Linear::new(1, 1)).unwrap();
         optimizer.step(network.params_mut(), &[1e-3, -1e-3]).unwrap();
         assert!(network.params().iter().all(|weight| weight.abs() > 1e29));
     }
     for mut optimizer in optimizers(1e39) {
-        let mut network = Network::<f32>::new(Linear::new(1, 1), 1).unwrap();
+        let mut network = Network::<f32>::new(Linear::new(1, 1)).unwrap();
         let before = network.params().to_vec();
         let mut state: Vec<Vec<f32>> = Vec::new();
         for _ in 0..2 {
@@ -199,7 +199,7 @@ fn a_huge_learning_rate_is_reported_for_the_weight_not_for_the_gradient() {
 fn fit_reports_a_huge_learning_rate_as_divergence() {
     let data: Dataset<f32> = toy::sine(32, 0.1, 1).unwrap();
     let layers = Sequential::new().then(Linear::new(1, 4)).then(Tanh).then(Linear::new(4, 1));
-    let mut network = Network::new(layers, 1).unwrap();
+    let mut network = Network::new(layers).unwrap();
     let mut training = Training::new(MeanSquaredError, Adam::new(1e30)).progress(false);
     let error = training.fit(&mut network, &data).unwrap_err().to_string();
     // The first step itself is finite; the next pass overflows.
@@ -227,7 +227,7 @@ fn with_state() -> [Box<dyn Optimizer<f64>>; 4] {
 
 #[test]
 fn the_state_can_be_read_moved_and_reset() {
-    let network = || Network::new(Linear::new(2, 3), 2).unwrap();
+    let network = || Network::new(Linear::new(2, 3)).unwrap();
     for (mut first, mut second) in with_state().into_iter().zip(with_state()) {
         let mut straight = network();
         advance(&mut first, &mut straight);
@@ -261,7 +261,7 @@ fn a_pointer_to_an_optimizer_is_an_optimizer() {
         optimizer.reset();
         optimizer.set_learning_rate(0.25);
         assert_eq!(optimizer.learning_rate(), 0.25);
-        let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+        let mut network = Network::new(Linear::new(2, 3)).unwrap();
         advance(&mut optimizer, &mut network);
         assert_eq!(optimizer.settings(), Optimizer::<f64>::settings(&Adam::new(9.0)));
         assert_eq!(optimizer.state().steps, Some(3));
@@ -278,7 +278,7 @@ fn a_pointer_to_an_optimizer_is_an_optimizer() {
 #[test]
 fn rmsprop_at_the_edges_of_its_arguments() {
     let step = |mut rmsprop: RMSprop<f64>, grads: &[f64]| {
-        let mut network = Network::new(Linear::new(1, 1).without_bias(), 1).unwrap();
+        let mut network = Network::new(Linear::new(1, 1).without_bias()).unwrap();
         network.set_param("weight", &[1.0]).unwrap();
         for &grad in grads {
             rmsprop.step(network.params_mut(), &[grad]).unwrap();
@@ -304,7 +304,7 @@ fn rmsprop_at_the_edges_of_its_arguments() {
 #[test]
 fn weight_decay_spares_the_parameters_of_a_group() {
     let layers = Sequential::new().then(Linear::new(2, 3)).then(LayerNorm::new(3)).then(Linear::new(3, 1));
-    let network = Network::<f64>::new(layers, 2).unwrap().with_seed(3);
+    let network = Network::<f64>::new(layers).unwrap().with_seed(3);
     let (biases, normalization) = (ParamGroup::biases, ParamGroup::normalization);
     let cases: [(Sgd<f64>, &[&str]); 6] = [
         (Sgd::new(0.1), &[]),
@@ -344,7 +344,7 @@ fn parameter_groups_are_checked() {
         let group = ParamGroup::biases().weight_decay(bad);
         assert_argument(RMSprop::<f64>::new(0.1).group(group).check(), "weight decay");
     }
-    let mut network = Network::new(Linear::new(2, 3), 2).unwrap();
+    let mut network = Network::new(Linear::new(2, 3)).unwrap();
     let before = network.params().to_vec();
     for name in ["weigh", "0.weight", "", "bias."] {
         let mut sgd = Sgd::new(0.1).group(ParamGroup::named(name).weight_decay(0.0));

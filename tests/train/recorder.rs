@@ -12,7 +12,7 @@ use ndarray::ArrayRef2;
 
 pub fn network() -> Network<f64> {
     let layers = Sequential::new().then(Linear::new(1, 6)).then(Tanh).then(Linear::new(6, 1));
-    Network::new(layers, 1).unwrap().with_seed(5)
+    Network::new(layers).unwrap().with_seed(5)
 }
 
 pub fn training<'a>() -> Training<'a, f64, MeanSquaredError, Sgd<f64>> {

@@ -65,7 +65,7 @@ fn the_weighted_loss_is_that_of_keras_over_the_mean_weight() {
     let output = array![[4.0, 8.0, 12.0], [8.0, 1.0, 3.0]];
     let target = array![[1.0, 9.0, 2.0], [-5.0, -2.0, 6.0]];
     let identity = Linear::new(3, 3).without_bias();
-    let mut network = Network::<f64>::new(identity, 3).unwrap();
+    let mut network = Network::<f64>::new(identity).unwrap();
     network.param_mut("weight").unwrap().assign(&Array2::eye(3));
     let data = Dataset::new(output, target).unwrap();
     let history = Training::new(MeanSquaredError, Sgd::new(0.0))

@@ -50,7 +50,7 @@ fn schedules_accept_every_epoch_and_refuse_invalid_arguments() {
 
 #[test]
 fn a_warm_up_may_be_longer_than_the_training() {
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let mut training = training(Sgd::new(0.1)).schedule(WarmUp::new(10).from(0.0));
     let history = training.fit(&mut network, &sine(8)).unwrap();
     let rates: Vec<f64> = history.epochs.iter().map(|epoch| epoch.learning_rate).collect();
@@ -116,7 +116,7 @@ fn gammas_above_1_let_the_rate_grow() {
     assert_eq!(rates(&exponential, &[0.0; 3]), [0.1, 0.2, 0.4, 0.8]);
     assert!(step.check().is_ok() && exponential.check().is_ok());
     // A rate that grows out of range is an error of its step, and names the rate.
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let mut training = training(Sgd::new(1e-300)).schedule(Exponential::new(1e300));
     assert_argument(training.fit(&mut network, &sine(8)).map(drop), "learning rate");
 }
@@ -173,7 +173,7 @@ impl Callback<f64> for Rates {
 fn a_schedule_per_step_changes_the_rate_at_every_step() {
     // 3 epochs of 3 batches
     let (data, mut network, mut rates) =
-        (sine(9), Network::new(Linear::new(1, 1), 1).unwrap(), Rates::default());
+        (sine(9), Network::new(Linear::new(1, 1)).unwrap(), Rates::default());
     let schedule = Chain::new(WarmUp::new(4).from(0.0)).then(4, Cosine::new(5));
     let training = training(Sgd::new(0.1)).batch_size(3).schedule_per_step(schedule.clone());
     let history = training.callback(&mut rates).fit(&mut network, &data).unwrap();
@@ -195,7 +195,7 @@ fn a_schedule_that_uses_losses_is_refused_per_step() {
             base
         }
     }
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let mut refuse = |training: Training<'_, f64, MeanSquaredError, Sgd<f64>>| {
         let mut training = training;
         assert_argument(training.fit(&mut network, &sine(4)).map(drop), "schedule per step");

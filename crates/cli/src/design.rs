@@ -58,7 +58,7 @@ impl Design<'_> {
                 return Err(format!("unknown activation `{other}`; known: {known}").into());
             }
         };
-        Ok(Network::new(layers, self.inputs)?)
+        Ok(Network::new(layers)?)
     }
 
     fn layers(&self, activation: impl Elementwise + Copy + 'static, init: Init) -> Sequential<f64> {

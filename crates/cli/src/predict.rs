@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     let reader = options.format.csv("", Missing::Error);
     let x = reader.load_features::<f32, _>(&options.file, model.feature_names());
-    let y = model.predict(x.map_err(|error| Failure::other(with_options(error)))?.view())?;
+    let y = model.predict(&x.map_err(|error| Failure::other(with_options(error)))?)?;
 
     let mut columns = match classes {
         Some(_) => vec!["class".to_string()],

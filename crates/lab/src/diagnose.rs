@@ -126,7 +126,7 @@ pub struct Cause {
 /// let deep = |net: Sequential<f64>, _| {
 ///     net.then(Linear::new(32, 32).init(Init::xavier_normal())).then(Sigmoid)
 /// };
-/// let network = Network::new((0..12).fold(Sequential::new(), deep), 32)?;
+/// let network = Network::new((0..12).fold(Sequential::new(), deep))?;
 /// let (x, dy) = (lab::normal_batch(16, 32, 1), lab::normal_batch(16, 32, 2));
 /// let diagnosis = lab::diagnose(&network, x.view(), dy.view())?;
 /// assert!(matches!(diagnosis.findings[0], lab::Finding::Vanishing(_)));

@@ -96,7 +96,7 @@
 //! let layer = |net: Sequential<f64>, _| {
 //!     net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid)
 //! };
-//! let network = Network::new((0..10).fold(Sequential::new(), layer), 64)?;
+//! let network = Network::new((0..10).fold(Sequential::new(), layer))?;
 //! let x = lab::normal_batch(32, 64, 1);
 //! let experiment = lab::Experiment::at_initialisation("sigmoid", &network, x.view(), 4)?;
 //! let measured = experiment.measured.decades().mean;

@@ -101,7 +101,7 @@ pub struct Units {
 /// use geartrain_lab as lab;
 /// let data = toy::sine::<f64>(64, 0.1, 1)?;
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Sigmoid).then(Linear::new(16, 1));
-/// let measured = lab::measure(&Network::new(layers, 1)?, &MeanSquaredError, data.x(), data.y())?;
+/// let measured = lab::measure(&Network::new(layers)?, &MeanSquaredError, data.x(), data.y())?;
 /// assert!(measured.layers[1].gradient > measured.layers[0].gradient);
 /// # Ok::<(), geartrain::Error>(())
 /// ```

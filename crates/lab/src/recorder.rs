@@ -22,7 +22,7 @@ use geartrain::{Error, Loss, Network, Scalar};
 /// use geartrain_lab::Recorder;
 /// let data = toy::sine::<f64>(64, 0.1, 1)?;
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Tanh).then(Linear::new(16, 1));
-/// let mut network = Network::new(layers, 1)?;
+/// let mut network = Network::new(layers)?;
 /// let mut recorder = Recorder::new(10, &MeanSquaredError, data.x(), data.y());
 /// Training::new(MeanSquaredError, Sgd::new(0.05))
 ///     .epochs(20)

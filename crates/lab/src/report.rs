@@ -20,7 +20,7 @@ use crate::theory::predict::Prediction;
 /// use geartrain::prelude::*;
 /// use geartrain_lab as lab;
 /// let layer = |net: Sequential<f64>, _| net.then(Linear::new(16, 16)).then(Tanh);
-/// let network = Network::new((0..5).fold(Sequential::new(), layer), 16)?;
+/// let network = Network::new((0..5).fold(Sequential::new(), layer))?;
 /// let x = lab::normal_batch(8, 16, 1);
 /// let tanh = lab::Experiment::at_initialisation("tanh", &network, x.view(), 3)?;
 /// let report = lab::Report {

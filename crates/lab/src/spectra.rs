@@ -25,7 +25,7 @@ use geartrain::{Error, Network, Scalar};
 ///     net.then(ReLU).then(Linear::new(32, 32).init(Init::he_normal()))
 /// };
 /// let start = Sequential::new().then(Linear::new(32, 32));
-/// let network = Network::new((0..6).fold(start, block), 32)?;
+/// let network = Network::new((0..6).fold(start, block))?;
 /// let x = lab::normal_batch(16, 32, 1);
 /// let experiment = lab::Experiment::at_initialisation("relu", &network, x.view(), 1)?;
 /// let spectra = lab::Spectra::of(&experiment, &[network], x.view())?;

@@ -46,7 +46,7 @@ impl<F: Scalar> Parts<F> {
     pub fn build(self) -> Result<Network<F>, Error> {
         let inputs = self.list.first().map_or(0, |part| part.inputs);
         let (layer, params) = self.sequence();
-        let mut network = Network::new(layer, inputs)?;
+        let mut network = Network::with_inputs(layer, inputs)?;
         network.params_mut().copy_from_slice(&params);
         Ok(network)
     }

@@ -109,7 +109,7 @@ impl<'a, F: Scalar> Tape<'a, F> {
 
     /// The same with the buffers of an earlier tape.
     pub fn in_memory(network: &'a Network<F>, x: ArrayView2<F>, memory: Memory<F>) -> Result<Self, Error> {
-        network.check_input(x)?;
+        network.check_input(&x)?;
         network.check_batch(x.nrows())?;
         let input = x.as_standard_layout().into_owned().into_shared();
         let mut tape =

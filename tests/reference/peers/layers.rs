@@ -24,11 +24,11 @@ type Upstream = fn(f64) -> f64;
 /// `gradient`.
 fn compare(case: &Value, network: &Network<f64>, gradient: Option<(&str, Upstream)>) {
     let x = rows(&case["inputs"]["x"]);
-    let y = network.predict(x.view()).unwrap();
+    let y = network.predict(&x).unwrap();
     assert_expected(case, "y", &y);
     if let Some((name, upstream)) = gradient {
         let dy = y.mapv(upstream) / y.len() as f64;
-        let pass = network.loss_and_gradients(&Dot, x.view(), dy.view()).unwrap();
+        let pass = network.loss_and_gradients(&Dot, &x, &dy).unwrap();
         assert_expected(case, name, &pass.grad_input);
     }
 }
@@ -36,7 +36,7 @@ fn compare(case: &Value, network: &Network<f64>, gradient: Option<(&str, Upstrea
 pub fn replay(case: &Value) {
     let (inputs, hyper) = (&case["inputs"], &case["hyper"]);
     let features = rows(&inputs["x"]).ncols();
-    let activation = |layers| Network::new(layers, features).unwrap();
+    let activation = |layers| Network::with_inputs(layers, features).unwrap();
     let layers = Sequential::new();
     let one: Upstream = |_| 1.0;
     match text(&case["op"]) {
@@ -80,10 +80,10 @@ pub fn replay(case: &Value) {
 fn trained_batch_norm(case: &Value) -> (Network<f64>, Array2<f64>) {
     let (x, hyper) = (matrix(&case["inputs"]["x"]), &case["hyper"]);
     let layer = BatchNorm::new(x.ncols()).eps(number(&hyper["eps"])).momentum(number(&hyper["momentum"]));
-    let mut network = Network::new(layer, x.ncols()).unwrap();
-    let y = network.loss_and_gradients(&MeanSquaredError, x.view(), x.view()).unwrap().output;
+    let mut network = Network::new(layer).unwrap();
+    let y = network.loss_and_gradients(&MeanSquaredError, &x, &x).unwrap().output;
     let mut workspace = Workspace::new();
-    network.gradients(&MeanSquaredError, x.view(), x.view(), &mut workspace, None).unwrap();
+    network.gradients(&MeanSquaredError, &x, &x, &mut workspace, None).unwrap();
     network.update_running_stats(&mut workspace).unwrap();
     (network, y)
 }

@@ -128,14 +128,14 @@ fn adam_sum(case: &Value) {
     let w0 = matrix(&inputs["w0"]);
     assert_eq!(inputs["weight_layout"], "in_out");
     assert_eq!(inputs["x_rule"], "step i=1..50: x = ones(2,6)*(0.1*i)");
-    let mut network = Network::new(Linear::new(w0.nrows(), w0.ncols()), w0.nrows()).unwrap();
+    let mut network = Network::new(Linear::new(w0.nrows(), w0.ncols())).unwrap();
     network.param_mut("weight").unwrap().assign(&w0.t());
     network.set_param("bias", &numbers(&inputs["b0"])).unwrap();
     let mut adam = adam(case);
     let ones = ndarray::Array2::ones((2, w0.ncols()));
     for i in 1..=50 {
         let x = ndarray::Array2::from_elem((2, w0.nrows()), 0.1 * f64::from(i));
-        let pass = network.loss_and_gradients(&Dot, x.view(), ones.view()).unwrap();
+        let pass = network.loss_and_gradients(&Dot, &x, &ones).unwrap();
         adam.step(network.params_mut(), &pass.grads).unwrap();
     }
     assert_expected(case, "w", network.param("weight").unwrap().t().iter());
@@ -191,12 +191,12 @@ fn quadratic(case: &Value) {
 
 fn linear_regression(case: &Value) {
     let (x, y) = (matrix(&case["inputs"]["x"]), matrix(&case["inputs"]["y"]));
-    let mut network = Network::new(Linear::new(2, 1), 2).unwrap();
+    let mut network = Network::new(Linear::new(2, 1)).unwrap();
     network.params_mut().fill(0.0);
     let adam = AdamW::new(of(case, "lr")).betas(of(case, "beta1"), of(case, "beta2"));
     let mut adam = adam.eps(of(case, "eps")).weight_decay(of(case, "weight_decay"));
     for _ in 0..count(&case["hyper"]["steps"]) {
-        let mut pass = network.loss_and_gradients(&MeanSquaredError, x.view(), y.view()).unwrap();
+        let mut pass = network.loss_and_gradients(&MeanSquaredError, &x, &y).unwrap();
         // The peer's loss is the sum of the squares, not their mean.
         pass.grads.iter_mut().for_each(|g| *g *= y.len() as f64);
         adam.step(network.params_mut(), &pass.grads).unwrap();

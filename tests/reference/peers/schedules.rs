@@ -75,7 +75,7 @@ impl Schedule for InverseTime {
 /// The rates that 11 epochs were trained with.
 fn rates_in_training(schedule: InverseTime, base: f64) -> Vec<f64> {
     let data = toy::sine::<f64>(8, 0.1, 1).unwrap();
-    let mut network = Network::new(Linear::new(1, 1), 1).unwrap();
+    let mut network = Network::new(Linear::new(1, 1)).unwrap();
     let training = Training::new(MeanSquaredError, Sgd::new(base)).epochs(11).schedule(schedule);
     let history = training.progress(false).fit(&mut network, &data).unwrap();
     history.epochs.iter().map(|epoch| epoch.learning_rate).collect()

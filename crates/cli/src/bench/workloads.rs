@@ -118,7 +118,7 @@ impl Workload {
     /// # Errors
     /// [`Error::TooLarge`] if the parameters exceed the size limit.
     pub fn prepare<F: Scalar>(&self) -> Result<Step<F>, Error> {
-        let network = Network::<F>::new(self.layers(), self.widths[0])?;
+        let network = Network::<F>::with_inputs(self.layers(), self.widths[0])?;
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut normal = |columns| {
             Array2::<f64>::from_shape_simple_fn((self.batch, columns), || StandardNormal.sample(&mut rng))
@@ -161,11 +161,11 @@ impl<F: Scalar> Step<F> {
     /// None for a prepared workload.
     pub fn run(&mut self) -> Result<(), Error> {
         if self.predict {
-            std::hint::black_box(self.network.predict(self.x.view())?);
+            std::hint::black_box(self.network.predict(&self.x)?);
             return Ok(());
         }
         let Step { network, x, target, loss, optimizer, workspace, .. } = self;
-        network.gradients(&**loss, x.view(), target.view(), workspace, None)?;
+        network.gradients(&**loss, x, target, workspace, None)?;
         match optimizer.step(network.params_mut(), &workspace.grads) {
             Err(Error::NonFinite { .. }) => network.params_mut().copy_from_slice(&self.start),
             result => result?,

@@ -44,7 +44,7 @@ pub fn regions(
             let at = [x.start + (i as f64 + 0.5) * steps[0], y.start + (j as f64 + 0.5) * steps[1]];
             at[axis] as f32
         });
-        let logits = model.predict(middles.view())?;
+        let logits = model.predict(&middles)?;
         let said: Vec<usize> = logits.rows().into_iter().map(largest).collect();
         // One rectangle for each run of equal classes.
         let mut start = 0;

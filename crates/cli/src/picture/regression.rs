@@ -64,7 +64,7 @@ pub fn curve(
     }
     let style = VERMILLION.stroke_width(3);
     for (fold, one) in trained.iter().enumerate() {
-        let y = one.model.predict(x.view())?;
+        let y = one.model.predict(&x)?;
         let line = x.iter().zip(&y).map(|(&x, &y)| (f64::from(x), f64::from(y)));
         let drawn = panel.draw_series(LineSeries::new(line, style))?;
         if fold == 0 {

@@ -22,11 +22,11 @@ pub fn spread() -> Rows {
             let net = net.then(linear(init));
             if relu { net.then(ReLU) } else { net.then(Identity) }
         };
-        let mut network = Network::<f64>::new((0..depth).fold(Sequential::new(), block), WIDTH)?;
+        let mut network = Network::<f64>::with_inputs((0..depth).fold(Sequential::new(), block), WIDTH)?;
         let mut spreads = Vec::new();
         for seed in 0..8 {
             network = network.with_seed(seed);
-            let jacobian = network.jacobian(normal_batch(1, WIDTH, 100 + seed).row(0))?.matrix;
+            let jacobian = network.jacobian(&normal_batch(1, WIDTH, 100 + seed).row(0))?.matrix;
             spreads.push(lab::spread(&lab::singular_values(jacobian.view())));
         }
         Ok(mean(&spreads))
@@ -50,7 +50,7 @@ pub fn shattering() -> Rows {
             let net = net.then(linear(Init::he_normal()));
             if batch_norm { net.then(BatchNorm::new(WIDTH)).then(ReLU) } else { net.then(ReLU) }
         };
-        let mut network = Network::<f64>::new((0..depth).fold(Sequential::new(), block), WIDTH)?;
+        let mut network = Network::<f64>::with_inputs((0..depth).fold(Sequential::new(), block), WIDTH)?;
         let mut correlations = Vec::new();
         for seed in 0..8 {
             network = network.with_seed(seed);

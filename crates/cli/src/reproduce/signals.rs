@@ -22,7 +22,7 @@ fn plain(
     let (width, depth) = (512, 20);
     let start = Sequential::new().then(linear(width, w2, b2));
     let layers = (1..depth).fold(start, |net, _| net.then(activation).then(linear(width, w2, b2)));
-    let mut network = Network::<f64>::new(layers, width)?;
+    let mut network = Network::<f64>::with_inputs(layers, width)?;
     let (mut measured, mut predicted) = (Vec::new(), Vec::new());
     for seed in 0..8 {
         network = network.with_seed(seed);
@@ -52,7 +52,7 @@ pub fn chain() -> Rows {
     let mut rows = Vec::new();
     let one = Init::constant(1.0);
     let layer = |net: Sequential<f64>, _| net.then(Linear::new(1, 1).without_bias().init(one)).then(Sigmoid);
-    let network = Network::<f64>::new((0..10).fold(Sequential::new(), layer), 1)?;
+    let network = Network::<f64>::with_inputs((0..10).fold(Sequential::new(), layer), 1)?;
     let (x, dy) = (ndarray::array![[0.0]], ndarray::array![[1.0]]);
     let measured = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
     for (i, factor) in [0.25, 0.235004, 0.227266].into_iter().enumerate() {
@@ -112,7 +112,7 @@ pub fn depth_scale() -> Rows {
             let mut logs = Vec::new();
             for layer in 0..14 {
                 let block = Sequential::new().then(Tanh).then(linear(width, w2, 0.05));
-                z = Network::new(block, width)?.with_seed(1000 * seed + layer).predict(z.view())?;
+                z = Network::with_inputs(block, width)?.with_seed(1000 * seed + layer).predict(&z)?;
                 logs.push((1.0 - mean_correlation(&z)).ln());
             }
             // after the first layers, where the map is not yet linear
@@ -152,7 +152,7 @@ pub fn residual() -> Rows {
     let measure = |blocks: usize, body: &dyn Fn() -> Sequential<f64>, scale: f64| -> Result<_, Failure> {
         let layers = (0..blocks)
             .fold(Sequential::new().then(he()), |net, _| net.then(Residual::new(body()).scale(scale)));
-        let mut network = Network::<f64>::new(layers, width)?;
+        let mut network = Network::<f64>::with_inputs(layers, width)?;
         let mut growths = [Vec::new(), Vec::new()];
         for seed in 0..8 {
             network = network.with_seed(seed);
@@ -198,7 +198,7 @@ pub fn normalisation() -> Rows {
      -> Result<_, Failure> {
         let (width, depth) = (256, 30);
         let block = |net: Sequential<f64>, _| norm(net.then(linear(width, 1.0, 0.0)), width);
-        let mut network = Network::<f64>::new(
+        let mut network = Network::<f64>::with_inputs(
             (0..depth).fold(Sequential::new(), block).then(linear(width, 1.0, 0.0)),
             width,
         )?;
@@ -256,7 +256,7 @@ pub fn euler() -> Rows {
     let mut rows = Vec::new();
     for (w2, ratio) in [(1.0 / 3.0, 0.407), (1.0, 0.706), (2.0, 0.998), (4.0, 1.411)] {
         let layers = (0..12).fold(Sequential::new(), |net, _| net.then(linear(width, w2, 0.0)).then(ReLU));
-        let network = Network::<f64>::new(layers, width)?;
+        let network = Network::<f64>::with_inputs(layers, width)?;
         let (x, dy) = (normal_batch(32, width, 1), normal_batch(32, width, 2));
         let measured = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
         let weights = |i: usize| measured.layers[2 * i].weights.map_or(f64::NAN, |w| w.gradient);

@@ -20,13 +20,13 @@ pub fn linear_mode() -> Rows {
     for (depth, steps) in [(1, 228.0), (8, 88.0), (64, 78.0)] {
         let unit = || Linear::new(1, 1).without_bias().init(Init::constant(1.0));
         let mut network =
-            Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
+            Network::<f64>::with_inputs((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
         let data = Dataset::new(ndarray::array![[1.0]], ndarray::array![[2.0]])?;
         // the derivative of (s − 2)² is 2 (s − 2)
         let mut training =
             Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).progress(false);
         let mut taken = 0.0;
-        while (network.predict(data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
+        while (network.predict(&data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
             training.fit(&mut network, &data)?;
             taken += 1.0;
         }
@@ -96,7 +96,7 @@ fn deep(depth: usize, init: Init, block: Block, seed: u64) -> Result<Network<f32
     let linear = |inputs, outputs| Linear::new(inputs, outputs).init(init).bias_init(Init::constant(0.0));
     let start = Sequential::new().then(linear(INPUTS, WIDTH));
     let layers = (1..depth).fold(start, |net, _| block(net).then(linear(WIDTH, WIDTH)));
-    Ok(Network::new(block(layers).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+    Ok(Network::with_inputs(block(layers).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
 }
 
 pub fn he() -> Rows {
@@ -144,7 +144,7 @@ pub fn cures() -> Rows {
         let body = || Sequential::new().then(Sigmoid).then(Linear::new(WIDTH, WIDTH).init(xavier));
         let start = Sequential::new().then(Linear::new(INPUTS, WIDTH).init(xavier));
         let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body())));
-        Ok(Network::new(layers.then(Sigmoid).then(Linear::new(WIDTH, 1)), INPUTS)?.with_seed(seed))
+        Ok(Network::new(layers.then(Sigmoid).then(Linear::new(WIDTH, 1)))?.with_seed(seed))
     };
     // gain 4 and a bias that centres every input: equivalent to a tanh network
     let centred = |seed| -> Result<_, geartrain::Error> {
@@ -182,7 +182,7 @@ pub fn degradation() -> Rows {
             let scale = 1.0 / f64::from(depth).sqrt();
             let body = || Sequential::new().then(ReLU).then(linear(WIDTH, WIDTH));
             let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body()).scale(scale)));
-            Ok(Network::new(layers.then(ReLU).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+            Ok(Network::with_inputs(layers.then(ReLU).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
         };
         train(&build, 500, &rates)
     };

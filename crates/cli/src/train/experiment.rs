@@ -92,7 +92,7 @@ impl Split {
             (None, Task::Classification(classes)) => model.named(test.feature_names(), classes)?,
             (None, Task::Regression) => model.named(test.feature_names(), test.target_names())?,
         };
-        let predicted = model.predict(test.x())?;
+        let predicted = model.predict(&test.x())?;
         Ok(Trained { history, model, test, predicted, baseline })
     }
 

@@ -137,7 +137,7 @@ impl ModelOptions {
             let message = "--residual needs two neighbours of equal width in --hidden, such as 64,64";
             return Err(Failure::option(message));
         }
-        Ok(Network::new(layers.then(Linear::new(width, outputs)), inputs)?.with_seed(self.seed))
+        Ok(Network::new(layers.then(Linear::new(width, outputs)))?.with_seed(self.seed))
     }
 
     /// Refuses sizes for which training would run out of memory.

@@ -209,10 +209,10 @@ mod tests {
         use geartrain::{Kind, Layer, Network, layers::BatchNorm};
         // for one point and one gradient, the expectation is the layer's own backward pass
         let (x, g) = (normal_batch::<f64>(6, 1, 1), normal_batch::<f64>(6, 1, 2));
-        let network = Network::new(BatchNorm::new(1), 1).unwrap();
+        let network = Network::new(BatchNorm::new(1)).unwrap();
         let Kind::BatchNorm { eps } = Layer::<f64>::describe(&BatchNorm::new(1)).kind else { unreachable!() };
         let slopes = normal_batch::<f64>(6, 1, 3);
-        let (_, dx) = network.vjp(x.view(), (&slopes * &g).view()).unwrap();
+        let (_, dx) = network.vjp(&x, &(&slopes * &g)).unwrap();
         let (normal, scales) = normalised(x, eps);
         let below =
             Gradient::of(&g).below(&Pullback::Slopes(slopes)).below(&Pullback::Normalise(normal, scales));

@@ -14,7 +14,7 @@ fn stack(widths: &[usize], weight: Init, activation: impl Elementwise + Copy + '
         let net = if i > 0 { net.then(activation) } else { net };
         net.then(Linear::new(pair[0], pair[1]).init(weight))
     });
-    Network::new(layers, widths[0]).unwrap()
+    Network::new(layers).unwrap()
 }
 
 /// Blocks `h + W φ(h)` of one width after another, with an activation and a projection where the
@@ -31,7 +31,7 @@ fn residual(widths: &[usize], blocks: usize, activation: impl Elementwise + Copy
             layers = layers.then(Residual::new(body).scale(0.5));
         }
     }
-    Network::new(layers, widths[0]).unwrap()
+    Network::new(layers).unwrap()
 }
 
 #[derive(Debug)]

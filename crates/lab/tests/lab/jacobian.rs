@@ -30,23 +30,23 @@ fn the_jacobian_equals_differences() {
         .then(Tanh)
         .then(Residual::new(Sequential::new().then(Linear::new(5, 5)).then(Sigmoid)))
         .then(Linear::new(5, 2));
-    let network = Network::<f64>::new(layers, 3).unwrap().with_seed(2);
+    let network = Network::<f64>::new(layers).unwrap().with_seed(2);
     let x = array![[0.3, -0.7, 1.1]];
-    let jacobian = network.jacobian(x.row(0)).unwrap().matrix;
+    let jacobian = network.jacobian(&x.row(0)).unwrap().matrix;
     assert_eq!(jacobian.dim(), (2, 3));
     for j in 0..3 {
         let moved = |by: f64| {
             let mut x = x.clone();
             x[[0, j]] += by;
-            network.predict(x.view()).unwrap()
+            network.predict(&x).unwrap()
         };
         let column = (moved(1e-5) - moved(-1e-5)) / 2e-5;
         for i in 0..2 {
             assert!((jacobian[[i, j]] - column[[0, i]]).abs() < 1e-9);
         }
     }
-    let normalised = Network::<f64>::new(Sequential::new().then(BatchNorm::new(3)), 3).unwrap();
-    assert!(normalised.jacobian(x.row(0)).is_err());
+    let normalised = Network::<f64>::new(Sequential::new().then(BatchNorm::new(3))).unwrap();
+    assert!(normalised.jacobian(&x.row(0)).is_err());
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn jacobian_spread_follows_the_theory() {
             let net = net.then(Linear::new(width, width).without_bias().init(weight));
             if relu { net.then(ReLU) } else { net.then(Identity) }
         };
-        let network = Network::new((0..depth).fold(Sequential::new(), block), width).unwrap();
+        let network = Network::with_inputs((0..depth).fold(Sequential::new(), block), width).unwrap();
         let one = |seed| {
             let x = normal_batch::<f64>(1, width, 100 + seed);
             lab::spread(&lab::singular_values(
-                network.clone().with_seed(seed).jacobian(x.row(0)).unwrap().matrix.view(),
+                network.clone().with_seed(seed).jacobian(&x.row(0)).unwrap().matrix.view(),
             ))
         };
         (0..4).map(one).sum::<f64>() / 4.0
@@ -88,7 +88,7 @@ fn gradients_of_different_inputs_decorrelate_with_depth() {
             let net = net.then(Linear::new(width, width).without_bias().init(Init::he_normal()));
             if batch_norm { net.then(BatchNorm::new(width)).then(ReLU) } else { net.then(ReLU) }
         };
-        let network = Network::new((0..depth).fold(Sequential::new(), block), width).unwrap();
+        let network = Network::with_inputs((0..depth).fold(Sequential::new(), block), width).unwrap();
         let one = |seed| {
             let x = normal_batch(32, width, 50 + seed);
             *lab::gradient_correlation(&network.clone().with_seed(seed), x.view(), seed)
@@ -116,7 +116,7 @@ fn the_paths_of_a_residual_network_add_up_to_the_gradient() {
     let layers = (0..blocks)
         .fold(start, |net, _| net.then(Residual::new(body()).scale(0.5)))
         .then(Linear::new(width, width));
-    let network = Network::<f64>::new(layers, 5).unwrap().with_seed(1);
+    let network = Network::<f64>::new(layers).unwrap().with_seed(1);
     let (x, dy) = (normal_batch(20, 5, 1), normal_batch(20, width, 2));
     let spectrum = lab::path_spectrum(&network, x.view(), dy.view()).unwrap();
     let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();

@@ -19,7 +19,7 @@ fn chain(
     };
     let layers =
         (1..depth).fold(Sequential::new().then(linear()), |net, _| net.then(activation).then(linear()));
-    Network::new(layers, width).unwrap()
+    Network::with_inputs(layers, width).unwrap()
 }
 
 fn measured_and_predicted(
@@ -47,9 +47,9 @@ fn measurements_equal_the_network_s_own_passes() {
         .then(ReLU)
         .then(Residual::new(body))
         .then(Linear::new(6, 2));
-    let network = Network::<f64>::new(layers, 3).unwrap().with_seed(5);
+    let network = Network::<f64>::new(layers).unwrap().with_seed(5);
     let (x, target) = (normal_batch(7, 3, 1), normal_batch(7, 2, 2));
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
     let measured = lab::measure(&network, &MeanSquaredError, x.view(), target.view()).unwrap();
     let norm = |values: &mut dyn Iterator<Item = &f64>| values.map(|v| v * v).sum::<f64>().sqrt();
 
@@ -82,9 +82,9 @@ fn weight_gradients_are_equal_by_euler_s_identity() {
         let linear = Linear::new(20, 20).without_bias().init(Init::normal(0.2 + 0.02 * f64::from(layer)));
         layers = layers.then(linear).then(ReLU);
     }
-    let network = Network::<f64>::new(layers, 20).unwrap().with_seed(3);
+    let network = Network::<f64>::new(layers).unwrap().with_seed(3);
     let (x, target) = (normal_batch(30, 20, 1), normal_batch(30, 20, 2));
-    let pass = network.loss_and_gradients(&MeanSquaredError, x.view(), target.view()).unwrap();
+    let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
     let products: Vec<f64> = network
         .named(&pass.grads)
         .map(|(name, grad)| (&network.param(name).unwrap() * &grad).sum())
@@ -132,8 +132,11 @@ fn residual_networks_follow_the_theory() {
     let he = || Linear::new(width, width).without_bias().init(Init::he_normal());
     let build = |body: &dyn Fn() -> Sequential<f64>, scale: f64| {
         let start = Sequential::new().then(he());
-        Network::new((0..10).fold(start, |net, _| net.then(Residual::new(body()).scale(scale))), width)
-            .unwrap()
+        Network::with_inputs(
+            (0..10).fold(start, |net, _| net.then(Residual::new(body()).scale(scale))),
+            width,
+        )
+        .unwrap()
     };
     // h + W relu(h) doubles in every block
     let doubling = build(&|| Sequential::new().then(ReLU).then(he()), 1.0);
@@ -156,7 +159,7 @@ fn normalised(
     let width = 128;
     let linear = || Linear::new(width, width).without_bias().init(Init::lecun_normal());
     let block = |net: Sequential<f64>, _| net.then(linear()).then(norm.clone()).then(activation);
-    let network = Network::new((0..16).fold(Sequential::new(), block).then(linear()), width).unwrap();
+    let network = Network::with_inputs((0..16).fold(Sequential::new(), block).then(linear()), width).unwrap();
     // from the middle of the network, where q is at its fixed point, to its bottom
     let [top, bottom] = [10, 1].map(|block| 3 * block);
     let both: Vec<_> = (0..3).map(|seed| measured_and_predicted(&network, seed, rows)).collect();
@@ -193,7 +196,7 @@ fn limits_of_the_theory_are_reported() {
         Sequential::new().then(Linear::new(width, width).without_bias().init(Init::he_normal())).then(ReLU)
     };
     let layers = (0..24).fold(Sequential::new(), |net, _| net.then(Residual::new(block())));
-    let network = Network::<f64>::new(layers, width).unwrap();
+    let network = Network::<f64>::with_inputs(layers, width).unwrap();
     let (measured, _, predicted) = measured_and_predicted(&network, 1, 16);
     let q = |block: usize| predicted.layers[3 * block + 2].q.unwrap();
     let growth = (q(23) / q(5)).powf(1.0 / 18.0);
@@ -207,7 +210,7 @@ fn limits_of_the_theory_are_reported() {
     assert!(lowest.alignment() > 1.05 && lowest.ratio().powi(2) > 2.5, "{lowest:?}");
     // below an activation whose input is not normal there is no prediction
     let layers = Sequential::new().then(Linear::new(8, 8)).then(Sigmoid).then(Tanh).then(Linear::new(8, 8));
-    let network = Network::<f64>::new(layers, 8).unwrap();
+    let network = Network::<f64>::new(layers).unwrap();
     let (x, dy) = (normal_batch(8, 8, 1), normal_batch(8, 8, 2));
     let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
     assert!(predicted.layers[2].q.is_none() && predicted.layers[1].gradient.is_none());

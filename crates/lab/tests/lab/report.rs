@@ -8,7 +8,7 @@ use geartrain_lab::{self as lab, Experiment, Recorder, Recording, Report, Spectr
 fn network(activation: impl Elementwise + Copy + 'static) -> Network<f64> {
     let layer =
         |net: Sequential<f64>, _| net.then(Linear::new(24, 24).init(Init::xavier_normal())).then(activation);
-    Network::new((0..6).fold(Sequential::new(), layer).then(Linear::new(24, 1)), 24).unwrap()
+    Network::new((0..6).fold(Sequential::new(), layer).then(Linear::new(24, 1))).unwrap()
 }
 
 fn report() -> Report {
@@ -34,7 +34,7 @@ fn residual(width: usize, blocks: usize, scale: f64) -> Network<f64> {
         net.then(Residual::new(Sequential::new().then(ReLU).then(linear())).scale(scale))
     };
     let layers = (0..blocks).fold(Sequential::new().then(linear()), block);
-    Network::new(layers.then(ReLU).then(Linear::new(width, 1).without_bias()), width).unwrap()
+    Network::new(layers.then(ReLU).then(Linear::new(width, 1).without_bias())).unwrap()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn the_page_is_self_contained() {
 fn f32_networks_are_measured_and_predicted() {
     let build =
         |net: Sequential<f32>, _| net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid);
-    let network = Network::<f32>::new((0..12).fold(Sequential::new(), build), 64).unwrap();
+    let network = Network::<f32>::with_inputs((0..12).fold(Sequential::new(), build), 64).unwrap();
     let x = normal_batch::<f32>(16, 64, 1);
     let experiment = Experiment::at_initialisation("f32", &network, x.view(), 3).unwrap();
     let decades = experiment.measured.decades().mean;
@@ -105,7 +105,7 @@ fn recording() -> Recording {
         net.then(Linear::new(if i == 0 { 10 } else { 8 }, 8)).then(BatchNorm::new(8)).then(ReLU)
     };
     let layers = (0..6).fold(Sequential::new(), block).then(Linear::new(8, 1));
-    let mut network = Network::<f64>::new(layers, 10).unwrap();
+    let mut network = Network::<f64>::with_inputs(layers, 10).unwrap();
     let (data, batch) = (toy::friedman1(64, 1.0, 1).unwrap(), toy::friedman1(16, 1.0, 2).unwrap());
     let mut recorder = Recorder::new(4, &MeanSquaredError, batch.x(), batch.y());
     recorder.record(0, &network).unwrap();
@@ -137,7 +137,7 @@ fn recording_does_not_change_training_and_wrong_shapes_are_errors() {
     let fit = |recorder: Option<&mut Recorder<f64>>| {
         let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
         let layers = Sequential::new().then(Linear::new(1, 6)).then(BatchNorm::new(6)).then(Tanh);
-        let mut network = Network::new(layers.then(Linear::new(6, 1)), 1).unwrap();
+        let mut network = Network::with_inputs(layers.then(Linear::new(6, 1)), 1).unwrap();
         let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(3).progress(false);
         if let Some(recorder) = recorder {
             training = training.callback(recorder);
@@ -165,7 +165,7 @@ fn repeated_measurements_equal_fresh_ones() {
             .then(Sigmoid)
             .then(BatchNorm::new(width))
             .then(Linear::new(width, 2));
-        Network::<f64>::new(layers, 5).unwrap()
+        Network::<f64>::new(layers).unwrap()
     };
     let mut recorder = Recorder::new(1, &MeanSquaredError, x.view(), y.view());
     let networks = [build(7).with_seed(1), build(13), build(3), build(7).with_seed(2)];
@@ -213,7 +213,7 @@ fn spectra_agree_with_its_instruments_and_with_the_theory() {
         let linear = || Linear::new(width, width).without_bias().init(Init::he_normal());
         let block = |net: Sequential<f64>, _| net.then(ReLU).then(linear());
         let layers = (0..3).fold(Sequential::new().then(linear()), block);
-        Network::<f64>::new(layers.then(ReLU).then(Linear::new(width, 1).without_bias()), width).unwrap()
+        Network::<f64>::new(layers.then(ReLU).then(Linear::new(width, 1).without_bias())).unwrap()
     };
     let wide = spectra("relu", plain(160));
     // the Jacobian of the last station in the first
@@ -258,7 +258,7 @@ fn spectra_agree_with_its_instruments_and_with_the_theory() {
     // with BatchNorm, a single row has no Jacobian
     let block = |net: Sequential<f64>, _| net.then(BatchNorm::new(8)).then(ReLU).then(Linear::new(8, 8));
     let layers = (0..3).fold(Sequential::new().then(Linear::new(8, 8)), block);
-    let normalised = spectra("batch norm", Network::new(layers, 8).unwrap());
+    let normalised = spectra("batch norm", Network::new(layers).unwrap());
     assert!(normalised.seeds[0].singular_values.is_empty() && normalised.seeds[0].spreads.is_empty());
     assert!(normalised.seeds[0].correlations.iter().all(|c| c.predicted.is_none()));
     let report = Report { spectra: vec![normalised], ..report() };

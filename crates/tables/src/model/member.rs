@@ -69,7 +69,7 @@ impl Plan {
             width = next;
         }
         let last = Linear::new(width, outputs).init(zeros).bias_init(zeros);
-        Ok(Network::new(layers.then(last), inputs)?.with_seed(seed))
+        Ok(Network::with_inputs(layers.then(last), inputs)?.with_seed(seed))
     }
 
     /// The learning rate of a step (from 1) of `steps`: a linear warm-up times a cosine.
@@ -130,7 +130,7 @@ impl Plan {
                     }
                     None => task.loss,
                 };
-                let value = network.gradients(loss, x.view(), y.view(), &mut workspace, None)?;
+                let value = network.gradients(loss, &x, &y, &mut workspace, None)?;
                 if !value.is_finite() {
                     return Err(Error::Diverged { epoch });
                 }
@@ -197,7 +197,7 @@ pub(super) fn outputs(
     for (chunk, mut out) in chosen.chunks(CHUNK).zip(all.axis_chunks_iter_mut(ndarray::Axis(0), CHUNK)) {
         let mut x = x.slice_mut(ndarray::s![..chunk.len(), ..]);
         rows.encode_all(chunk, &mut x);
-        out.assign(&network.predict(x.view())?);
+        out.assign(&network.predict(&x)?);
     }
     Ok(all)
 }

@@ -179,7 +179,7 @@ impl<T: Task> Model<T> {
         {
             let x = rows.encoded(chunk);
             for network in &self.networks {
-                mean += &self.task.decode(&network.predict(x.view())?);
+                mean += &self.task.decode(&network.predict(&x)?);
             }
         }
         mean /= self.networks.len() as f64;

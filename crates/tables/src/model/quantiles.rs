@@ -59,7 +59,7 @@ mod tests {
         let target = array![[1.0, 1.0], [-2.0, 0.9]];
         // (0.1·0.5 + 0.1·1.0 + 0.9·1.0 + 0.9·0.6) / 4
         assert!((loss.value(&output, &target) - 0.3975).abs() < 1e-12);
-        let report = Gradcheck::default().loss(&loss, output.view(), target.view()).unwrap();
+        let report = Gradcheck::default().loss(&loss, &output, &target).unwrap();
         assert!(report.passed(), "{report}");
     }
 }

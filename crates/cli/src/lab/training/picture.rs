@@ -86,7 +86,7 @@ impl Picture {
     /// validation rows.
     pub fn now(&self, prepared: &Prepared, network: &Network<f64>) -> Result<Value, Error> {
         let predict = |x: ArrayView2<f64>| -> Result<Array2<f64>, Error> {
-            let y = network.predict(x)?;
+            let y = network.predict(&x)?;
             match prepared.model.y_scale() {
                 Some(scale) => Ok(scale.inverse(y.view())?),
                 None => Ok(softmax(y)),
