@@ -4,14 +4,14 @@
 //! cargo run --release --example learning_rate
 //! ```
 
-use geartrain::data::{Standardize, toy};
+use geartrain::data::{StandardScaler, toy};
 use geartrain::prelude::*;
 use geartrain::train::LearningRateFinder;
 
 fn main() -> Result<(), geartrain::Error> {
     // 1. Targets of mean 0 and standard deviation 1: a loss of 1 is no better than their mean.
     let data = toy::friedman1::<f32>(500, 1.0, 7)?;
-    let scaled = Standardize::fit(data.y())?.transform(data.y())?;
+    let scaled = StandardScaler::fit(&data.y())?.transform(&data.y())?;
     let (train, test) = Dataset::new(data.x().to_owned(), scaled)?.split(0.2, 7)?;
 
     // 2. The network and the optimizer to find a learning rate for.

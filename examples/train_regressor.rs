@@ -4,7 +4,7 @@
 //! cargo run --release --example train_regressor   # writes train_regressor.svg
 //! ```
 
-use geartrain::data::{Csv, Standardize};
+use geartrain::data::{Csv, Scaling};
 use geartrain::prelude::*;
 use geartrain::{metrics, train::History};
 use ndarray::Array2;
@@ -15,14 +15,12 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 fn main() -> Result<()> {
     // 1. 392 cars, seven numbers about each. A fifth of them is held out as test rows.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/auto-mpg.csv");
-    let cars = Dataset::<f32>::from_csv(path, &Csv::new("mpg").drop_columns(["name"]))?;
+    let cars = Dataset::<f64>::from_csv(path, &Csv::new("mpg").drop_columns(["name"]))?;
     let (train, test) = cars.split(0.2, 7)?;
 
     // 2. Scale every column to mean 0 and standard deviation 1 over the training rows.
-    let (x_scale, y_scale) = (Standardize::fit(train.x())?, Standardize::fit(train.y())?);
-    let scaled =
-        |data: &Dataset<f32>| Dataset::new(x_scale.transform(data.x())?, y_scale.transform(data.y())?);
-    let (scaled_train, scaled_test) = (scaled(&train)?, scaled(&test)?);
+    let scaling = Scaling::fit(&train)?;
+    let (train, watched): (Dataset<f32>, Dataset<f32>) = (scaling.apply(&train)?, scaling.apply(&test)?);
 
     // 3. Train a network of two hidden layers.
     let block = |inputs| Sequential::new().then(Linear::new(inputs, 64)).then(Tanh);
@@ -32,17 +30,17 @@ fn main() -> Result<()> {
         .epochs(200)
         .batch_size(16)
         .seed(7)
-        .validation(&scaled_test)
-        .fit(&mut network, &scaled_train)?;
+        .validation(&watched)
+        .fit(&mut network, &train)?;
 
     // 4. Test it on rows that it was not trained on, beside linear least squares.
-    let predicted = y_scale.inverse(network.predict(&scaled_test.x())?.view())?;
-    let weights = least_squares(&scaled_train);
-    let linear = y_scale.inverse(scaled_test.x().dot(&weights).view())?;
+    let unscale = |y: Array2<f64>| scaling.y().expect("a numeric target").inverse_transform(&y);
+    let linear = unscale(watched.cast().x().dot(&least_squares(&train.cast())))?;
+    let predicted = Predictor::new(network).with_scaling(scaling.clone())?.predict(&test.x())?;
     println!("{:14}  {:>7}  {:>7}", "78 test rows", "R²", "RMSE");
     for (name, prediction) in [("network", &predicted), ("least squares", &linear)] {
-        let r2 = metrics::r2(prediction.view(), test.y())?;
-        let rmse = metrics::root_mean_squared_error(prediction.view(), test.y())?;
+        let r2 = metrics::r2(prediction, &test.y())?;
+        let rmse = metrics::root_mean_squared_error(prediction, &test.y())?;
         println!("{name:14}  {r2:>7.4}  {rmse:>7.4} mpg");
     }
 
@@ -52,22 +50,22 @@ fn main() -> Result<()> {
 }
 
 /// The weights `w` that minimise |x w − y|², by conjugate gradients on `xᵀx w = xᵀy`.
-fn least_squares(data: &Dataset<f32>) -> Array2<f32> {
+fn least_squares(data: &Dataset<f64>) -> Array2<f64> {
     let (gram, mut residual) = (data.x().t().dot(&data.x()), data.x().t().dot(&data.y()));
     let mut weights = Array2::zeros(residual.dim());
     let mut direction = residual.clone();
     for _ in 0..2 * data.features() {
         let (image, size) = (gram.dot(&direction), residual.pow2().sum());
-        let step = size / (&direction * &image).sum().max(f32::MIN_POSITIVE);
+        let step = size / (&direction * &image).sum().max(f64::MIN_POSITIVE);
         weights.scaled_add(step, &direction);
         residual.scaled_add(-step, &image);
-        direction = &residual + direction * (residual.pow2().sum() / size.max(f32::MIN_POSITIVE));
+        direction = &residual + direction * (residual.pow2().sum() / size.max(f64::MIN_POSITIVE));
     }
     weights
 }
 
 /// Left the loss curves, right predicted against actual numbers.
-fn draw(history: &History, test: &Dataset<f32>, predicted: &Array2<f32>) -> Result<()> {
+fn draw(history: &History, test: &Dataset<f64>, predicted: &Array2<f64>) -> Result<()> {
     let root = SVGBackend::new("train_regressor.svg", (1000, 480)).into_drawing_area();
     root.fill(&WHITE)?;
     let (left, right) = root.split_horizontally(500);
@@ -80,14 +78,14 @@ fn draw(history: &History, test: &Dataset<f32>, predicted: &Array2<f32>) -> Resu
             .build_cartesian_2d(x, y)
     };
 
-    let mut losses = chart(&left, "Loss: training rows blue, test rows red", 0.0..200_f32, 0.0..0.5_f32)?;
+    let mut losses = chart(&left, "Loss: training rows blue, test rows red", 0.0..200_f64, 0.0..0.5_f64)?;
     losses.configure_mesh().x_desc("epoch").y_desc("mean squared error").draw()?;
     for (values, colour) in [(history.train_losses(), BLUE), (history.validation_losses(), RED)] {
-        let points = values.iter().enumerate().map(|(epoch, &loss)| (epoch as f32 + 1.0, loss as f32));
+        let points = values.iter().enumerate().map(|(epoch, &loss)| (epoch as f64 + 1.0, loss));
         losses.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
     }
 
-    let mut cars = chart(&right, "Miles per gallon of 78 test cars", 5.0..50_f32, 5.0..50_f32)?;
+    let mut cars = chart(&right, "Miles per gallon of 78 test cars", 5.0..50_f64, 5.0..50_f64)?;
     cars.configure_mesh().x_desc("actual").y_desc("predicted").draw()?;
     cars.draw_series(LineSeries::new([(5.0, 5.0), (50.0, 50.0)], BLACK))?;
     let points =

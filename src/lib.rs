@@ -25,7 +25,6 @@
 //! threads they use; results do not depend on it. The gradient laboratory is the crate `geartrain-lab`.
 
 mod cache;
-mod confusion;
 pub mod data;
 mod difference;
 pub mod error;
@@ -48,7 +47,6 @@ mod text;
 pub mod train;
 
 pub use cache::{Buffer, Cache};
-pub use confusion::ConfusionMatrix;
 pub use error::{Error, LayerProblem, Shape};
 pub use flat::Flat;
 pub use geartrain_kernels::{Scalar, peak, with_threads};
@@ -57,6 +55,7 @@ pub use io::{FileError, Loader, Predictor};
 pub use layer::{Kind, Layer, Mode};
 pub use layers::{LayerSpec, Sequential};
 pub use loss::Loss;
+pub use metrics::ConfusionMatrix;
 pub use network::{AutodiffMode, Jacobian, Network, Pass, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};

@@ -32,14 +32,33 @@ pub(crate) fn shorten(text: &str, longest: usize) -> String {
     }
 }
 
+/// Text from a file in backquotes: at most 40 characters, and escapes for those that do not print.
+pub(crate) fn shown(text: &str) -> String {
+    format!("`{}`", escaped(text, 40))
+}
+
+/// As [`shorten`], with escapes for characters that do not print.
+pub(crate) fn escaped(text: &str, longest: usize) -> String {
+    let escape = |character: char| match character {
+        '"' | '\'' | '\\' => String::from(character),
+        _ => character.escape_debug().to_string(),
+    };
+    let mut characters = text.chars();
+    let mut short: String = characters.by_ref().take(longest).map(escape).collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
 /// The names in backquotes, at most 20 of them: `` `a`, `b` and 3 more ``; `none` for no name.
 pub(crate) fn list(names: &[String]) -> String {
     const SHOWN: usize = 20;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let list: Vec<String> = names.iter().take(SHOWN).map(|name| shown(name)).collect();
     match names.len().saturating_sub(SHOWN) {
         _ if names.is_empty() => "none".to_owned(),
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+        0 => list.join(", "),
+        more => format!("{} and {more} more", list.join(", ")),
     }
 }
 
@@ -92,6 +111,12 @@ mod tests {
         assert_eq!(shorten("größe", 5), "größe");
         assert_eq!(shorten("größer", 5), "größe…");
         assert_eq!(shorten("", 0), "");
+    }
+
+    #[test]
+    fn characters_that_do_not_print_are_escaped() {
+        assert_eq!(shown("\u{1b}[31m \"é\" \u{202e}"), r#"`\u{1b}[31m "é" \u{202e}`"#);
+        assert_eq!(escaped("a\nbc", 3), r"a\nb…");
     }
 
     #[test]

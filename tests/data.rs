@@ -1,6 +1,6 @@
 //! Data sets from arrays and formulas: splits, batches, scales, and everything that can be wrong with them.
 
-use geartrain::data::{Batches, Csv, DataError, Dataset, Part, Standardize, toy};
+use geartrain::data::{Batches, Csv, DataError, DataProblem, Dataset, Part, StandardScaler, toy};
 use ndarray::{Array1, Array2, Axis, array, s};
 
 fn numbered(rows: usize) -> Dataset<f64> {
@@ -19,59 +19,62 @@ fn rows_of(data: &Dataset<f64>) -> Vec<usize> {
 // ---- Datasets from arrays
 
 #[test]
-fn fault_01_nan_in_x_is_found_by_row_and_name() {
+fn nan_in_x_is_found_by_row_and_name() {
     let mut x = Array2::<f64>::zeros((4, 3));
     x[[2, 1]] = f64::NAN;
     x[[3, 0]] = f64::NAN;
     let data = Dataset::new(x, Array2::zeros((4, 1))).unwrap().named(["a", "hp", "c"], ["mpg"]).unwrap();
     let error = data.check_finite().unwrap_err();
     assert!(
-        matches!(&error, DataError::NotFinite { part: Part::X, row: 2, column: 1, name: Some(name), value }
+        matches!(&error.problem, DataProblem::NotFinite { part: Part::X, row: 2, column: 1, name: Some(name), value }
         if name == "hp" && value.is_nan())
     );
     assert_eq!(error.to_string(), "x[[2, 1]] (`hp`) is NaN, which is not finite");
 }
 
 #[test]
-fn fault_02_infinity_in_x_is_found() {
+fn infinity_in_x_is_found() {
     let data = Dataset::new(array![[0.0f32], [f32::NEG_INFINITY]], array![[0.0], [0.0]]).unwrap();
     let error = data.check_finite().unwrap_err();
     assert_eq!(error.to_string(), "x[[1, 0]] (`x0`) is -inf, which is not finite");
 }
 
 #[test]
-fn fault_03_nan_or_infinity_in_y_is_found() {
+fn nan_or_infinity_in_y_is_found() {
     for bad in [f64::NAN, f64::INFINITY] {
         let data = Dataset::new(Array2::zeros((3, 1)), array![[0.0, 0.0], [0.0, bad], [0.0, 0.0]]).unwrap();
         let error = data.check_finite().unwrap_err();
-        assert!(matches!(error, DataError::NotFinite { part: Part::Y, row: 1, column: 1, .. }), "{error}");
+        assert!(
+            matches!(error.problem, DataProblem::NotFinite { part: Part::Y, row: 1, column: 1, .. }),
+            "{error}"
+        );
     }
     numbered(3).check_finite().unwrap();
 }
 
 #[test]
-fn fault_05_fault_06_no_rows_or_no_columns() {
+fn no_rows_or_no_columns() {
     for (x, y) in [((0, 3), (0, 1)), ((4, 0), (4, 1)), ((4, 3), (4, 0))] {
         let error = Dataset::<f64>::new(Array2::zeros(x), Array2::zeros(y)).unwrap_err();
-        let DataError::EmptyDataset { rows, features, outputs } = error else { panic!("{error}") };
+        let DataProblem::EmptyDataset { rows, features, outputs } = error.problem else { panic!("{error}") };
         assert_eq!(((rows, features), (rows, outputs)), (x, y));
     }
 }
 
 #[test]
-fn fault_07_rows_of_x_and_y_differ() {
+fn rows_of_x_and_y_differ() {
     let error = Dataset::<f64>::new(Array2::zeros((4, 3)), Array2::zeros((5, 1))).unwrap_err();
-    assert!(matches!(error, DataError::RowCounts { x: 4, y: 5 }), "{error}");
+    assert!(matches!(error.problem, DataProblem::RowCounts { x: 4, y: 5 }), "{error}");
     let error = Dataset::<f64>::new(Array2::zeros((4, 3)), Array2::zeros((0, 1))).unwrap_err();
-    assert!(matches!(error, DataError::RowCounts { x: 4, y: 0 }), "{error}");
+    assert!(matches!(error.problem, DataProblem::RowCounts { x: 4, y: 0 }), "{error}");
 }
 
 #[test]
-fn fault_08_one_output_is_one_column() {
+fn one_output_is_one_column() {
     let data = Dataset::with_one_output(array![[1.0], [2.0]], array![5.0, 6.0]).unwrap();
     assert_eq!(data.y(), array![[5.0], [6.0]]);
     let error = Dataset::with_one_output(array![[1.0], [2.0]], Array1::zeros(3)).unwrap_err();
-    assert!(matches!(error, DataError::RowCounts { x: 2, y: 3 }), "{error}");
+    assert!(matches!(error.problem, DataProblem::RowCounts { x: 2, y: 3 }), "{error}");
 }
 
 #[test]
@@ -80,13 +83,19 @@ fn names_must_fit_the_columns() {
     assert_eq!(data.feature_names(), ["x0", "x1"]);
     assert_eq!(data.target_names(), ["y0"]);
     let error = data.clone().named(["a"], ["y"]).unwrap_err();
-    assert!(matches!(error, DataError::NameCount { part: Part::X, expected: 2, got: 1 }), "{error}");
+    assert!(
+        matches!(error.problem, DataProblem::NameCount { part: Part::X, expected: 2, got: 1 }),
+        "{error}"
+    );
     let error = data.named(["a", "b"], ["y", "z"]).unwrap_err();
-    assert!(matches!(error, DataError::NameCount { part: Part::Y, expected: 1, got: 2 }), "{error}");
+    assert!(
+        matches!(error.problem, DataProblem::NameCount { part: Part::Y, expected: 1, got: 2 }),
+        "{error}"
+    );
 }
 
 #[test]
-fn fault_29_fault_30_any_layout_is_stored_row_by_row() {
+fn any_layout_is_stored_row_by_row() {
     let wide = Array2::from_shape_fn((6, 4), |(row, column)| (10 * row + column) as f64);
     let mut reversed = wide.clone();
     reversed.invert_axis(Axis(0));
@@ -106,8 +115,8 @@ fn select_takes_rows_in_order_and_again() {
     let data = numbered(5);
     assert_eq!(rows_of(&data.select(&[4, 0, 4]).unwrap()), [4, 0, 4]);
     let error = data.select(&[0, 5]).unwrap_err();
-    assert!(matches!(error, DataError::RowIndex { index: 5, rows: 5 }), "{error}");
-    assert!(matches!(data.select(&[]), Err(DataError::EmptyDataset { rows: 0, .. })));
+    assert!(matches!(error.problem, DataProblem::RowIndex { index: 5, rows: 5 }), "{error}");
+    assert!(matches!(data.select(&[]).unwrap_err().problem, DataProblem::EmptyDataset { rows: 0, .. }));
 }
 
 // ---- Splits and batches
@@ -125,7 +134,7 @@ fn split_shares_out_every_row_once() {
 }
 
 #[test]
-fn fault_56_fault_57_same_seed_same_split() {
+fn same_seed_same_split() {
     let data = numbered(50);
     assert_eq!(data.split(0.3, 7).unwrap(), data.split(0.3, 7).unwrap());
     let seeds = [0, 1, u64::MAX].map(|seed| data.split(0.3, seed).unwrap());
@@ -133,16 +142,16 @@ fn fault_56_fault_57_same_seed_same_split() {
 }
 
 #[test]
-fn fault_46_split_fractions_without_meaning() {
+fn split_fractions_without_meaning() {
     let data = numbered(10);
     for fraction in [0.0, -0.0, 1.0, 1.5, -0.5, f64::NAN, f64::INFINITY] {
         let error = data.split(fraction, 0).unwrap_err();
-        assert!(matches!(error, DataError::Fraction { .. }), "{error}");
+        assert!(matches!(error.problem, DataProblem::Fraction { .. }), "{error}");
     }
     let error = data.split(0.01, 0).unwrap_err();
-    assert!(matches!(error, DataError::EmptySide { train: 10, test: 0, .. }), "{error}");
+    assert!(matches!(error.problem, DataProblem::EmptySide { train: 10, test: 0, .. }), "{error}");
     let error = data.split(0.99, 0).unwrap_err();
-    assert!(matches!(error, DataError::EmptySide { train: 0, test: 10, .. }), "{error}");
+    assert!(matches!(error.problem, DataProblem::EmptySide { train: 0, test: 10, .. }), "{error}");
     assert!(numbered(1).split(0.5, 0).is_err());
 }
 
@@ -164,7 +173,7 @@ fn folds_validate_each_row_once() {
         assert_eq!(validated, (0..rows).collect::<Vec<_>>());
     }
     for k in [0, 1, 11] {
-        assert!(matches!(numbered(10).folds(k, 0), Err(DataError::Folds { rows: 10, .. })));
+        assert!(matches!(numbered(10).folds(k, 0).unwrap_err().problem, DataProblem::Folds { rows: 10, .. }));
     }
 }
 
@@ -219,25 +228,25 @@ fn batches_reuse_their_memory() {
 }
 
 #[test]
-fn fault_17_batch_size_zero() {
-    assert!(matches!(Batches::new(&numbered(5), 0, 0), Err(DataError::BatchSize)));
+fn batch_size_zero() {
+    assert!(matches!(Batches::new(&numbered(5), 0, 0).unwrap_err().problem, DataProblem::BatchSize));
 }
 
 #[test]
-fn fault_18_a_large_batch_size_gives_one_batch() {
+fn a_large_batch_size_gives_one_batch() {
     let data = numbered(5);
     let mut batches = Batches::new(&data, usize::MAX, 0).unwrap();
     assert_eq!((batches.count(), batches.get(0).0.nrows()), (1, 5));
 }
 
-// ---- Standardize
+// ---- StandardScaler
 
 #[test]
-fn standardize_agrees_with_its_definition() {
+fn scaler_agrees_with_its_definition() {
     let data =
         Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"])).unwrap();
-    let scale = Standardize::fit(data.x()).unwrap();
-    let z = scale.transform(data.x()).unwrap();
+    let scale = StandardScaler::fit(&data.x()).unwrap();
+    let z = scale.transform(&data.x()).unwrap();
     let mean = data.x().mean_axis(Axis(0)).unwrap();
     let std = data.x().std_axis(Axis(0), 0.0);
     for column in 0..7 {
@@ -246,101 +255,101 @@ fn standardize_agrees_with_its_definition() {
         assert!(z.column(column).mean().unwrap().abs() < 1e-14);
         assert!((z.column(column).std(0.0) - 1.0).abs() < 1e-14);
     }
-    let back = scale.inverse(z.view()).unwrap();
+    let back = scale.inverse_transform(&z).unwrap();
     assert!(back.iter().zip(data.x()).all(|(back, x)| (back - x).abs() < 1e-11));
     assert!(scale.constant_columns().is_empty());
 }
 
 #[test]
-fn standardize_keeps_digits_under_a_large_mean() {
+fn scaler_keeps_digits_under_a_large_mean() {
     let x = array![[1e9 + 1.0], [1e9 + 2.0], [1e9 + 3.0]];
-    let scale = Standardize::fit(x.view()).unwrap();
+    let scale = StandardScaler::fit(&x).unwrap();
     assert_eq!(scale.mean()[0], 1e9 + 2.0);
     assert!((scale.std()[0] - (2.0f64 / 3.0).sqrt()).abs() < 1e-15);
 }
 
 #[test]
-fn fault_24_a_constant_column_becomes_zero() {
+fn a_constant_column_becomes_zero() {
     let x = array![[0.1f32, 0.0, 1.0], [0.1, 0.0, 2.0], [0.1, 0.0, 4.0]];
-    let scale = Standardize::fit(x.view()).unwrap();
+    let scale = StandardScaler::fit(&x).unwrap();
     assert_eq!(scale.constant_columns(), [0, 1]);
     assert_eq!(scale.std().slice(s![..2]), array![1.0, 1.0]);
-    let z = scale.transform(x.view()).unwrap();
+    let z = scale.transform(&x).unwrap();
     assert_eq!(z.slice(s![.., ..2]), Array2::<f32>::zeros((3, 2)));
-    assert_eq!(scale.inverse(z.view()).unwrap().column(0), x.column(0));
+    assert_eq!(scale.inverse_transform(&z).unwrap().column(0), x.column(0));
 
     // 0.1 + 0.2 is not 0.3, but that is rounding and not something to learn from.
-    let rounding = Standardize::fit(array![[0.3], [0.1 + 0.2], [0.3]].view()).unwrap();
+    let rounding = StandardScaler::fit(&array![[0.3], [0.1 + 0.2], [0.3]]).unwrap();
     assert_eq!(rounding.constant_columns(), [0]);
-    assert_eq!(Standardize::fit(array![[7.0]].view()).unwrap().constant_columns(), [0]);
+    assert_eq!(StandardScaler::fit(&array![[7.0]]).unwrap().constant_columns(), [0]);
 }
 
 #[test]
-fn fault_26_standardize_other_columns() {
-    let scale = Standardize::fit(array![[1.0, 2.0], [3.0, 5.0]].view()).unwrap();
+fn scaler_other_columns() {
+    let scale = StandardScaler::fit(&array![[1.0, 2.0], [3.0, 5.0]]).unwrap();
     let other = Array2::<f64>::zeros((2, 3));
-    for result in [scale.transform(other.view()), scale.inverse(other.view())] {
+    for result in [scale.transform(&other), scale.inverse_transform(&other)] {
         let error = result.unwrap_err();
-        assert!(matches!(error, DataError::ColumnCount { expected: 2, got: 3 }), "{error}");
+        assert!(matches!(error.problem, DataProblem::ColumnCount { expected: 2, got: 3 }), "{error}");
     }
 }
 
 #[test]
-fn fault_27_values_at_the_end_of_the_range() {
+fn values_at_the_end_of_the_range() {
     let x = array![[1e308, f64::MAX], [-1e308, f64::MAX], [1e308, f64::MIN], [1e308, f64::MIN]];
-    let scale = Standardize::fit(x.view()).unwrap();
+    let scale = StandardScaler::fit(&x).unwrap();
     assert!((scale.mean()[0] / 5e307 - 1.0).abs() < 1e-14 && (scale.mean()[1] / f64::MAX).abs() < 1e-14);
-    let z = scale.transform(x.view()).unwrap();
+    let z = scale.transform(&x).unwrap();
     let third = 1.0 / 3f64.sqrt();
     let expected = array![[third, 1.0], [-3.0 * third, 1.0], [third, -1.0], [third, -1.0]];
     assert!((z - &expected).iter().all(|error| error.abs() < 1e-14));
-    let back = scale.inverse((expected * 0.999).view()).unwrap();
+    let back = scale.inverse_transform(&(expected * 0.999)).unwrap();
     assert!(back.iter().zip(&x).all(|(back, x)| (back / x - 1.0).abs() < 2e-3));
     let x = x.slice(s![.., ..1]).mapv(|x| (x / 1e270) as f32);
-    let scale = Standardize::fit(x.view()).unwrap();
-    assert!((scale.transform(x.view()).unwrap()[[1, 0]] + 3f32.sqrt()).abs() < 1e-6);
+    let scale = StandardScaler::fit(&x).unwrap();
+    assert!((scale.transform(&x).unwrap()[[1, 0]] + 3f32.sqrt()).abs() < 1e-6);
 }
 
 #[test]
-fn fault_28_subnormal_values() {
+fn subnormal_values() {
     let tiny = f64::MIN_POSITIVE / 1024.0;
-    let scale = Standardize::fit(array![[tiny], [3.0 * tiny]].view()).unwrap();
-    let z = scale.transform(array![[tiny], [3.0 * tiny]].view()).unwrap();
+    let scale = StandardScaler::fit(&array![[tiny], [3.0 * tiny]]).unwrap();
+    let z = scale.transform(&array![[tiny], [3.0 * tiny]]).unwrap();
     assert!((z[[0, 0]] + 1.0).abs() < 1e-9 && (z[[1, 0]] - 1.0).abs() < 1e-9, "{z}");
-    let scale = Standardize::fit(array![[0.0f64], [5e-324]].view()).unwrap();
-    assert!(scale.transform(array![[0.0f64], [5e-324]].view()).unwrap().iter().all(|z| z.is_finite()));
+    let scale = StandardScaler::fit(&array![[0.0f64], [5e-324]]).unwrap();
+    assert!(scale.transform(&array![[0.0f64], [5e-324]]).unwrap().iter().all(|z| z.is_finite()));
 }
 
 #[test]
-fn standardize_does_not_care_about_layout() {
+fn scaler_does_not_care_about_layout() {
     let x = Array2::from_shape_fn((6, 4), |(row, column)| ((row * 7 + column * 3) % 11) as f32);
     let copy = x.t().to_owned();
-    let scale = Standardize::fit(x.t()).unwrap();
-    assert_eq!(scale, Standardize::fit(copy.as_standard_layout().view()).unwrap());
-    assert_eq!(scale.transform(x.t()).unwrap(), scale.transform(copy.view()).unwrap());
+    let scale = StandardScaler::fit(&x.t()).unwrap();
+    assert_eq!(scale, StandardScaler::fit(&copy.as_standard_layout()).unwrap());
+    assert_eq!(scale.transform(&x.t()).unwrap(), scale.transform(&copy).unwrap());
 }
 
 #[test]
-fn standardize_refuses_what_is_not_finite_or_not_there() {
+fn scaler_refuses_what_is_not_finite_or_not_there() {
     assert!(matches!(
-        Standardize::fit(Array2::<f32>::zeros((0, 3)).view()),
-        Err(DataError::EmptyDataset { .. })
+        StandardScaler::fit(&Array2::<f32>::zeros((0, 3))),
+        Err(DataError { problem: DataProblem::EmptyDataset { .. }, .. })
     ));
     assert!(matches!(
-        Standardize::fit(Array2::<f32>::zeros((3, 0)).view()),
-        Err(DataError::EmptyDataset { .. })
+        StandardScaler::fit(&Array2::<f32>::zeros((3, 0))),
+        Err(DataError { problem: DataProblem::EmptyDataset { .. }, .. })
     ));
     let bad = array![[1.0, 2.0], [3.0, f64::NAN]];
-    let error = Standardize::fit(bad.view()).unwrap_err();
+    let error = StandardScaler::fit(&bad).unwrap_err();
     assert_eq!(error.to_string(), "x[[1, 1]] is NaN, which is not finite");
-    let scale = Standardize::fit(array![[1.0, 1e-30], [3.0, 2e-30]].view()).unwrap();
+    let scale = StandardScaler::fit(&array![[1.0, 1e-30], [3.0, 2e-30]]).unwrap();
     assert!(matches!(
-        scale.transform(bad.view()),
-        Err(DataError::NotFinite { part: Part::X, row: 1, column: 1, .. })
+        scale.transform(&bad),
+        Err(DataError { problem: DataProblem::NotFinite { part: Part::X, row: 1, column: 1, .. }, .. })
     ));
-    assert!(scale.inverse(bad.view()).is_err());
+    assert!(scale.inverse_transform(&bad).is_err());
     // Finite, but so far from what was fitted that the result does not fit into the type.
-    let error = scale.transform(array![[0.0f32, 1e30]].view()).unwrap_err();
+    let error = scale.transform(&array![[0.0f32, 1e30]]).unwrap_err();
     assert_eq!(error.to_string(), "scaled[[0, 1]] is inf, which is not finite");
 }
 
@@ -369,9 +378,9 @@ fn toy_sets_are_functions_of_their_seed() {
             assert_ne!(data.x(), wide(n, 0.1, 8).unwrap().x());
             f32_agrees_with_f64(narrow(n, 0.1, 7).unwrap(), data);
         }
-        assert!(matches!(wide(0, 0.1, 7), Err(DataError::EmptyDataset { rows: 0, .. })));
+        assert!(matches!(wide(0, 0.1, 7).unwrap_err().problem, DataProblem::EmptyDataset { rows: 0, .. }));
         for noise in [-0.1, f64::NAN, f64::INFINITY] {
-            assert!(matches!(wide(10, noise, 7), Err(DataError::Noise { .. })));
+            assert!(matches!(wide(10, noise, 7).unwrap_err().problem, DataProblem::Noise { .. }));
         }
     }
 }
@@ -427,21 +436,21 @@ fn moons_and_spirals_lie_on_their_curves() {
 }
 
 #[test]
-fn fault_6_no_columns_are_no_data_set() {
+fn no_columns_are_no_data_set() {
     let error = Dataset::new(Array2::<f64>::zeros((3, 0)), Array2::zeros((3, 1))).unwrap_err();
-    assert!(matches!(error, DataError::EmptyDataset { rows: 3, features: 0, .. }), "{error}");
+    assert!(matches!(error.problem, DataProblem::EmptyDataset { rows: 3, features: 0, .. }), "{error}");
     let error = Dataset::new(Array2::<f64>::zeros((3, 2)), Array2::zeros((3, 0))).unwrap_err();
-    assert!(matches!(error, DataError::EmptyDataset { rows: 3, outputs: 0, .. }), "{error}");
+    assert!(matches!(error.problem, DataProblem::EmptyDataset { rows: 3, outputs: 0, .. }), "{error}");
 }
 
 #[test]
-fn fault_25_a_scale_exists_only_once_it_is_fitted() {
+fn a_scale_exists_only_once_it_is_fitted() {
     // There is no other constructor, so nothing can be transformed before; and fitting nothing is an error.
-    assert!(Standardize::fit(Array2::<f64>::zeros((0, 2)).view()).is_err());
+    assert!(StandardScaler::fit(&Array2::<f64>::zeros((0, 2))).is_err());
 }
 
 #[test]
-fn fault_103_numbers_are_written_with_a_point() {
+fn numbers_are_written_with_a_point() {
     let error = Dataset::new(ndarray::array![[1.5], [f64::INFINITY]], Array2::zeros((2, 1))).unwrap();
     assert!(error.check_finite().unwrap_err().to_string().contains("inf"));
     let error = error.split(1.5, 0).unwrap_err().to_string();
@@ -449,7 +458,7 @@ fn fault_103_numbers_are_written_with_a_point() {
 }
 
 #[test]
-fn fault_47_a_class_of_one_row_is_on_one_side_of_a_split() {
+fn a_class_of_one_row_is_on_one_side_of_a_split() {
     let y = Array2::from_shape_fn((10, 1), |(row, _)| if row == 3 { 1.0 } else { 0.0 });
     let data = Dataset::new(Array2::<f64>::zeros((10, 2)), y).unwrap();
     for seed in 0..20 {

@@ -1,6 +1,6 @@
 //! No bytes make a reader panic: random ones, random headers, flipped bits, and files cut off anywhere.
 
-use geartrain::data::{Csv, Standardize};
+use geartrain::data::{Csv, StandardScaler};
 use geartrain::io::{FileProblem, TensorFile};
 use geartrain::prelude::*;
 use geartrain::{Loader, layers::BatchNorm};
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 fn model() -> Vec<u8> {
     let layers =
         Sequential::<f32>::new().then(Linear::new(2, 3)).then(BatchNorm::new(3)).then(Linear::new(3, 1));
-    let scale = Standardize::fit(array![[1.0, 2.0], [3.0, 5.0]].view()).unwrap();
+    let scale = StandardScaler::fit(&array![[1.0, 2.0], [3.0, 5.0]]).unwrap();
     let model = Predictor::new(Network::new(layers).unwrap()).with_x_scale(scale).unwrap();
     model.to_tensors().unwrap().to_bytes().unwrap()
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use geartrain::data::{Dataset, Standardize};
+use geartrain::data::{Dataset, StandardScaler};
 use geartrain::io::{TensorFile, npy};
 use geartrain::layers::*;
 use geartrain::prelude::*;
@@ -95,8 +95,8 @@ fn write_models() {
             // A large mean, of which f32 keeps few digits once it is subtracted.
             let data = inputs().mapv(|x| 2.0 * x + 1000.0);
             let outputs = model.network().outputs();
-            let y_scale = Standardize::fit(data.slice(ndarray::s![.., ..outputs])).unwrap();
-            model = model.with_x_scale(Standardize::fit(data.view()).unwrap()).unwrap();
+            let y_scale = StandardScaler::fit(&data.slice(ndarray::s![.., ..outputs])).unwrap();
+            model = model.with_x_scale(StandardScaler::fit(&data).unwrap()).unwrap();
             model = model.with_y_scale(y_scale).unwrap();
         }
         let x = if model.x_scale().is_some() { inputs() + 1000.0 } else { inputs() };

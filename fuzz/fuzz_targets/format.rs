@@ -77,7 +77,7 @@ fuzz_target!(|case: Case| {
                 f32::from(u8::from(class(rows[r].0) == c))
             });
             let target = Array2::from_shape_fn((rows.len(), 1), |(r, _)| class(rows[r].1) as f32);
-            if let Ok(matrix) = ConfusionMatrix::new(output.view(), target.view()) {
+            if let Ok(matrix) = ConfusionMatrix::from_logits(&output, &target) {
                 let names: Vec<String> = names.iter().map(|name| long(name, repeat)).collect();
                 let _ = (matrix.to_string(), matrix.table(&names));
             }

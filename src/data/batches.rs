@@ -1,18 +1,18 @@
-//! Mini-batches: a new order of the rows for each epoch, without new memory.
+//! Mini-batches: a new order of the rows for each epoch, without allocation.
 
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, s};
 
 use super::dataset::Dataset;
-use super::error::DataError;
+use super::error::{DataError, DataProblem};
 use super::split::permute;
 use crate::Scalar;
 
 /// The rows of a data set in mini-batches, reshuffled for each epoch.
 ///
-/// The order of an epoch depends on the seed and the number of the epoch alone, not on the epochs before it, so
-/// training can resume anywhere. All memory is taken in [`Batches::new`]; shuffling and gathering take none.
+/// The order of an epoch depends only on the seed and the number of the epoch, so training can
+/// resume anywhere. [`Batches::new`] allocates all memory; shuffling and gathering allocate none.
 ///
 /// ```
 /// use geartrain::data::{Batches, toy};
@@ -41,14 +41,15 @@ pub struct Batches<'a, F> {
 }
 
 impl<'a, F: Scalar> Batches<'a, F> {
-    /// Cuts the rows of `data` into batches of `size` rows; the last one holds the rest. A `size` above the number of
-    /// rows gives one batch of all rows. Until the first [`shuffle`](Batches::shuffle) the rows are in order.
+    /// Cuts the rows of `data` into batches of `size` rows; the last one holds the rest. A `size`
+    /// above the number of rows gives one batch of all rows. Until the first
+    /// [`shuffle`](Batches::shuffle) the rows are in order.
     ///
     /// # Errors
-    /// [`DataError::BatchSize`] for a size of 0.
+    /// [`DataProblem::BatchSize`] for a size of 0.
     pub fn new(data: &'a Dataset<F>, size: usize, seed: u64) -> Result<Self, DataError> {
         if size == 0 {
-            return Err(DataError::BatchSize);
+            return Err(DataProblem::BatchSize.into());
         }
         let size = size.min(data.rows());
         Ok(Batches {
@@ -62,8 +63,9 @@ impl<'a, F: Scalar> Batches<'a, F> {
         })
     }
 
-    /// A last batch of fewer than `rows` rows joins the one before it, which then has up to `rows − 1` rows more than the
-    /// others. A layer that cannot be trained on one row, as batch normalisation, needs `rows` to be 2.
+    /// Merges a last batch of fewer than `rows` rows into the one before it, which then has up to
+    /// `rows − 1` rows more than the others. A layer that cannot train on one row, such as batch
+    /// normalisation, needs `rows` = 2.
     pub fn smallest(mut self, rows: usize) -> Self {
         self.smallest = rows;
         let largest = self.order.len().min(self.size + rows.saturating_sub(1));
@@ -78,12 +80,12 @@ impl<'a, F: Scalar> Batches<'a, F> {
         full + usize::from(rest > 0 && (rest >= self.smallest || full == 0))
     }
 
-    /// Puts the rows into the order of an epoch.
+    /// Puts the rows into the order of `epoch`.
     pub fn shuffle(&mut self, epoch: u64) {
         permute(&mut self.order, self.seed, epoch);
     }
 
-    /// The rows of the data, from 0, that are in one batch, in the batch's order.
+    /// The indices of the rows of one batch, in the batch's order.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
@@ -91,7 +93,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
         &self.order[self.range(index)]
     }
 
-    /// The inputs (rows × features) and targets (rows × outputs) of one batch, row after row in memory.
+    /// The inputs (rows × features) and targets (rows × outputs) of one batch, row-major.
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
@@ -102,7 +104,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
         (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
     }
 
-    /// Where in `order` the rows of a batch are.
+    /// The part of `order` that holds the rows of a batch.
     fn range(&self, index: usize) -> Range<usize> {
         let count = self.count();
         assert!(index < count, "batch {index} of {count}");
@@ -113,8 +115,8 @@ impl<'a, F: Scalar> Batches<'a, F> {
 
 fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
     let width = from.ncols();
-    let from = from.to_slice().expect("data sets lie row after row");
-    let to = to.as_slice_mut().expect("new arrays lie row after row");
+    let from = from.to_slice().expect("data sets are row-major");
+    let to = to.as_slice_mut().expect("new arrays are row-major");
     for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
         target.copy_from_slice(&from[row * width..(row + 1) * width]);
     }

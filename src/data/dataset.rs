@@ -1,24 +1,23 @@
 //! Inputs, targets and the names of their columns.
 
-use std::path::Path;
-
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::csv::{self, Csv};
-use super::error::{DataError, Part};
+use super::error::{DataError, DataProblem, Part};
+use super::note::Note;
 use crate::Scalar;
 
 /// Rows to learn from: inputs `x` (rows × features) and targets `y` (rows × outputs).
 ///
-/// There is always at least one row, one feature and one output. The values may be anything, NaN too:
-/// [`check_finite`](Dataset::check_finite) finds the first one that training could not bear.
+/// A data set has at least one row, one feature and one output. Its values may be anything,
+/// including NaN: [`check_finite`](Dataset::check_finite) finds the first that training refuses.
 ///
 /// ```
 /// use geartrain::data::Dataset;
 /// use ndarray::array;
 ///
-/// let data = Dataset::new(array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], array![[0.0], [1.0], [1.0], [0.0]])?
-///     .named(["left", "right"], ["xor"])?;
+/// let x = array![[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+/// let y = array![[0.0], [1.0], [1.0], [0.0]];
+/// let data = Dataset::new(x, y)?.named(["left", "right"], ["xor"])?;
 /// assert_eq!((data.rows(), data.features(), data.outputs()), (4, 2, 1));
 /// # Ok::<(), geartrain::data::DataError>(())
 /// ```
@@ -28,28 +27,34 @@ pub struct Dataset<F> {
     y: Array2<F>,
     feature_names: Vec<String>,
     target_names: Vec<String>,
+    classes: Vec<String>,
+    pub(super) fill: Option<Vec<f64>>,
+    pub(super) notes: Vec<Note>,
 }
 
 impl<F: Scalar> Dataset<F> {
-    /// A data set of inputs `x` (rows × features) and targets `y` (rows × outputs), in any memory layout.
-    ///
-    /// The columns are named `x0`, `x1`, … and `y0`, `y1`, …
+    /// A data set of inputs `x` (rows × features) and targets `y` (rows × outputs), in any memory
+    /// layout. The columns are named `x0`, `x1`, … and `y0`, `y1`, …
     ///
     /// # Errors
-    /// [`DataError::RowCounts`] where `x` and `y` differ in rows, [`DataError::EmptyDataset`] without rows or columns.
+    /// [`DataProblem::RowCounts`] if `x` and `y` differ in rows, [`DataProblem::EmptyDataset`]
+    /// without rows or columns.
     pub fn new(x: Array2<F>, y: Array2<F>) -> Result<Self, DataError> {
         let (rows, features, outputs) = (x.nrows(), x.ncols(), y.ncols());
         if rows != y.nrows() {
-            return Err(DataError::RowCounts { x: rows, y: y.nrows() });
+            return Err(DataProblem::RowCounts { x: rows, y: y.nrows() }.into());
         }
         if rows == 0 || features == 0 || outputs == 0 {
-            return Err(DataError::EmptyDataset { rows, features, outputs });
+            return Err(DataProblem::EmptyDataset { rows, features, outputs }.into());
         }
         Ok(Dataset {
             x: standard_layout(x),
             y: standard_layout(y),
             feature_names: (0..features).map(|column| format!("x{column}")).collect(),
             target_names: (0..outputs).map(|column| format!("y{column}")).collect(),
+            classes: Vec::new(),
+            fill: None,
+            notes: Vec::new(),
         })
     }
 
@@ -70,47 +75,10 @@ impl<F: Scalar> Dataset<F> {
         Self::new(x, y.insert_axis(Axis(1)))
     }
 
-    /// The chosen columns of a CSV file; see [`Csv`] for what is accepted.
-    ///
-    /// # Errors
-    /// [`DataError::File`] where the file cannot be opened or read, and as [`Csv::read`].
-    ///
-    /// ```
-    /// use geartrain::data::{Csv, Dataset};
-    ///
-    /// let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"]))?;
-    /// assert_eq!((cars.rows(), cars.features()), (392, 7));
-    /// assert_eq!(cars.feature_names()[..3], ["cyl", "displ", "hp"]);
-    /// # Ok::<(), geartrain::data::DataError>(())
-    /// ```
-    pub fn from_csv(path: impl AsRef<Path>, options: &Csv) -> Result<Self, DataError> {
-        let (file, path) = csv::open(path.as_ref())?;
-        options.read(file, &path)
-    }
-
-    /// The chosen columns of a CSV file whose target holds the labels of classes, and the names of the classes: `y` is
-    /// the index of each row's class among them. See [`Csv::read_classes`].
-    ///
-    /// # Errors
-    /// [`DataError::File`] where the file cannot be opened or read, and as [`Csv::read_classes`].
-    ///
-    /// ```
-    /// use geartrain::data::{Csv, Dataset};
-    ///
-    /// let (irises, classes) = Dataset::<f32>::from_csv_classes("data/iris.csv", &Csv::new("species"))?;
-    /// assert_eq!(classes, ["setosa", "versicolor", "virginica"]);
-    /// assert_eq!((irises.y()[[0, 0]], irises.y()[[149, 0]]), (0.0, 2.0));
-    /// # Ok::<(), geartrain::data::DataError>(())
-    /// ```
-    pub fn from_csv_classes(path: impl AsRef<Path>, options: &Csv) -> Result<(Self, Vec<String>), DataError> {
-        let (file, path) = csv::open(path.as_ref())?;
-        options.read_classes(file, &path)
-    }
-
     /// The same data with names for the columns of `x` and `y`.
     ///
     /// # Errors
-    /// [`DataError::NameCount`] where there are not as many names as columns.
+    /// [`DataProblem::NameCount`] if the number of names differs from the number of columns.
     pub fn named<S: Into<String>, T: Into<String>>(
         mut self,
         features: impl IntoIterator<Item = S>,
@@ -120,21 +88,52 @@ impl<F: Scalar> Dataset<F> {
         self.target_names = targets.into_iter().map(Into::into).collect();
         let (expected, got) = (self.features(), self.feature_names.len());
         if expected != got {
-            return Err(DataError::NameCount { part: Part::X, expected, got });
+            return Err(DataProblem::NameCount { part: Part::X, expected, got }.into());
         }
         let (expected, got) = (self.outputs(), self.target_names.len());
         if expected != got {
-            return Err(DataError::NameCount { part: Part::Y, expected, got });
+            return Err(DataProblem::NameCount { part: Part::Y, expected, got }.into());
         }
         Ok(self)
     }
 
-    /// The inputs, rows × features, row after row in memory.
+    /// The same data for classification: `y` is one column of indices into `classes`.
+    ///
+    /// # Errors
+    /// [`DataProblem::ClassIndex`] if `y` has several columns or holds anything else.
+    ///
+    /// ```
+    /// use geartrain::data::Dataset;
+    /// use ndarray::array;
+    ///
+    /// let data = Dataset::new(array![[3.9], [0.6]], array![[1.0], [0.0]])?;
+    /// let fish = data.with_classes(["minnow", "tench"])?;
+    /// assert_eq!(fish.classes(), ["minnow", "tench"]);
+    /// # Ok::<(), geartrain::data::DataError>(())
+    /// ```
+    pub fn with_classes<S: Into<String>>(
+        mut self,
+        classes: impl IntoIterator<Item = S>,
+    ) -> Result<Self, DataError> {
+        self.classes = classes.into_iter().map(Into::into).collect();
+        let classes = self.classes.len();
+        if self.outputs() != 1 {
+            let got = format!("{} columns", self.outputs());
+            return Err(DataProblem::ClassIndex { classes, got }.into());
+        }
+        let valid = |y: f64| y >= 0.0 && y < classes as f64 && y.fract() == 0.0;
+        match self.y.iter().find(|y| !valid(y.as_f64())) {
+            Some(y) => Err(DataProblem::ClassIndex { classes, got: y.to_string() }.into()),
+            None => Ok(self),
+        }
+    }
+
+    /// The inputs, rows × features, row-major.
     pub fn x(&self) -> ArrayView2<'_, F> {
         self.x.view()
     }
 
-    /// The targets, rows × outputs, row after row in memory.
+    /// The targets, rows × outputs, row-major.
     pub fn y(&self) -> ArrayView2<'_, F> {
         self.y.view()
     }
@@ -164,40 +163,74 @@ impl<F: Scalar> Dataset<F> {
         &self.target_names
     }
 
+    /// The names of the classes that `y` holds the indices of; empty for regression.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The value that stands in the gaps of each feature: the column's mean or median over the
+    /// file, if it was read with [`Missing::Mean`](super::Missing::Mean) or
+    /// [`Missing::Median`](super::Missing::Median).
+    pub fn fill(&self) -> Option<&[f64]> {
+        self.fill.as_deref()
+    }
+
+    /// What a program should show its user about the file: columns left out, rows dropped, cells
+    /// that may have been misread.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
     /// A copy of the given rows, in the given order; a row may be taken more than once.
     ///
     /// # Errors
-    /// [`DataError::RowIndex`] for a row that does not exist, [`DataError::EmptyDataset`] if none is given.
+    /// [`DataProblem::RowIndex`] for a row that does not exist, [`DataProblem::EmptyDataset`] for
+    /// an empty list.
     pub fn select(&self, rows: &[usize]) -> Result<Self, DataError> {
         if rows.is_empty() {
-            return Err(DataError::EmptyDataset {
-                rows: 0,
-                features: self.features(),
-                outputs: self.outputs(),
-            });
+            let (features, outputs) = (self.features(), self.outputs());
+            return Err(DataProblem::EmptyDataset { rows: 0, features, outputs }.into());
         }
         if let Some(&index) = rows.iter().find(|&&row| row >= self.rows()) {
-            return Err(DataError::RowIndex { index, rows: self.rows() });
+            return Err(DataProblem::RowIndex { index, rows: self.rows() }.into());
         }
-        Ok(Dataset {
-            x: standard_layout(self.x.select(Axis(0), rows)),
-            y: standard_layout(self.y.select(Axis(0), rows)),
-            feature_names: self.feature_names.clone(),
-            target_names: self.target_names.clone(),
-        })
+        Ok(self.with_values(self.x.select(Axis(0), rows), self.y.select(Axis(0), rows)))
+    }
+
+    /// The same numbers rounded to another type.
+    ///
+    /// Columns whose spread is small compared with their size keep too few digits in `f32`: scale
+    /// them first, as [`Scaling::apply`](super::Scaling::apply) does.
+    pub fn cast<G: Scalar>(&self) -> Dataset<G> {
+        let cast = |array: &Array2<F>| array.mapv(|value| G::of(value.as_f64()));
+        self.with_values(cast(&self.x), cast(&self.y))
     }
 
     /// Checks that every number is finite.
     ///
     /// # Errors
-    /// [`DataError::NotFinite`] with the first cell, of `x` and then of `y`, that is NaN or infinite.
+    /// [`DataProblem::NotFinite`] with the first cell, of `x` and then of `y`, that is NaN or
+    /// infinite.
     pub fn check_finite(&self) -> Result<(), DataError> {
         check_finite(Part::X, self.x(), &self.feature_names)?;
         check_finite(Part::Y, self.y(), &self.target_names)
     }
+
+    /// Other values under the same names.
+    pub(super) fn with_values<G: Scalar>(&self, x: Array2<G>, y: Array2<G>) -> Dataset<G> {
+        Dataset {
+            x: standard_layout(x),
+            y: standard_layout(y),
+            feature_names: self.feature_names.clone(),
+            target_names: self.target_names.clone(),
+            classes: self.classes.clone(),
+            fill: self.fill.clone(),
+            notes: self.notes.clone(),
+        }
+    }
 }
 
-/// An error for the first cell of an array that is NaN or infinite. Columns without a name are given by number only.
+/// An error for the first cell that is NaN or infinite. Columns without a name go by number.
 pub(super) fn check_finite<F: Scalar>(
     part: Part,
     array: ArrayView2<F>,
@@ -205,13 +238,10 @@ pub(super) fn check_finite<F: Scalar>(
 ) -> Result<(), DataError> {
     match array.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
-        Some(((row, column), &value)) => Err(DataError::NotFinite {
-            part,
-            row,
-            column,
-            name: names.get(column).cloned(),
-            value: value.as_f64(),
-        }),
+        Some(((row, column), &value)) => {
+            let (name, value) = (names.get(column).cloned(), value.as_f64());
+            Err(DataProblem::NotFinite { part, row, column, name, value }.into())
+        }
     }
 }
 

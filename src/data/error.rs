@@ -1,286 +1,111 @@
-//! Everything that can be wrong with data: what, where, expected and got.
+//! Everything that can be wrong with data: where, and what.
 
 use std::fmt;
 use std::io;
 
-use thiserror::Error;
+use crate::text::{list, shown};
 
-/// What is wrong with a data set, a CSV file or a request about them.
+/// What is wrong with a data set, a CSV file, or a request about one of them.
 ///
-/// Files count lines and columns from 1, as editors and spreadsheets do. Arrays count rows and columns from 0, and the
-/// messages write them as an index: `x[[3, 2]]`.
-#[derive(Debug, Error)]
+/// Lines and columns of files count from 1, as in editors and spreadsheets. Rows and columns of
+/// arrays count from 0; messages write them as an index: `x[[3, 2]]`.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum DataError {
-    /// A data set needs at least one row, one feature and one output.
-    #[error("the data set is empty: {rows} rows, {features} features, {outputs} outputs")]
-    EmptyDataset {
-        /// Rows given.
-        rows: usize,
-        /// Columns of `x`.
-        features: usize,
-        /// Columns of `y`.
-        outputs: usize,
-    },
-    /// `x` and `y` do not describe the same rows.
-    #[error("x has {x} rows, y has {y}")]
-    RowCounts {
-        /// Rows of `x`.
-        x: usize,
-        /// Rows of `y`.
-        y: usize,
-    },
-    /// There are not as many names as columns.
-    #[error("{part} has {expected} columns, but {got} names were given")]
-    NameCount {
-        /// Which array.
-        part: Part,
-        /// Its columns.
-        expected: usize,
-        /// Names given.
-        got: usize,
-    },
-    /// A NaN or an infinity in an array.
-    #[error("{part}[[{row}, {column}]]{} is {value}, which is not finite", in_column(.name))]
-    NotFinite {
-        /// Which array.
-        part: Part,
-        /// Row, from 0.
-        row: usize,
-        /// Column, from 0.
-        column: usize,
-        /// The column's name, where it has one.
-        name: Option<String>,
-        /// The number found.
-        value: f64,
-    },
-    /// An array has other columns than the ones the scale was learnt from.
-    #[error("fitted on {expected} columns, got {got}")]
-    ColumnCount {
-        /// Columns seen by `fit`.
-        expected: usize,
-        /// Columns given now.
-        got: usize,
-    },
-    /// A test fraction outside of the open interval (0, 1).
-    #[error("the test fraction must lie between 0 and 1, got {fraction}")]
-    Fraction {
-        /// The fraction given.
-        fraction: f64,
-    },
-    /// A split would leave one side without rows.
-    #[error("a test fraction of {fraction} of {rows} rows leaves {train} rows to train and {test} to test")]
-    EmptySide {
-        /// The fraction given.
-        fraction: f64,
-        /// Rows to split.
-        rows: usize,
-        /// Rows that would be left for training.
-        train: usize,
-        /// Rows that would be left for testing.
-        test: usize,
-    },
-    /// Cross-validation needs at least two folds and a row for each.
-    #[error("the number of folds must lie between 2 and the number of rows, {rows}; got {folds}")]
-    Folds {
-        /// Folds asked for.
-        folds: usize,
-        /// Rows to share out.
-        rows: usize,
-    },
-    /// A row that does not exist was selected.
-    #[error("row {index} was selected, but there are {rows} rows (counted from 0)")]
-    RowIndex {
-        /// The index given.
-        index: usize,
-        /// Rows there are.
-        rows: usize,
-    },
-    /// A mini-batch needs at least one row.
-    #[error("the batch size must be at least 1, got 0")]
-    BatchSize,
-    /// The noise of a toy set is a standard deviation: finite, and 0 or more.
-    #[error("the noise must be a finite number, 0 or more; got {noise}")]
-    Noise {
-        /// The noise given.
-        noise: f64,
-    },
-
-    /// The file cannot be opened or read.
-    #[error("{path}: {source}")]
-    File {
-        /// The file's path, or the name given for a reader.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The delimiter must be one ASCII character that cannot be part of a number, a quote or a line end.
-    #[error("{:?} cannot separate cells", char::from(*.delimiter))]
-    Delimiter {
-        /// The delimiter given.
-        delimiter: u8,
-    },
-    /// The file holds nothing, or only blank lines.
-    #[error("{path}: the file is empty")]
-    EmptyFile {
-        /// The file's path.
-        path: String,
-    },
-    /// No row is left to learn from.
-    #[error("{path}: no rows{}", dropped_rows(*.dropped))]
-    NoRows {
-        /// The file's path.
-        path: String,
-        /// Rows that were dropped because of a missing cell.
-        dropped: usize,
-    },
-    /// Two columns have the same name.
-    #[error("{path}: columns {first} and {second} are both named {}; the columns are {}", shown(.name), listed(.columns))]
-    DuplicateColumn {
-        /// The file's path.
-        path: String,
-        /// The name they share.
-        name: String,
-        /// Number of the first one, from 1.
-        first: usize,
-        /// Number of the second one, from 1.
-        second: usize,
-        /// All names, in the file's order.
-        columns: Vec<String>,
-    },
-    /// A column that was asked for is not in the file.
-    #[error("{path}: there is no column {}; the columns are {}{}", shown(.name), listed(.columns), advice(.suggestion))]
-    UnknownColumn {
-        /// The file's path.
-        path: String,
-        /// The name asked for.
-        name: String,
-        /// All names, in the file's order.
-        columns: Vec<String>,
-        /// What may help.
-        suggestion: Option<Suggestion>,
-    },
-    /// One column was given two parts: twice a feature, feature and target, or chosen and dropped.
-    #[error("{path}: column {} was chosen twice (as feature, as target or to be dropped)", shown(.name))]
-    ChosenTwice {
-        /// The file's path.
-        path: String,
-        /// The column's name.
-        name: String,
-    },
-    /// No column is left for `x`, or none was chosen for `y`.
-    #[error("{path}: no column is left for {part}; the columns are {}{}", listed(.columns), advice(.suggestion))]
-    NoColumns {
-        /// The file's path.
-        path: String,
-        /// Which array.
-        part: Part,
-        /// All names, in the file's order.
-        columns: Vec<String>,
-        /// What may help.
-        suggestion: Option<Suggestion>,
-    },
-    /// The labels of classes are in one column.
-    #[error("{path}: the labels of classes come from one column, got {}", listed(.columns))]
-    LabelColumns {
-        /// The file's path.
-        path: String,
-        /// The columns that were given as targets.
-        columns: Vec<String>,
-    },
-    /// A line has more or fewer cells than the first one.
-    #[error("{place}: expected {expected} cells, got {got}{}", advice(.suggestion))]
-    CellCount {
-        /// The record's first line.
-        place: Place,
-        /// Cells of the first record.
-        expected: usize,
-        /// Cells of this record.
-        got: usize,
-        /// What may help.
-        suggestion: Option<Suggestion>,
-    },
-    /// A cell is neither a number nor a missing value.
-    #[error("{place}, {column}: {} is not a number{}", shown(.text), advice(.suggestion))]
-    NotANumber {
-        /// The record's first line.
-        place: Place,
-        /// The cell's column.
-        column: Column,
-        /// The cell's text.
-        text: String,
-        /// What may help.
-        suggestion: Option<Suggestion>,
-    },
-    /// A cell holds an infinity, or a number too large for the type it is read into.
-    #[error("{place}, {column}: {} is not a finite {number}", shown(.text))]
-    NotFiniteCell {
-        /// The record's first line.
-        place: Place,
-        /// The cell's column.
-        column: Column,
-        /// The cell's text.
-        text: String,
-        /// The number type: `f32` or `f64`.
-        number: &'static str,
-    },
-    /// A cell is empty or says that its value is not known.
-    #[error("{place}, {column}: {}{}", missing(.text), advice(.suggestion))]
-    MissingCell {
-        /// The record's first line.
-        place: Place,
-        /// The cell's column.
-        column: Column,
-        /// The cell's text.
-        text: String,
-        /// What may help.
-        suggestion: Option<Suggestion>,
-    },
-    /// A column without a single value cannot be filled with their mean or median.
-    #[error("{path}, {column}: every value is missing, so there is nothing to fill the gaps with")]
-    NothingToImpute {
-        /// The file's path.
-        path: String,
-        /// The empty column.
-        column: Column,
-    },
-    /// A byte that cannot be part of a text file in UTF-8.
-    #[error("{place}, byte {position}: {} (save the file as UTF-8)", bad_byte(*.byte))]
-    NotText {
-        /// The line.
-        place: Place,
-        /// The byte's place in its line, from 1.
-        position: usize,
-        /// The byte: 0 (NUL) or the start of an invalid sequence.
-        byte: u8,
-    },
-    /// A quote is still open where the file ends.
-    #[error("{place}: a quote (\") opened in this record is never closed")]
-    OpenQuote {
-        /// The record's first line.
-        place: Place,
-    },
-    /// A record is longer than [`MAX_RECORD_BYTES`](super::MAX_RECORD_BYTES).
-    #[error("{place}: the record is longer than {limit} bytes; is a quote (\") not closed?")]
-    RecordTooLong {
-        /// The record's first line.
-        place: Place,
-        /// The largest length allowed, in bytes.
-        limit: usize,
-    },
+pub struct DataError {
+    /// Where in which file. `None` for arrays and arguments.
+    pub place: Option<Box<Place>>,
+    /// What is wrong there.
+    pub problem: DataProblem,
+    /// What may help. The message ends with it, in parentheses.
+    pub suggestion: Option<Suggestion>,
 }
 
 impl DataError {
-    /// Takes the suggestion out of the message, for a program that has words of its own for it.
-    pub fn take_suggestion(&mut self) -> Option<Suggestion> {
-        match self {
-            DataError::UnknownColumn { suggestion, .. }
-            | DataError::NoColumns { suggestion, .. }
-            | DataError::CellCount { suggestion, .. }
-            | DataError::NotANumber { suggestion, .. }
-            | DataError::MissingCell { suggestion, .. } => suggestion.take(),
-            _ => None,
+    /// An error at `place`.
+    pub(super) fn at(place: Place, problem: DataProblem) -> Self {
+        DataError { place: Some(Box::new(place)), problem, suggestion: None }
+    }
+
+    /// The same error with a suggestion.
+    pub(super) fn suggest(mut self, suggestion: impl Into<Option<Suggestion>>) -> Self {
+        self.suggestion = suggestion.into();
+        self
+    }
+}
+
+impl From<DataProblem> for DataError {
+    fn from(problem: DataProblem) -> Self {
+        DataError { place: None, problem, suggestion: None }
+    }
+}
+
+impl fmt::Display for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
         }
+        write!(f, "{}", self.problem)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, " ({suggestion})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DataError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.problem)
+    }
+}
+
+/// A file, a line of it, or one cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file's path, or the name given for a reader.
+    pub path: String,
+    /// The line, from 1. For a quoted cell that spans lines: the first line of its record.
+    pub line: Option<u64>,
+    /// The column.
+    pub column: Option<Column>,
+}
+
+impl Place {
+    /// The whole file.
+    pub(super) fn file(path: impl Into<String>) -> Self {
+        Place { path: path.into(), line: None, column: None }
+    }
+
+    /// One column of the same file or line.
+    pub(super) fn column(self, column: Column) -> Self {
+        Place { column: Some(column), ..self }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, ", {column}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A column of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its position in the file, from 1.
+    pub number: usize,
+    /// Its name: from the header, or `0`, `1`, … for a file without one.
+    pub name: String,
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {} ({})", self.number, shown(&self.name))
     }
 }
 
@@ -291,7 +116,7 @@ pub enum Part {
     X,
     /// The targets.
     Y,
-    /// What [`Standardize`](super::Standardize) made of an array.
+    /// The result of a scaler.
     Scaled,
 }
 
@@ -305,67 +130,309 @@ impl fmt::Display for Part {
     }
 }
 
-/// A line of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file's path, or the name given for a reader.
-    pub path: String,
-    /// Line, from 1. Where a quoted cell goes over several lines, the first line of its record.
-    pub line: u64,
+/// What can be wrong with data.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataProblem {
+    /// A data set needs at least one row, one feature and one output.
+    #[error("the data set is empty: {rows} rows, {features} features, {outputs} outputs")]
+    EmptyDataset {
+        /// Rows given.
+        rows: usize,
+        /// Columns of `x`.
+        features: usize,
+        /// Columns of `y`.
+        outputs: usize,
+    },
+    /// `x` and `y` differ in rows.
+    #[error("x has {x} rows, y has {y}")]
+    RowCounts {
+        /// Rows of `x`.
+        x: usize,
+        /// Rows of `y`.
+        y: usize,
+    },
+    /// The number of names differs from the number of columns.
+    #[error("{part} has {expected} columns, but {got} names were given")]
+    NameCount {
+        /// The array.
+        part: Part,
+        /// Its columns.
+        expected: usize,
+        /// Names given.
+        got: usize,
+    },
+    /// `y` is not one column of class indices.
+    #[error("y must be one column of class indices below {classes}, got {got}")]
+    ClassIndex {
+        /// The number of classes.
+        classes: usize,
+        /// The first wrong value, or the shape of `y`.
+        got: String,
+    },
+    /// A NaN or an infinity in an array.
+    #[error("{part}[[{row}, {column}]]{} is {value}, which is not finite", in_column(.name))]
+    NotFinite {
+        /// The array.
+        part: Part,
+        /// The row, from 0.
+        row: usize,
+        /// The column, from 0.
+        column: usize,
+        /// The column's name, if it has one.
+        name: Option<String>,
+        /// The number found.
+        value: f64,
+    },
+    /// An array has another number of columns than the one a scaler was fitted on.
+    #[error("fitted on {expected} columns, got {got}")]
+    ColumnCount {
+        /// Columns seen by `fit`.
+        expected: usize,
+        /// Columns given now.
+        got: usize,
+    },
+    /// A test fraction outside the open interval (0, 1).
+    #[error("the test fraction must lie between 0 and 1, got {fraction}")]
+    Fraction {
+        /// The fraction given.
+        fraction: f64,
+    },
+    /// A split would leave one side without rows.
+    #[error("a test fraction of {fraction} of {rows} rows leaves {train} rows to train and {test} to test")]
+    EmptySide {
+        /// The fraction given.
+        fraction: f64,
+        /// Rows to split.
+        rows: usize,
+        /// Rows left for training.
+        train: usize,
+        /// Rows left for testing.
+        test: usize,
+    },
+    /// Cross-validation needs at least two folds and a row for each.
+    #[error("the number of folds must lie between 2 and the number of rows, {rows}; got {folds}")]
+    Folds {
+        /// Folds asked for.
+        folds: usize,
+        /// Rows to distribute.
+        rows: usize,
+    },
+    /// A selected row does not exist.
+    #[error("row {index} was selected, but there are {rows} rows (counted from 0)")]
+    RowIndex {
+        /// The index given.
+        index: usize,
+        /// The number of rows.
+        rows: usize,
+    },
+    /// A mini-batch needs at least one row.
+    #[error("the batch size must be at least 1, got 0")]
+    BatchSize,
+    /// The noise of a toy set is a standard deviation: finite and at least 0.
+    #[error("the noise must be a finite number, 0 or more; got {noise}")]
+    Noise {
+        /// The noise given.
+        noise: f64,
+    },
+
+    /// The file cannot be opened or read.
+    #[error("{0}")]
+    File(#[source] io::Error),
+    /// The delimiter must be one ASCII character that no number, quote or line end contains.
+    #[error("{:?} cannot separate cells", char::from(*.delimiter))]
+    Delimiter {
+        /// The delimiter given.
+        delimiter: u8,
+    },
+    /// The file is empty or holds only blank lines.
+    #[error("the file is empty")]
+    EmptyFile,
+    /// No row is left to learn from.
+    #[error("no rows{}", dropped_rows(*.dropped))]
+    NoRows {
+        /// Rows dropped because of a missing cell.
+        dropped: usize,
+    },
+    /// A column was asked for by a name that several columns have.
+    #[error("columns {first} and {second} are both named {}; the columns are {}", shown(.name), list(.columns))]
+    DuplicateColumn {
+        /// The name they share.
+        name: String,
+        /// Number of the first one, from 1.
+        first: usize,
+        /// Number of the second one, from 1.
+        second: usize,
+        /// All names, in the file's order.
+        columns: Vec<String>,
+    },
+    /// A column that was asked for is not in the file.
+    #[error("there is no column {}; the columns are {}", shown(.name), list(.columns))]
+    UnknownColumn {
+        /// The name asked for.
+        name: String,
+        /// All names, in the file's order.
+        columns: Vec<String>,
+    },
+    /// One column was given two roles: twice a feature, feature and target, or used and dropped.
+    #[error("column {} was chosen twice (as feature, as target or to be dropped)", shown(.name))]
+    ChosenTwice {
+        /// The column's name.
+        name: String,
+    },
+    /// No column is left for `x`, or none was chosen for `y`.
+    #[error("no column is left for {part}; the columns are {}", list(.columns))]
+    NoColumns {
+        /// The array.
+        part: Part,
+        /// All names, in the file's order.
+        columns: Vec<String>,
+    },
+    /// Class labels come from a single column.
+    #[error("class labels come from one column, got {}", list(.columns))]
+    LabelColumns {
+        /// The columns given as targets.
+        columns: Vec<String>,
+    },
+    /// Nearly every row has a class of its own, so the target holds no classes.
+    #[error(
+        "{classes} different values in {rows} rows are not classes; is this column a number to predict, or an identifier?"
+    )]
+    TooManyClasses {
+        /// Different labels.
+        classes: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// A record has more or fewer cells than the columns of the file.
+    #[error("expected {expected} cells, got {got}")]
+    CellCount {
+        /// Columns of the file.
+        expected: usize,
+        /// Cells of this record.
+        got: usize,
+    },
+    /// A cell is neither a number nor a missing value.
+    #[error("{} is not a number{}", shown(.text), counted(*.numbers, *.cells))]
+    NotANumber {
+        /// The cell's text.
+        text: String,
+        /// Cells of the column that are numbers.
+        numbers: usize,
+        /// All cells of the column.
+        cells: usize,
+    },
+    /// A cell holds an infinity, or a number too large for the type it is read into.
+    #[error("{} is not a finite {number}", shown(.text))]
+    NotFiniteCell {
+        /// The cell's text.
+        text: String,
+        /// The number type: `f32` or `f64`.
+        number: &'static str,
+    },
+    /// A cell is empty or holds a marker for a missing value.
+    #[error("{}{}", missing(.text), counted(*.numbers, *.cells))]
+    MissingCell {
+        /// The cell's text.
+        text: String,
+        /// Cells of the column that are numbers.
+        numbers: usize,
+        /// All cells of the column.
+        cells: usize,
+    },
+    /// A column without a single value has no mean and no median.
+    #[error("every value is missing, so there is nothing to fill the gaps with")]
+    NothingToImpute,
+    /// A byte that no UTF-8 text contains.
+    #[error("byte {position}: {} (save the file as UTF-8)", bad_byte(*.byte))]
+    NotText {
+        /// The byte's position in its line, from 1.
+        position: usize,
+        /// The byte: 0 (NUL) or the start of an invalid sequence.
+        byte: u8,
+    },
+    /// A quote is still open at the end of the file.
+    #[error("a quote (\") opened in this record is never closed")]
+    OpenQuote,
+    /// A record is longer than [`MAX_RECORD_BYTES`](super::MAX_RECORD_BYTES).
+    #[error("the record is longer than {limit} bytes; is a quote (\") not closed?")]
+    RecordTooLong {
+        /// The largest length allowed, in bytes.
+        limit: usize,
+    },
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.path, self.line)
-    }
-}
-
-/// A column of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its place in the file, from 1.
-    pub number: usize,
-    /// Its name: from the header, or `0`, `1`, … in a file without one.
-    pub name: String,
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {} ({})", self.number, shown(&self.name))
-    }
-}
-
-/// What may help against an error in a CSV file.
+/// What may help, for an error or a [`Note`](super::Note).
+///
+/// [`Display`](fmt::Display) names the methods of [`Csv`](super::Csv). A program with other words
+/// for them takes the suggestion out of the error and prints its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suggestion {
-    /// The cells seem to be separated by another character.
+    /// Another character seems to separate the cells; `b' '` stands for runs of blanks.
     Delimiter(u8),
-    /// The number is written with a decimal comma.
-    DecimalPoint,
+    /// The cell is a number in one of these notations.
+    Numbers(Vec<NumberFormat>),
     /// The first line of a file read without a header holds text.
     Header,
-    /// A column of text can be left out.
-    DropColumn(String),
-    /// Rows with missing values can be dropped, the gaps of features also filled.
+    /// The rows have one cell more than the header: the first cells may be row names.
+    RowNames,
+    /// These columns hold text or identifiers and can be left out.
+    DropColumns(Vec<Column>),
+    /// Rows with missing values can be dropped, gaps in features also filled.
     Missing,
-    /// A target is never filled in, but its row can be dropped.
+    /// A target is never filled, but its row can be dropped.
     MissingTarget,
+    /// This text may stand for a missing value.
+    MissingMarker(String),
+    /// A label that is read as a missing value can be made a class.
+    LabelMarker,
+    /// The target holds text, that is classes.
+    Classes,
+    /// A column that was left out as an index can be kept.
+    KeepIndex,
+    /// The column has more digits than `f32`.
+    Double,
 }
 
 impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Suggestion::Delimiter(b' ') => {
+                f.write_str("do blanks separate the cells? Then use .delimiter(b' ')")
+            }
             Suggestion::Delimiter(byte) => {
                 let delimiter = char::from(*byte);
                 write!(f, "are the cells separated by {delimiter:?}? Then use .delimiter(b{delimiter:?})")
             }
-            Suggestion::DecimalPoint => {
-                f.write_str("numbers need a decimal point and no thousands separator")
+            Suggestion::Numbers(formats) => {
+                let advice: Vec<String> = formats.iter().map(NumberFormat::advice).collect();
+                f.write_str(&advice.join(", "))
             }
             Suggestion::Header => f.write_str("is this line a header? Then leave out .header(false)"),
-            Suggestion::DropColumn(name) => {
-                write!(f, "a column of text can be left out with .drop_columns([{}])", quoted(name))
+            Suggestion::RowNames => {
+                f.write_str("if the first cell of each row is a row name, give it a name in the header")
+            }
+            Suggestion::DropColumns(columns) => {
+                // All names if they fit into a message.
+                const LONGEST: usize = 2000;
+                let kind = if columns.len() == 1 { "a column of text" } else { "columns of text" };
+                let mut names = String::new();
+                let mut shown = 0;
+                for name in columns.iter().map(Column::as_argument) {
+                    if names.len() + name.len() > LONGEST {
+                        break;
+                    }
+                    names += if shown == 0 { "" } else { ", " };
+                    names += &name;
+                    shown += 1;
+                }
+                write!(f, "{kind} can be left out with .drop_columns([{names}])")?;
+                if columns.len() > shown {
+                    let more = columns.len() - shown;
+                    write!(f, "; {more} more are text, .features([...]) names the columns to use")?;
+                }
+                Ok(())
             }
             Suggestion::Missing => f.write_str(
                 "choose Missing::DropRows, Missing::Mean or Missing::Median to accept missing values",
@@ -373,40 +440,52 @@ impl fmt::Display for Suggestion {
             Suggestion::MissingTarget => {
                 f.write_str("a target is never filled in, but Missing::DropRows leaves its row out")
             }
+            Suggestion::MissingMarker(text) => {
+                write!(f, "if it stands for a missing value, use .missing_markers(&[{text:?}])")
+            }
+            Suggestion::LabelMarker => {
+                f.write_str("Missing::DropRows leaves its row out; .missing_markers(&[]) makes it a class")
+            }
+            Suggestion::Classes => f.write_str(
+                "these look like classes; Dataset::from_csv_classes and Csv::read_classes read them",
+            ),
+            Suggestion::KeepIndex => f.write_str(".keep_index(true) keeps it"),
+            Suggestion::Double => f.write_str("read the file as f64, and scale before rounding to f32"),
         }
     }
 }
 
-/// Foreign text fit for a message: at most 40 characters, in backquotes, control characters escaped.
-fn shown(text: &str) -> String {
-    format!("`{}`", shortened(text))
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", shortened(text))
-}
-
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut characters = text.chars();
-    let mut short: String = characters.by_ref().take(LONGEST).flat_map(char::escape_debug).collect();
-    if characters.next().is_some() {
-        short.push('…');
+impl Column {
+    /// A name by which the column can be asked for, as a Rust literal: its own, or `column 7` if
+    /// that is too long to print.
+    fn as_argument(&self) -> String {
+        const LONGEST: usize = 200;
+        let literal = format!("{:?}", self.name);
+        if literal.len() <= LONGEST { literal } else { format!("\"column {}\"", self.number) }
     }
-    short
 }
 
-fn listed(names: &[String]) -> String {
-    const MOST: usize = 20;
-    let mut list = names.iter().take(MOST).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
-    if names.len() > MOST {
-        list.push_str(&format!(" and {} more", names.len() - MOST));
+/// A way to read a number that is not written plainly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NumberFormat {
+    /// For [`Csv::decimal_comma`](super::Csv::decimal_comma).
+    pub decimal_comma: bool,
+    /// For [`Csv::ignore_in_numbers`](super::Csv::ignore_in_numbers).
+    pub ignored: String,
+    /// The number that the cell then holds.
+    pub value: String,
+}
+
+impl NumberFormat {
+    fn advice(&self) -> String {
+        let comma = if self.decimal_comma { ".decimal_comma(true)" } else { "" };
+        let ignore = match self.ignored.as_str() {
+            "" => String::new(),
+            signs => format!(".ignore_in_numbers({signs:?})"),
+        };
+        format!("{comma}{ignore} reads {}", self.value)
     }
-    list
-}
-
-fn advice(suggestion: &Option<Suggestion>) -> String {
-    suggestion.as_ref().map(|suggestion| format!(" ({suggestion})")).unwrap_or_default()
 }
 
 fn in_column(name: &Option<String>) -> String {
@@ -427,9 +506,17 @@ fn missing(text: &str) -> String {
     }
 }
 
+/// How many cells of a column are numbers, if there are any.
+fn counted(numbers: usize, cells: usize) -> String {
+    match numbers {
+        0 => String::new(),
+        _ => format!("; {numbers} of the column's {cells} cells are numbers"),
+    }
+}
+
 fn bad_byte(byte: u8) -> String {
     match byte {
-        0 => "a NUL byte, which text does not have; is this UTF-16 or a binary file?".into(),
+        0 => "a NUL byte, which no text contains; is this UTF-16 or a binary file?".into(),
         _ => format!("0x{byte:02x} is not part of a character in UTF-8"),
     }
 }

@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::dataset::Dataset;
-use super::error::DataError;
+use super::error::{DataError, DataProblem};
 use crate::Scalar;
 
 /// Writes 0, 1, 2, … in random order: a pure function of the length, the seed and the stream.
@@ -19,12 +19,13 @@ pub(super) fn permute(order: &mut [usize], seed: u64, stream: u64) {
 }
 
 impl<F: Scalar> Dataset<F> {
-    /// Shuffles the rows and parts them into `(train, test)`, where `test` gets `fraction` of them, rounded to the
-    /// nearest row. The same seed gives the same split. Rows are drawn whatever their targets are, so a class of one row
-    /// is on one side only.
+    /// Shuffles the rows and splits them into `(train, test)`, where `test` gets `fraction` of
+    /// them, rounded to the nearest row. The same seed gives the same split. The split ignores the
+    /// targets: a class of one row is on one side only.
     ///
     /// # Errors
-    /// [`DataError::Fraction`] unless 0 < `fraction` < 1; [`DataError::EmptySide`] if one side would have no row.
+    /// [`DataProblem::Fraction`] unless 0 < `fraction` < 1; [`DataProblem::EmptySide`] if one side
+    /// would have no row.
     ///
     /// ```
     /// use geartrain::data::toy;
@@ -35,31 +36,31 @@ impl<F: Scalar> Dataset<F> {
     /// ```
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
         if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(DataError::Fraction { fraction });
+            return Err(DataProblem::Fraction { fraction }.into());
         }
         let rows = self.rows();
         let test = (fraction * rows as f64).round() as usize;
         let train = rows - test;
         if train == 0 || test == 0 {
-            return Err(DataError::EmptySide { fraction, rows, train, test });
+            return Err(DataProblem::EmptySide { fraction, rows, train, test }.into());
         }
         let mut order = vec![0; rows];
         permute(&mut order, seed, 0);
         Ok((self.select(&order[test..])?, self.select(&order[..test])?))
     }
 
-    /// Shuffles the rows and parts them into `k` folds for cross-validation: `(train, validation)` for each fold, as
-    /// scikit-learn's `KFold(k, shuffle=True)`.
+    /// Shuffles the rows and splits them into `k` folds for cross-validation: a pair
+    /// `(train, validation)` for each fold, as scikit-learn's `KFold(k, shuffle=True)`.
     ///
-    /// Each row is in exactly one validation set, and their sizes differ by at most one. The result holds `k` copies
-    /// of the data.
+    /// Each row is in exactly one validation set; the sets' sizes differ by at most one. The result
+    /// holds `k` copies of the data.
     ///
     /// # Errors
-    /// [`DataError::Folds`] unless 2 ≤ `k` ≤ rows.
+    /// [`DataProblem::Folds`] unless 2 ≤ `k` ≤ rows.
     pub fn folds(&self, k: usize, seed: u64) -> Result<Vec<(Self, Self)>, DataError> {
         let rows = self.rows();
         if k < 2 || k > rows {
-            return Err(DataError::Folds { folds: k, rows });
+            return Err(DataProblem::Folds { folds: k, rows }.into());
         }
         let mut order = vec![0; rows];
         permute(&mut order, seed, 0);

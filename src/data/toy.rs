@@ -1,10 +1,10 @@
 //! Data sets made from a formula and a seed, for examples, tests and comparisons.
 //!
-//! `noise` is the standard deviation of the normal noise added to the formula; 0 adds none. The sets are drawn in `f64`
-//! and rounded, so the `f32` and the `f64` set of a seed agree.
+//! `noise` is the standard deviation of the normal noise added to the formula; 0 adds none. The sets
+//! are drawn in `f64` and rounded, so the `f32` and the `f64` set of a seed agree.
 //!
-//! Each function fails with [`DataError::EmptyDataset`] for no rows, and with [`DataError::Noise`] for a negative or
-//! non-finite noise.
+//! Each function fails with [`DataProblem::EmptyDataset`] for no rows, and with
+//! [`DataProblem::Noise`] for a negative or non-finite noise.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -14,15 +14,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use super::dataset::Dataset;
-use super::error::DataError;
+use super::error::{DataError, DataProblem};
 use crate::Scalar;
 
 /// Regression on one wave: `y = sin(x) + noise`, with `x` uniform in [-3, 3).
 ///
-/// A straight line reaches R² 0.66 (with noise 0.1), so a network has something to show.
+/// The best straight line reaches R² 0.66 (with noise 0.1).
 ///
 /// # Errors
-/// As for the whole [module](self).
+/// See the [module](self).
 ///
 /// ```
 /// use geartrain::data::toy;
@@ -41,11 +41,11 @@ pub fn sine<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, Da
 /// Regression on ten features, uniform in [0, 1), of which five count:
 /// `y = 10 sin(π x0 x1) + 20 (x2 - 0.5)² + 10 x3 + 5 x4 + noise`.
 ///
-/// From J. H. Friedman, *Multivariate Adaptive Regression Splines*, The Annals of Statistics 19 (1991), where the noise
-/// is 1.
+/// From J. H. Friedman, *Multivariate Adaptive Regression Splines*, The Annals of Statistics 19
+/// (1991), with noise 1.
 ///
 /// # Errors
-/// As for the whole [module](self).
+/// See the [module](self).
 pub fn friedman1<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
     let mut rng = start(n, noise, 10, seed)?;
     let x = uniform(n, 10, &mut rng);
@@ -56,18 +56,18 @@ pub fn friedman1<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F
     rounded(x, y)
 }
 
-/// Classification of two half circles of radius 1 that reach into each other, as scikit-learn's `make_moons`.
+/// Classification of two interleaving half circles of radius 1, as scikit-learn's `make_moons`.
 ///
-/// The class, 0 or 1, is the only column of `y`. Rows alternate between the classes; with an odd `n`, class 0 has one
-/// more.
+/// The class, 0 or 1, is the only column of `y`. Rows alternate between the classes; with an odd
+/// `n`, class 0 has one more.
 ///
 /// # Errors
-/// As for the whole [module](self).
+/// See the [module](self).
 pub fn two_moons<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
     let mut rng = start(n, noise, 2, seed)?;
     let mut x = normal(n, 2, noise, &mut rng);
     for (row, mut x) in x.rows_mut().into_iter().enumerate() {
-        // The points of a moon lie at equal angles from 0 to π.
+        // The points of a moon are at equal angles from 0 to π.
         let points = (n + 1 - row % 2) / 2;
         let angle = PI * (row / 2) as f64 / (points - 1).max(1) as f64;
         let (sin, cos) = angle.sin_cos();
@@ -75,18 +75,19 @@ pub fn two_moons<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F
         x[0] += a;
         x[1] += b;
     }
-    rounded(x, classes(n))
+    rounded(x, classes(n))?.with_classes(["0", "1"])
 }
 
-/// Classification of two spirals, each wound one and a half times around the other: radius = angle / π, with the angle
-/// from π/2 to 7π/2, and denser outwards, so that the points lie about evenly along the arm. Neighbouring arms are
-/// 1 apart.
+/// Classification of two spirals, each wound one and a half times around the other: radius = angle
+/// / π, with the angle from π/2 to 7π/2, and denser outwards, so that the points are about evenly
+/// spaced along the arm. Neighbouring arms are 1 apart.
 ///
-/// The class, 0 or 1, is the only column of `y`. Rows alternate between the classes; with an odd `n`, class 0 has one
-/// more. After K. J. Lang and M. J. Witbrock, *Learning to Tell Two Spirals Apart* (1988).
+/// The class, 0 or 1, is the only column of `y`. Rows alternate between the classes; with an odd
+/// `n`, class 0 has one more. After K. J. Lang and M. J. Witbrock, *Learning to Tell Two Spirals
+/// Apart* (1988).
 ///
 /// # Errors
-/// As for the whole [module](self).
+/// See the [module](self).
 pub fn two_spirals<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset<F>, DataError> {
     let mut rng = start(n, noise, 2, seed)?;
     let turned = uniform(n, 1, &mut rng).mapv(|part| FRAC_PI_2 + 3.0 * PI * part.sqrt());
@@ -96,15 +97,15 @@ pub fn two_spirals<F: Scalar>(n: usize, noise: f64, seed: u64) -> Result<Dataset
         x[0] += radius * angle.cos();
         x[1] += radius * angle.sin();
     }
-    rounded(x, classes(n))
+    rounded(x, classes(n))?.with_classes(["0", "1"])
 }
 
 fn start(n: usize, noise: f64, features: usize, seed: u64) -> Result<ChaCha8Rng, DataError> {
     if n == 0 {
-        return Err(DataError::EmptyDataset { rows: 0, features, outputs: 1 });
+        return Err(DataProblem::EmptyDataset { rows: 0, features, outputs: 1 }.into());
     }
     if !(noise >= 0.0 && noise.is_finite()) {
-        return Err(DataError::Noise { noise });
+        return Err(DataProblem::Noise { noise }.into());
     }
     Ok(ChaCha8Rng::seed_from_u64(seed))
 }

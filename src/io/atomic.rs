@@ -10,25 +10,49 @@ use super::{FileError, FileProblem};
 #[cfg(test)]
 mod tests;
 
-/// Puts `bytes` into the file at `path`. Whatever happens, a reader sees the old file or the new one, never a part: a
-/// full disk, a killed process, a power cut, and two writers at once (then the last one to finish wins).
+/// Writes `bytes` to the file at `path`. A reader sees the old file or the new one, never a part of
+/// it, after a full disk, a killed process or a power cut, and with several writers, of which the
+/// last to finish wins.
 ///
-/// The bytes go to a new file with a name of its own in the same folder, are forced to the disk, and then take the old
-/// file's place in one step, which is forced to the disk as well. On the way out of an error the new file is removed; a
-/// process that is killed leaves it behind as `.geartrain-….tmp`.
+/// The bytes are written to a temporary file in the same folder and flushed to disk; a rename then
+/// replaces the old file, and the folder is flushed as well. After an error the temporary file is
+/// removed; a process that is killed leaves it behind as `.geartrain-….tmp`.
 ///
-/// The new file has the permissions of the old one. A symbolic link stays what it is: the file that it points to is
-/// replaced.
+/// The new file has the permissions of the old one. Of a symbolic link, the target is replaced.
 ///
 /// # Errors
-/// [`FileProblem::NotAFile`] if `path` is a folder or a device, [`FileProblem::ReadOnly`] if the old file is write
-/// protected, [`FileProblem::Io`] with the step that failed. Only if that step was the very last one (forcing the folder
-/// to the disk) is the new file in place.
+/// [`FileProblem::NotAFile`] if `path` is a folder or a device, [`FileProblem::ReadOnly`] if the old
+/// file is write protected, [`FileProblem::Io`] with the step that failed. If that step was the last
+/// one, flushing the folder, the new file is in place.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
     write_by(&Disk, path.as_ref(), bytes).map_err(|problem| problem.at(path.as_ref()))
 }
 
-/// What replacing a file asks of the operating system. The tests have one that fails or records.
+/// Tests whether [`write`] can replace or create the file at `path`, so that a program can say so
+/// before it starts a long computation. Creates a temporary file in the folder and removes it; the
+/// file at `path` is not touched. A full disk is not noticed.
+///
+/// # Errors
+/// As [`write`].
+///
+/// ```
+/// use geartrain::io;
+/// let folder = tempfile::tempdir().unwrap();
+/// io::check_writable(folder.path().join("model.safetensors"))?;
+/// let error = io::check_writable(folder.path().join("missing/model.safetensors")).unwrap_err();
+/// assert!(error.to_string().contains("cannot create a file in the folder"));
+/// # Ok::<(), io::FileError>(())
+/// ```
+pub fn check_writable(path: impl AsRef<Path>) -> Result<(), FileError> {
+    let check = |path: &Path| {
+        let target = Target::find(path)?;
+        let (_, temporary) = target.create_temporary(&Disk)?;
+        Disk.remove(&temporary).map_err(FileProblem::io("remove a file from the folder"))
+    };
+    check(path.as_ref()).map_err(|problem| problem.at(path.as_ref()))
+}
+
+/// The operating system's part in replacing a file. Tests have one that fails or records.
 trait Operations {
     fn create_new(&self, path: &Path, permissions: Option<&Permissions>) -> io::Result<File>;
     fn write_all(&self, file: &mut File, bytes: &[u8]) -> io::Result<()>;
@@ -38,59 +62,56 @@ trait Operations {
     fn remove(&self, path: &Path) -> io::Result<()>;
 }
 
-/// Checks that [`write`] can write to `path`, by creating and removing a file in the same folder. Programs call this
-/// before long work whose result goes to `path`. The file at `path` is not touched.
-///
-/// # Errors
-/// As [`write`].
-pub fn check(path: impl AsRef<Path>) -> Result<(), FileError> {
-    let check = || {
-        let (_, temporary, _) = begin(&Disk, path.as_ref())?;
-        fs::remove_file(temporary).map_err(FileProblem::io("remove a file from the folder"))
-    };
-    check().map_err(|problem: FileProblem| problem.at(path.as_ref()))
-}
-
-/// The temporary file, its path, and the path behind symbolic links that it is going to replace.
-fn begin(system: &impl Operations, path: &Path) -> Result<(File, PathBuf, PathBuf), FileProblem> {
-    let path = follow_links(path).map_err(FileProblem::io("follow the symbolic link"))?;
-    let permissions = match fs::metadata(&path) {
-        Ok(old) if !old.is_file() => return Err(FileProblem::NotAFile),
-        Ok(old) if old.permissions().readonly() => return Err(FileProblem::ReadOnly),
-        Ok(old) => Some(old.permissions()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(FileProblem::io("look at the old file")(error)),
-    };
-    let folder = folder_of(&path).ok_or(FileProblem::NotAFile)?;
-    let (file, temporary) = create_temporary(system, folder, permissions.as_ref())
-        .map_err(FileProblem::io("create a file in the folder"))?;
-    Ok((file, temporary, path))
-}
-
-/// The folder of a file; `None` for a root.
-fn folder_of(path: &Path) -> Option<&Path> {
-    path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
-}
-
 fn write_by(system: &impl Operations, path: &Path, bytes: &[u8]) -> Result<(), FileProblem> {
-    let (mut file, temporary, path) = begin(system, path)?;
+    let target = Target::find(path)?;
+    let (mut file, temporary) = target.create_temporary(system)?;
     let mut replace = || {
         system.write_all(&mut file, bytes).map_err(FileProblem::io("write"))?;
-        // Without this, a power cut after the rename could leave a file of the right name without its contents.
-        system.sync(&file).map_err(FileProblem::io("force the file to the disk"))?;
-        system.rename(&temporary, &path).map_err(FileProblem::io("replace the old file"))
+        // Without this, a power cut after the rename can leave a file of the right name without its contents.
+        system.sync(&file).map_err(FileProblem::io("flush the file to disk"))?;
+        system.rename(&temporary, &target.path).map_err(FileProblem::io("replace the old file"))
     };
     if let Err(problem) = replace() {
         // The first problem is the one to report.
         let _ = system.remove(&temporary);
         return Err(problem);
     }
-    let folder = folder_of(&path).expect("checked above");
-    system.sync_folder(folder).map_err(FileProblem::io("force the folder to the disk"))
+    system.sync_folder(&target.folder).map_err(FileProblem::io("flush the folder to disk"))
 }
 
-/// A file that did not exist before, and its path. Its name says nothing of the target's, which may be as long as names
-/// can be.
+/// The file to be replaced, behind symbolic links.
+struct Target {
+    path: PathBuf,
+    folder: PathBuf,
+    /// Those of the old file.
+    permissions: Option<Permissions>,
+}
+
+impl Target {
+    fn find(path: &Path) -> Result<Self, FileProblem> {
+        let path = follow_links(path).map_err(FileProblem::io("follow the symbolic link"))?;
+        let permissions = match fs::metadata(&path) {
+            Ok(old) if !old.is_file() => return Err(FileProblem::NotAFile),
+            Ok(old) if old.permissions().readonly() => return Err(FileProblem::ReadOnly),
+            Ok(old) => Some(old.permissions()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(FileProblem::io("read the old file's metadata")(error)),
+        };
+        let folder = match path.parent() {
+            Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+            Some(folder) => folder.to_path_buf(),
+            None => return Err(FileProblem::NotAFile),
+        };
+        Ok(Target { path, folder, permissions })
+    }
+
+    fn create_temporary(&self, system: &impl Operations) -> Result<(File, PathBuf), FileProblem> {
+        create_temporary(system, &self.folder, self.permissions.as_ref())
+            .map_err(FileProblem::io("create a file in the folder"))
+    }
+}
+
+/// A new file and its path. Its name is short, because the target's may have the maximum length.
 fn create_temporary(
     system: &impl Operations,
     folder: &Path,
@@ -110,7 +131,7 @@ fn create_temporary(
     result
 }
 
-/// The path behind symbolic links; it need not exist.
+/// The path behind symbolic links, whether or not it exists.
 fn follow_links(path: &Path) -> io::Result<PathBuf> {
     const LONGEST_CHAIN: usize = 40;
     let mut path = path.to_path_buf();
@@ -121,7 +142,7 @@ fn follow_links(path: &Path) -> io::Result<PathBuf> {
         let target = fs::read_link(&path)?;
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
-    Err(io::Error::other("too many links, one behind the other"))
+    Err(io::Error::other("too many symbolic links in a chain"))
 }
 
 /// The real file system.
@@ -131,14 +152,14 @@ impl Operations for Disk {
     fn create_new(&self, path: &Path, permissions: Option<&Permissions>) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // From the start, so that a private file has no public moment.
+        // Set on creation, so that a private file is never public.
         #[cfg(unix)]
         if let Some(permissions) = permissions {
             use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
             options.mode(permissions.mode());
         }
         let file = options.open(path)?;
-        // What the process masks out of the mode of new files is put back.
+        // Restores the bits that the process's umask removes.
         if let Some(permissions) = permissions
             && let Err(error) = file.set_permissions(permissions.clone())
         {
@@ -160,7 +181,7 @@ impl Operations for Disk {
         fs::rename(from, to)
     }
 
-    /// Not every system has folders that can be forced to the disk.
+    /// Some systems cannot flush folders.
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         if cfg!(not(unix)) {
             return Ok(());

@@ -3,18 +3,20 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FileProblem, TensorFile, header};
-use crate::data::Standardize;
+use crate::data::StandardScaler;
 use crate::layers::LayerSpec;
 use crate::{Error, Scalar};
 
-/// The key of the metadata under which the description lies.
+/// The key of the description in the metadata.
 const KEY: &str = "geartrain";
 
 /// The version of the description that this crate writes, and the newest that it reads.
-const VERSION: u32 = 1;
+///
+/// 1: no `classes` and no `fill`.
+const VERSION: u32 = 2;
 
-/// How the numbers of a weight follow one another in the file. A file that says something else is refused: in a square
-/// matrix nobody could see that it is the transpose.
+/// The order of the numbers of a weight in the file. A file with another order is refused: a square
+/// matrix does not show that it is transposed.
 const WEIGHT_LAYOUT: &str = "outputs x inputs, row-major";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,15 +26,20 @@ pub(super) struct Description {
     weights: String,
     /// Features per row that the network reads.
     pub inputs: usize,
-    /// `None` if a layer of a user's own is inside.
+    /// `None` if the network contains a custom layer.
     pub architecture: Option<LayerSpec>,
-    pub x_scale: Option<Standardize>,
-    pub y_scale: Option<Standardize>,
+    pub x_scale: Option<StandardScaler>,
+    pub y_scale: Option<StandardScaler>,
     pub feature_names: Vec<String>,
     pub target_names: Vec<String>,
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// The values that stand in for missing features.
+    #[serde(default)]
+    pub fill: Option<Vec<f64>>,
 }
 
-/// What every version says.
+/// The part that every version has.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
@@ -50,20 +57,25 @@ impl Description {
             y_scale: predictor.y_scale().cloned(),
             feature_names: predictor.feature_names().to_vec(),
             target_names: predictor.target_names().to_vec(),
+            classes: predictor.classes().to_vec(),
+            fill: predictor.fill().map(<[f64]>::to_vec),
         }
     }
 
-    /// Puts the description into a file, unless it could not be read again (layers nested too deeply for JSON).
+    /// Puts the description into a file, unless it cannot be read again (layers nested too deeply
+    /// for JSON).
     pub fn write(&self, file: &mut TensorFile) -> Result<(), FileProblem> {
         let json = serde_json::to_string(self).map_err(unusable)?;
         file.set_metadata(KEY, json);
         match Description::read(file)? {
             Some(read) if read == *self => Ok(()),
-            _ => Err(FileProblem::Description { reason: "it does not survive being written".into() }),
+            _ => Err(FileProblem::Description {
+                reason: "its layers are nested too deeply for the file format".into(),
+            }),
         }
     }
 
-    /// The description in a file; `None` in a file of another program.
+    /// The description in a file; `None` for a file of another program.
     pub fn read(file: &TensorFile) -> Result<Option<Self>, FileProblem> {
         let Some(json) = file.metadata(KEY) else { return Ok(None) };
         if let Some(name) = header::first_duplicate(json).map_err(unusable)? {
@@ -81,13 +93,13 @@ impl Description {
     }
 }
 
-/// The description says something that cannot be.
+/// The description says something invalid.
 pub(super) fn unusable(reason: impl std::fmt::Display) -> FileProblem {
     FileProblem::Description { reason: reason.to_string() }
 }
 
 impl From<Error> for FileProblem {
-    /// An architecture from a file that is refused like any other.
+    /// The error of an architecture from a file.
     fn from(error: Error) -> Self {
         unusable(error)
     }

@@ -11,36 +11,51 @@ use crate::{Error, Network, Scalar};
 
 /// Reads models and weights from safetensors files.
 ///
-/// By default every tensor must be there, in the shape and the number type of the network, nothing else may be there, and
-/// every number must be finite. What is different is listed in one error, and nothing is changed.
+/// By default the file must hold every tensor of the network, in its shape and number type, and no
+/// other; every number must be finite. One error lists all differences, and nothing is changed.
 ///
 /// ```no_run
-/// use geartrain::{Loader, Predictor};
+/// use geartrain::{Loader, Network, Predictor, prelude::*};
 /// // A model of f64 numbers, rounded to f32.
 /// let model: Predictor<f32> = Loader::new().convert().predictor("model.safetensors")?;
+///
+/// // Weights of a PyTorch module with layers called `fc1` and `fc2`.
+/// let layers = Sequential::new().then(Linear::new(3, 8)).then(ReLU).then(Linear::new(8, 1));
+/// let mut network = Network::<f32>::new(layers)?;
+/// Loader::new().rename("fc1", "0").rename("fc2", "2").weights("torch.safetensors", &mut network)?;
 /// # Ok::<(), geartrain::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loader {
     convert: bool,
     allow_non_finite: bool,
+    renames: Vec<(String, String)>,
 }
 
 impl Loader {
-    /// Strict.
+    /// Strict, with the file's own names.
     pub fn new() -> Self {
         Loader::default()
     }
 
-    /// Takes `F16`, `BF16`, `F32` and `F64` alike and rounds to the network's type.
+    /// Accepts `F16`, `BF16`, `F32` and `F64` and rounds to the network's type.
     pub fn convert(mut self) -> Self {
         self.convert = true;
         self
     }
 
-    /// Takes NaN and infinities.
+    /// Accepts NaN and infinities.
     pub fn allow_non_finite(mut self) -> Self {
         self.allow_non_finite = true;
+        self
+    }
+
+    /// Reads the tensors of the layer called `from` in the file as those of the layer `to` of the
+    /// network: `fc1.weight` as `0.weight`. Both are the names up to a dot, or whole names. An empty
+    /// `to` removes the name and its dot. Of several renames that apply, the first is used; each
+    /// must apply to at least one tensor.
+    pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.renames.push((from.into(), to.into()));
         self
     }
 
@@ -53,13 +68,14 @@ impl Loader {
         Ok(self.predictor_from(&file).map_err(|problem| problem.at(path))?)
     }
 
-    /// Writes the weights in the file at `path` into `network`. It may come from this crate or, for instance, from
-    /// PyTorch's `safetensors.torch.save_file(model.state_dict(), path)`, whose `num_batches_tracked` are passed over.
+    /// Writes the weights in the file at `path` into `network`. The file may come from this crate or
+    /// from PyTorch's `safetensors.torch.save_file(model.state_dict(), path)`, whose
+    /// `num_batches_tracked` are ignored. [`rename`](Loader::rename) maps other names.
     ///
-    /// Only names and shapes are compared: where both agree, a `Tanh` network takes the weights of a `ReLU` network.
+    /// Only names and shapes are compared: the weights of a `ReLU` network fit a `Tanh` network.
     ///
     /// # Errors
-    /// [`Error::File`] with what is wrong. The network is then what it was.
+    /// [`Error::File`] with what is wrong. The network is then unchanged.
     pub fn weights<F: Scalar>(&self, path: impl AsRef<Path>, network: &mut Network<F>) -> Result<(), Error> {
         let file = TensorFile::open(&path)?;
         Ok(self.weights_from(&file, network).map_err(|problem| problem.at(path))?)
@@ -68,7 +84,7 @@ impl Loader {
     /// [`predictor`](Loader::predictor) for contents in memory.
     ///
     /// # Errors
-    /// What is wrong.
+    /// [`FileProblem`] with what is wrong.
     pub fn predictor_from<F: Scalar>(&self, file: &TensorFile) -> Result<Predictor<F>, FileProblem> {
         let description = Description::read(file)?.ok_or(FileProblem::NoArchitecture)?;
         let architecture = description.architecture.ok_or(FileProblem::NoArchitecture)?;
@@ -76,11 +92,17 @@ impl Loader {
         let network = Network::from_params(architecture.build(), description.inputs, params)?;
         let mut predictor =
             Predictor::new(network).named(description.feature_names, description.target_names)?;
-        if let Some(scale) = description.x_scale {
-            predictor = predictor.with_x_scale(scale)?;
+        if let Some(scaler) = description.x_scale {
+            predictor = predictor.with_x_scale(scaler)?;
         }
-        if let Some(scale) = description.y_scale {
-            predictor = predictor.with_y_scale(scale)?;
+        if let Some(scaler) = description.y_scale {
+            predictor = predictor.with_y_scale(scaler)?;
+        }
+        if !description.classes.is_empty() {
+            predictor = predictor.with_classes(description.classes)?;
+        }
+        if let Some(fill) = description.fill {
+            predictor = predictor.with_fill(fill)?;
         }
         Ok(predictor)
     }
@@ -88,7 +110,7 @@ impl Loader {
     /// [`weights`](Loader::weights) for contents in memory.
     ///
     /// # Errors
-    /// What is wrong. The network is then what it was.
+    /// [`FileProblem`] with what is wrong. The network is then unchanged.
     pub fn weights_from<F: Scalar>(
         &self,
         file: &TensorFile,
@@ -100,12 +122,20 @@ impl Loader {
         Ok(())
     }
 
-    /// The flat vector of the parameters in `layout`. No memory is taken for it before the file is known to have them all.
+    /// The flat vector of the parameters in `layout`, allocated once the file is known to hold them
+    /// all.
     pub(crate) fn params<F: Scalar>(
         &self,
         file: &TensorFile,
         layout: &Layout,
     ) -> Result<Vec<F>, FileProblem> {
+        let renamed;
+        let file = if self.renames.is_empty() {
+            file
+        } else {
+            renamed = self.renamed(file)?;
+            &renamed
+        };
         let mismatch = self.compare::<F>(file, layout);
         if !mismatch.is_empty() {
             return Err(FileProblem::Mismatch(mismatch));
@@ -122,6 +152,36 @@ impl Loader {
                 Err(FileProblem::NonFinite { name, index, value })
             }
             _ => Ok(flat),
+        }
+    }
+
+    /// The same tensors under their new names.
+    fn renamed(&self, file: &TensorFile) -> Result<TensorFile, FileProblem> {
+        let mut used = vec![false; self.renames.len()];
+        let mut renamed = TensorFile::new();
+        for (name, tensor) in &file.tensors {
+            let new_name = self.renames.iter().zip(&mut used).find_map(|((from, to), used)| {
+                let rest = name
+                    .strip_prefix(from.as_str())
+                    .filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
+                *used = true;
+                Some(if to.is_empty() {
+                    rest.trim_start_matches('.').to_string()
+                } else {
+                    format!("{to}{rest}")
+                })
+            });
+            let name = new_name.unwrap_or_else(|| name.clone());
+            if renamed.tensors.insert(name.clone(), tensor.clone()).is_some() {
+                return Err(FileProblem::DuplicateName { name });
+            }
+        }
+        match self.renames.iter().zip(used).find(|(_, used)| !used) {
+            None => Ok(renamed),
+            Some(((name, _), _)) => Err(FileProblem::UnknownTensor {
+                name: name.clone(),
+                known: file.tensors.keys().cloned().collect(),
+            }),
         }
     }
 
@@ -143,7 +203,7 @@ impl Loader {
         }
         let names: HashSet<&str> = layout.iter().map(|(spec, _)| spec.name.as_str()).collect();
         let known = |name: &str| names.contains(name);
-        // PyTorch's BatchNorm counts its batches, which only matters there for a momentum that is None.
+        // PyTorch's BatchNorm counts its batches, which only matters there if momentum is None.
         let counter = |name: &str| {
             name.strip_suffix("num_batches_tracked")
                 .is_some_and(|layer| known(&format!("{layer}running_mean")))

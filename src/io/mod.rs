@@ -1,13 +1,13 @@
-//! Models in files: safetensors for this crate and for PyTorch, ONNX (feature `onnx`) for onnxruntime and others, and
-//! arrays of NumPy (feature `npy`).
+//! Models in files: safetensors for this crate and PyTorch; with the feature `onnx`, ONNX for
+//! onnxruntime and others; with the feature `npy`, arrays of NumPy.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `predictor` | [`Predictor`]: a network with the scales and names that belong to it; save and load |
-//! | `loader` | [`Loader`]: how strictly a file is read |
-//! | `description` | what the file says about its model besides the weights |
+//! | `predictor` | [`Predictor`]: a network with its scalers, names and fill values; save and load |
+//! | `loader` | [`Loader`]: how strictly a file is read, and under which names |
+//! | `description` | the JSON text that describes a model besides its weights |
 //! | `tensors` | [`TensorFile`]: named tensors, in the safetensors format |
-//! | `header` | the first part of such a file, checked before anything is believed |
+//! | `header` | the header of such a file, checked before anything else is read |
 //! | `onnx` | [`Predictor`] as an ONNX model |
 //! | `npy`, `npz` | arrays of NumPy, alone and in archives |
 //! | `number` | the number types of tensors |
@@ -29,7 +29,8 @@ mod onnx;
 mod predictor;
 mod tensors;
 
+pub use atomic::check_writable;
 pub use error::{FileError, FileProblem, Mismatch};
 pub use loader::Loader;
-pub use predictor::Predictor;
+pub use predictor::{Predictions, Predictor};
 pub use tensors::TensorFile;

@@ -8,7 +8,7 @@ use prost::Message;
 use proto::{Attribute, Dimension, Node, Tensor, TensorShape, TensorType, Type, ValueInfo};
 
 use super::{FileProblem, Predictor, atomic, number};
-use crate::data::Standardize;
+use crate::data::StandardScaler;
 use crate::layer::Layer;
 use crate::layers::{LayerSpec, SELU};
 use crate::{Error, Network, Scalar};
@@ -191,7 +191,7 @@ impl<F: Scalar> Graph<'_, F> {
 
     /// `value` transformed in `f64` by two operations, with the means and the standard deviations of `scale` as their
     /// second operands: `(x − mean) / std` or `y · std + mean`.
-    fn scaled(&mut self, value: String, part: &str, scale: &Standardize, operations: [&str; 2]) -> String {
+    fn scaled(&mut self, value: String, part: &str, scale: &StandardScaler, operations: [&str; 2]) -> String {
         let [mean, std] = [("mean", scale.mean()), ("std", scale.std())].map(|(what, numbers)| {
             let name = format!("{part}_{what}");
             let raw_data = number::encode(numbers.iter().copied());

@@ -15,7 +15,7 @@ use super::sample_weights::SampleWeights;
 use super::training::{Training, Unit};
 use crate::data::{Batches, Dataset};
 use crate::error::require;
-use crate::io::atomic;
+use crate::io;
 use crate::layer::Kind;
 use crate::loss::Weighted;
 use crate::network::Workspace;
@@ -285,7 +285,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             self.loss.check(&outputs, &data.y())?;
         }
         if let Some((path, _)) = &self.checkpoint {
-            atomic::check(path)?;
+            io::check_writable(path)?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod early_stopping;
 mod fit;
 mod history;
 mod lr_finder;
+mod predictor;
 mod progress;
 mod run;
 mod sample_weights;

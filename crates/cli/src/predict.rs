@@ -3,19 +3,20 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use geartrain::Predictor;
 use geartrain::data::Missing;
-use ndarray::ArrayView1;
+use geartrain::{Predictor, metrics};
+use ndarray::{ArrayView1, Axis};
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, csv_cell};
-use crate::table::{Format, with_options};
+use crate::table::{self, Format, with_options};
 
 /// Predict with a saved model: a header line, and a line for each row of the table
 ///
 /// The table needs the columns that the model was trained on, in any order; other columns are
-/// ignored. A classifier prints the most probable class of each row.
+/// ignored. A classifier prints the most probable class of each row. Missing values are filled as in
+/// training; with --missing drop, a row that has one gets an empty cell.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The model, as saved by `geartrain train --save`
@@ -44,18 +45,21 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Outcome {
     output::check_writable(options.output.as_deref())?;
-    let model = Predictor::<f32>::load(&options.model)?;
-    let classes = classes(&model);
-    if options.probabilities && classes.is_none() {
+    let model = with_classes(Predictor::load(&options.model)?)?;
+    let classes = model.classes();
+    if options.probabilities && classes.is_empty() {
         return Err(Failure::option("--probabilities is for classifiers, and this model predicts numbers"));
     }
     let reader = options.format.csv("", Missing::Error);
-    let x = reader.load_features::<f32, _>(&options.file, model.feature_names());
-    let y = model.predict(&x.map_err(|error| Failure::other(with_options(error)))?)?;
+    let predictions = model.predict_csv(&options.file, &reader).map_err(|error| match error {
+        geartrain::Error::Data(error) => Failure::other(with_options(*error)),
+        other => other.into(),
+    })?;
+    predictions.notes.iter().for_each(|note| output::note(&table::note(note)));
 
     let mut columns = match classes {
-        Some(_) => vec!["class".to_string()],
-        None => model.target_names().to_vec(),
+        [] => model.target_names().to_vec(),
+        _ => vec!["class".to_string()],
     };
     if options.probabilities {
         columns.extend(model.target_names().iter().map(|class| format!("p({class})")));
@@ -64,19 +68,23 @@ pub fn run(options: &Options) -> Outcome {
     if !options.json {
         line(&mut text, columns.iter().map(|name| csv_cell(name)))?;
     }
-    for row in y.rows() {
-        let mut values: Vec<Value> = match classes {
-            Some(classes) => vec![json!(classes[largest(row)])],
+    for (i, row) in predictions.y.rows().into_iter().enumerate() {
+        let mut values: Vec<Value> = match &predictions.classes {
+            Some(predicted) => vec![json!(predicted[i].map(|class| &classes[class]))],
             None => row.iter().map(|&number| json!(number)).collect(),
         };
         if options.probabilities {
-            values.extend(softmax(row).into_iter().map(|probability| json!(probability)));
+            values.extend(probabilities(row)?);
         }
         if options.json {
             let fields: Map<String, Value> = columns.iter().cloned().zip(values).collect();
             writeln!(text, "{}", Value::Object(fields))?;
         } else {
-            let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), csv_cell);
+            let cell = |value: &Value| match value {
+                Value::Null => String::new(),
+                Value::String(text) => csv_cell(text),
+                number => number.to_string(),
+            };
             line(&mut text, values.iter().map(cell))?;
         }
     }
@@ -86,25 +94,23 @@ pub fn run(options: &Options) -> Outcome {
     }
 }
 
-/// The names of the classes, if the model is a classifier: its logits have no scaler.
-fn classes(model: &Predictor<f32>) -> Option<&[String]> {
-    let names = model.target_names();
-    (names.len() > 1 && model.y_scale().is_none()).then_some(names)
+/// The model with the names of its classes, which older files do not contain: the logits of
+/// a classifier have no scaler.
+fn with_classes(model: Predictor<f32>) -> Outcome<Predictor<f32>> {
+    let names = model.target_names().to_vec();
+    let is_old = model.classes().is_empty() && names.len() > 1 && model.y_scale().is_none();
+    Ok(if is_old { model.with_classes(names)? } else { model })
+}
+
+/// The probability of each class; nothing for a row without a prediction.
+fn probabilities(logits: ArrayView1<f64>) -> Outcome<Vec<Value>> {
+    if logits.iter().any(|logit| logit.is_nan()) {
+        return Ok(vec![Value::Null; logits.len()]);
+    }
+    let row = metrics::probabilities(&logits.insert_axis(Axis(0)))?;
+    Ok(row.iter().map(|probability| json!(probability)).collect())
 }
 
 fn line(text: &mut String, cells: impl Iterator<Item = String>) -> std::fmt::Result {
     writeln!(text, "{}", cells.collect::<Vec<_>>().join(","))
-}
-
-/// The index of the largest logit.
-pub fn largest(logits: ArrayView1<f32>) -> usize {
-    (1..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
-}
-
-/// The probability of each class.
-fn softmax(logits: ArrayView1<f32>) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let sum: f32 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
 }

@@ -6,15 +6,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use geartrain::data::{Csv, DataError, Missing, Suggestion};
+use geartrain::data::{Csv, DataError, Missing, Note, Suggestion};
 
 use crate::failure::{Failure, Outcome};
+use crate::output::csv_cell;
 
 /// The format of a CSV file.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Format of the file")]
 pub struct Format {
-    /// The character between cells, or `tab`
+    /// The character between cells, `tab`, or `blanks` for any number of blanks
     #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
     delimiter: u8,
 
@@ -22,7 +23,31 @@ pub struct Format {
     #[arg(long)]
     no_header: bool,
 
-    /// What to do with missing values: cells that are empty, NA, NaN, null or ? [default: error]
+    /// The header is preceded by this many lines of other text
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    skip_lines: usize,
+
+    /// Lines that start with this character are comments [default: # before the header]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    comment: Option<u8>,
+
+    /// Numbers have a decimal comma
+    #[arg(long)]
+    decimal_comma: bool,
+
+    /// Characters to skip in numbers: thousands separators, currency and percent signs, units
+    #[arg(long, value_name = "CHARACTERS", default_value = "")]
+    ignore_in_numbers: String,
+
+    /// Texts that stand for a missing value, separated by commas, instead of those known (NA, NaN, null, ?, #N/A, -)
+    #[arg(long, value_name = "TEXTS", value_parser = names, allow_hyphen_values = true)]
+    missing_markers: Option<Names>,
+
+    /// Use columns that seem to identify the rows as features
+    #[arg(long)]
+    keep_index: bool,
+
+    /// What to do with missing values [default: error]
     #[arg(long, value_enum)]
     missing: Option<MissingCells>,
 }
@@ -48,15 +73,30 @@ impl Format {
             MissingCells::Mean => Missing::Mean,
             MissingCells::Median => Missing::Median,
         });
-        Csv::new(target).delimiter(self.delimiter).header(!self.no_header).missing(missing)
+        let mut csv = Csv::new(target)
+            .delimiter(self.delimiter)
+            .header(!self.no_header)
+            .skip_lines(self.skip_lines)
+            .decimal_comma(self.decimal_comma)
+            .ignore_in_numbers(&self.ignore_in_numbers)
+            .keep_index(self.keep_index)
+            .missing(missing);
+        if let Some(comment) = self.comment {
+            csv = csv.comment(comment);
+        }
+        if let Some(Names(markers)) = &self.missing_markers {
+            csv = csv.missing_markers(&markers.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        csv
     }
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
+        b"blanks" => Ok(b' '),
         &[byte] => Ok(byte),
-        _ => Err("expected one ASCII character, or `tab`".into()),
+        _ => Err("expected one ASCII character, `tab` or `blanks`".into()),
     }
 }
 
@@ -251,25 +291,63 @@ fn names(text: &str) -> Result<Names, String> {
 
 /// The error with advice that names options of the command line instead of methods.
 pub fn with_options(mut error: DataError) -> String {
+    match error.suggestion.take() {
+        None => error.to_string(),
+        Some(suggestion) => format!("{error} ({})", advice(&suggestion)),
+    }
+}
+
+/// The note with such advice.
+pub fn note(note: &Note) -> String {
+    match note.suggestion() {
+        None => format!("note: {}", note.message()),
+        Some(suggestion) => format!("note: {} ({})", note.message(), advice(&suggestion)),
+    }
+}
+
+/// What may help, in options of the command line.
+fn advice(suggestion: &Suggestion) -> String {
     let separated =
         |by: &str, option: &str| format!("are the cells separated by {by}? Add --delimiter {option}");
-    let advice = match error.take_suggestion() {
-        None => return error.to_string(),
-        Some(Suggestion::Delimiter(b'\t')) => separated("tabs", "tab"),
-        Some(Suggestion::Delimiter(byte)) => {
-            let quoted = format!("'{}'", char::from(byte));
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    match suggestion {
+        Suggestion::Delimiter(b'\t') => separated("tabs", "tab"),
+        Suggestion::Delimiter(b' ') => separated("blanks", "blanks"),
+        Suggestion::Delimiter(byte) => {
+            let quoted = format!("'{}'", char::from(*byte));
             separated(&quoted, &quoted)
         }
-        Some(Suggestion::Header) => "is this line a header? Leave out --no-header".into(),
-        Some(Suggestion::DropColumn(name)) => {
-            let name = crate::output::csv_cell(&name).replace('\'', r"'\''");
-            format!("leave out a column of text with --drop '{name}'")
+        Suggestion::Header => "is this line a header? Leave out --no-header".into(),
+        Suggestion::DropColumns(columns) => {
+            const MOST: usize = 100;
+            let names = columns.iter().take(MOST).map(|column| csv_cell(&column.name));
+            let names = quoted(&names.collect::<Vec<_>>().join(","));
+            let kind = if columns.len() == 1 { "a column of text" } else { "columns of text" };
+            format!("leave out {kind} with --drop {names}")
         }
-        Some(Suggestion::Missing) => "accept missing values with --missing drop, mean or median".into(),
-        Some(Suggestion::MissingTarget) => "leave out rows without a target with --missing drop".into(),
-        Some(other) => other.to_string(),
-    };
-    format!("{error} ({advice})")
+        Suggestion::Numbers(formats) => {
+            let advice = formats.iter().map(|format| {
+                let comma = if format.decimal_comma { "--decimal-comma " } else { "" };
+                let ignore = match format.ignored.as_str() {
+                    "" => String::new(),
+                    signs => format!("--ignore-in-numbers {} ", quoted(signs)),
+                };
+                format!("{comma}{ignore}reads {}", format.value)
+            });
+            advice.collect::<Vec<_>>().join(", ")
+        }
+        Suggestion::Missing => "accept missing values with --missing drop, mean or median".into(),
+        Suggestion::MissingTarget => "leave out rows without a target with --missing drop".into(),
+        Suggestion::MissingMarker(text) => {
+            format!("if it stands for a missing value, add --missing-markers {}", quoted(&csv_cell(text)))
+        }
+        Suggestion::LabelMarker => {
+            "--missing drop leaves its row out; --missing-markers '' makes it a class".into()
+        }
+        Suggestion::Classes => "these look like classes; add --task classification".into(),
+        Suggestion::KeepIndex => "--keep-index keeps it".into(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

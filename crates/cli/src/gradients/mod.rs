@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use geartrain::data::{Csv, Dataset, Standardize, toy};
+use geartrain::data::{Csv, Dataset, StandardScaler, toy};
 use geartrain::prelude::*;
 use geartrain_lab::{Experiment, Recorder, Recording, Report, Spectra};
 use ndarray::s;
@@ -166,7 +166,7 @@ fn load(options: &Options) -> Outcome<Dataset<f64>> {
         },
     };
     data.check_finite()?;
-    let [x, y] = [data.x(), data.y()].map(|a| Standardize::fit(a).and_then(|s| s.transform(a)));
+    let [x, y] = [data.x(), data.y()].map(|a| StandardScaler::fit(&a).and_then(|s| s.transform(&a)));
     Ok(Dataset::new(x?, y?)?)
 }
 

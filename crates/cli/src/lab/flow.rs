@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
-use geartrain::data::{Standardize, toy};
+use geartrain::data::{StandardScaler, toy};
 use geartrain::prelude::*;
 use geartrain_lab::{self as lab, LogMean, Measurement, Phase, Runs};
 use ndarray::{Array2, s};
@@ -89,8 +89,8 @@ impl Asked {
     fn question(&self) -> Result<Looked, Problem> {
         let internal = |error: geartrain::data::DataError| Problem::in_field("depth", error);
         let data = toy::friedman1::<f64>(512, 1.0, 0).map_err(internal)?;
-        let scale = Standardize::fit(data.x()).map_err(internal)?;
-        let x = scale.transform(data.x()).map_err(internal)?.slice_move(s![..ROWS, ..]);
+        let scale = StandardScaler::fit(&data.x()).map_err(internal)?;
+        let x = scale.transform(&data.x()).map_err(internal)?.slice_move(s![..ROWS, ..]);
         let design = Design {
             inputs: x.ncols(),
             hidden: &vec![self.width; self.depth],

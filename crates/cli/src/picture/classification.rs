@@ -8,7 +8,6 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION};
 use crate::output::shortened;
-use crate::predict::largest;
 use crate::train::experiment::Trained;
 
 /// A colour for each class, from the palette of Okabe and Ito (2008).
@@ -21,14 +20,14 @@ const MAP: usize = 160;
 /// The decisions of the network (of the first fold) over the plane, with its test rows.
 pub fn regions(
     area: &Area,
-    data: &Dataset<f32>,
+    data: &Dataset<f64>,
     trained: &[Trained],
     classes: &[String],
     accuracy: f64,
 ) -> Result<(), Failure> {
     let Trained { model, test, .. } = &trained[0];
     let which = if trained.len() > 1 { "fold 1, test rows" } else { "test rows" };
-    let [x, y] = [0, 1].map(|i| plot::range(data.x().column(i).iter().map(|&value| f64::from(value))));
+    let [x, y] = [0, 1].map(|i| plot::range(data.x().column(i).iter().copied()));
     let frame = Frame {
         title: &format!("Decisions and {which}: accuracy {accuracy:.3}"),
         x_label: &data.feature_names()[0],
@@ -42,10 +41,9 @@ pub fn regions(
     for j in 0..MAP {
         let middles = Array2::from_shape_fn((MAP, 2), |(i, axis)| {
             let at = [x.start + (i as f64 + 0.5) * steps[0], y.start + (j as f64 + 0.5) * steps[1]];
-            at[axis] as f32
+            at[axis]
         });
-        let logits = model.predict(&middles)?;
-        let said: Vec<usize> = logits.rows().into_iter().map(largest).collect();
+        let said = model.predict_classes(&middles)?.to_vec();
         // One rectangle for each run of equal classes.
         let mut start = 0;
         for stretch in said.chunk_by(|a, b| a == b) {
@@ -59,7 +57,7 @@ pub fn regions(
     for (class, name) in classes.iter().enumerate() {
         let rows = inputs.rows().into_iter().zip(test.y());
         let of_class = rows.filter(|(_, truth)| **truth as usize == class);
-        let points: Vec<_> = of_class.map(|(x, _)| (f64::from(x[0]), f64::from(x[1]))).collect();
+        let points: Vec<_> = of_class.map(|(x, _)| (x[0], x[1])).collect();
         let style = COLOURS[class].filled();
         let shown = plot::thinned(points.into_iter());
         let drawn = panel.draw_series(shown.map(|point| Circle::new(point, 4, style)))?;

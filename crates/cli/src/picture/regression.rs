@@ -8,11 +8,11 @@ use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION};
 use crate::train::experiment::Trained;
 
 /// Predicted against actual numbers of the test rows, with the diagonal of perfect predictions.
-pub fn scatter(area: &Area, data: &Dataset<f32>, trained: &[Trained], title: &str) -> Result<(), Failure> {
+pub fn scatter(area: &Area, data: &Dataset<f64>, trained: &[Trained], title: &str) -> Result<(), Failure> {
     let points: Vec<(f64, f64)> = trained
         .iter()
         .flat_map(|one| one.test.y().into_iter().zip(&one.predicted))
-        .map(|(&actual, &predicted)| (f64::from(actual), f64::from(predicted)))
+        .map(|(&actual, &predicted)| (actual, predicted))
         .collect();
     let range = plot::range(points.iter().flat_map(|&(actual, predicted)| [actual, predicted]));
     let target = &data.target_names()[0];
@@ -36,18 +36,17 @@ pub fn scatter(area: &Area, data: &Dataset<f32>, trained: &[Trained], title: &st
 /// Data with one feature, the fitted curve of each fold, and the true function if it is known.
 pub fn curve(
     area: &Area,
-    data: &Dataset<f32>,
+    data: &Dataset<f64>,
     trained: &[Trained],
     title: &str,
     truth: Option<fn(f64) -> f64>,
 ) -> Result<(), Failure> {
-    let rows: Vec<(f64, f64)> =
-        data.x().into_iter().zip(data.y()).map(|(&x, &y)| (f64::from(x), f64::from(y))).collect();
+    let rows: Vec<(f64, f64)> = data.x().into_iter().zip(data.y()).map(|(&x, &y)| (x, y)).collect();
     let (x_range, y_range) =
         (plot::range(rows.iter().map(|row| row.0)), plot::range(rows.iter().map(|row| row.1)));
     let (low, high) =
         rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), row| (l.min(row.0), h.max(row.0)));
-    let x = Array2::from_shape_fn((301, 1), |(i, _)| (low + (high - low) * i as f64 / 300.0) as f32);
+    let x = Array2::from_shape_fn((301, 1), |(i, _)| low + (high - low) * i as f64 / 300.0);
     let frame = Frame {
         title,
         x_label: &data.feature_names()[0],
@@ -59,13 +58,13 @@ pub fn curve(
     points_of(&mut panel, &rows, BLUE, "all rows")?;
     if let Some(truth) = truth {
         let style = GREEN.stroke_width(3);
-        let line = x.iter().map(|&x| (f64::from(x), truth(f64::from(x))));
+        let line = x.iter().map(|&x| (x, truth(x)));
         panel.draw_series(LineSeries::new(line, style))?.label("truth").legend(plot::line_sample(style));
     }
     let style = VERMILLION.stroke_width(3);
     for (fold, one) in trained.iter().enumerate() {
         let y = one.model.predict(&x)?;
-        let line = x.iter().zip(&y).map(|(&x, &y)| (f64::from(x), f64::from(y)));
+        let line = x.iter().zip(&y).map(|(&x, &y)| (x, y));
         let drawn = panel.draw_series(LineSeries::new(line, style))?;
         if fold == 0 {
             drawn.label("network").legend(plot::line_sample(style));

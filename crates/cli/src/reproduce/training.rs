@@ -1,6 +1,6 @@
 //! Consequences for training. Final losses are qualitative: 1 is the loss of predicting the mean.
 
-use geartrain::data::{Dataset, Standardize};
+use geartrain::data::{Dataset, StandardScaler};
 use geartrain::layers::{BatchNorm, LayerNorm};
 use geartrain::prelude::*;
 use geartrain_lab::normal_batch;
@@ -45,7 +45,7 @@ fn data(seed: u64) -> Result<Dataset<f32>, Box<dyn std::error::Error + Send + Sy
     let x = normal_batch::<f32>(512, INPUTS, 10_000 + seed);
     let y = x.map_axis(ndarray::Axis(1), |x| x[0] * x[1] + (2.0 * x[2]).sin() + x[3] - 0.5 * x[4] * x[4]);
     let y = y.insert_axis(ndarray::Axis(1));
-    let y = Standardize::fit(y.view())?.transform(y.view())?;
+    let y = StandardScaler::fit(&y)?.transform(&y)?;
     Ok(Dataset::new(x, y)?)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use geartrain::data::{DataError, Dataset, Standardize};
+use geartrain::data::{DataError, Dataset, Scaling};
 use geartrain::prelude::*;
 use geartrain::train::{History, StopReason};
 use geartrain::{ConfusionMatrix, metrics};
@@ -16,13 +16,11 @@ use crate::failure::Outcome;
 
 /// The rows of one experiment, scaled by the mean and standard deviation of the training rows.
 pub struct Split {
-    pub x_scale: Standardize,
-    /// For regression only.
-    pub y_scale: Option<Standardize>,
+    pub scaling: Scaling,
     train: Dataset<f32>,
     watched: Dataset<f32>,
     /// The test rows, in their own units.
-    pub test: Dataset<f32>,
+    pub test: Dataset<f64>,
 }
 
 /// A trained model and its test.
@@ -30,12 +28,12 @@ pub struct Trained {
     pub history: History,
     pub model: Predictor<f32>,
     /// The test rows, in their own units.
-    pub test: Dataset<f32>,
+    pub test: Dataset<f64>,
     /// The output of the model for the test rows.
-    pub predicted: Array2<f32>,
+    pub predicted: Array2<f64>,
     /// The prediction of linear least squares for the test rows. For regression only, and only for
     /// a number of columns that takes seconds at most.
-    pub baseline: Option<Array2<f32>>,
+    pub baseline: Option<Array2<f64>>,
 }
 
 /// The scores of a regression.
@@ -49,26 +47,14 @@ pub struct Scores {
 
 impl Split {
     pub fn new(
-        (train, test): (Dataset<f32>, Dataset<f32>),
-        task: &Task,
+        (train, test): (Dataset<f64>, Dataset<f64>),
         options: &ModelOptions,
     ) -> Result<Self, DataError> {
         let (train, held_out) = options.hold_out(train)?;
         // Fitted on the training rows alone: nothing may be known of the test rows.
-        let x_scale = Standardize::fit(train.x())?;
-        let y_scale = match task {
-            Task::Regression => Some(Standardize::fit(train.y())?),
-            Task::Classification(_) => None,
-        };
-        let scaled = |data: &Dataset<f32>| {
-            let y = match &y_scale {
-                Some(scale) => scale.transform(data.y())?,
-                None => data.y().to_owned(),
-            };
-            Dataset::new(x_scale.transform(data.x())?, y)
-        };
-        let (scaled_train, watched) = (scaled(&train)?, scaled(held_out.as_ref().unwrap_or(&test))?);
-        Ok(Split { x_scale, y_scale, train: scaled_train, watched, test })
+        let scaling = Scaling::fit(&train)?;
+        let watched = scaling.apply(held_out.as_ref().unwrap_or(&test))?;
+        Ok(Split { train: scaling.apply(&train)?, scaling, watched, test })
     }
 
     /// Trains `network` on the training rows and tests it.
@@ -83,28 +69,19 @@ impl Split {
         let loss = task.loss();
         let history = options.training(&loss, &self.watched, quiet, stop)?.fit(&mut network, &self.train)?;
         let baseline = self.baseline()?;
-        let Split { x_scale, y_scale, test, .. } = self;
-        let model = Predictor::new(network).with_x_scale(x_scale)?;
-        let model = match (y_scale, task) {
-            (Some(scale), _) => {
-                model.with_y_scale(scale)?.named(test.feature_names(), test.target_names())?
-            }
-            (None, Task::Classification(classes)) => model.named(test.feature_names(), classes)?,
-            (None, Task::Regression) => model.named(test.feature_names(), test.target_names())?,
-        };
+        let Split { scaling, test, .. } = self;
+        let model = Predictor::new(network).with_scaling(scaling)?;
         let predicted = model.predict(&test.x())?;
         Ok(Trained { history, model, test, predicted, baseline })
     }
 
     /// The prediction of linear least squares for the test rows.
-    fn baseline(&self) -> Result<Option<Array2<f32>>, DataError> {
-        let Some(y_scale) = &self.y_scale else { return Ok(None) };
-        let wide = |array: ArrayView2<f32>| array.mapv(f64::from);
-        let weights = least_squares(wide(self.train.x()).view(), wide(self.train.y()).column(0));
-        let Some(weights) = weights else { return Ok(None) };
-        let fit = wide(self.x_scale.transform(self.test.x())?.view()).dot(&weights);
-        let fit = fit.mapv(|value| value as f32).insert_axis(ndarray::Axis(1));
-        Ok(Some(y_scale.inverse(fit.view())?))
+    fn baseline(&self) -> Result<Option<Array2<f64>>, DataError> {
+        let Some(y_scale) = self.scaling.y() else { return Ok(None) };
+        let wide = self.train.cast::<f64>();
+        let Some(weights) = least_squares(wide.x(), wide.y().column(0)) else { return Ok(None) };
+        let fit = self.scaling.x().transform(&self.test.x())?.dot(&weights);
+        Ok(Some(y_scale.inverse_transform(&fit.insert_axis(ndarray::Axis(1)))?))
     }
 }
 
@@ -119,14 +96,13 @@ impl Trained {
     }
 
     pub fn confusion(&self) -> Outcome<ConfusionMatrix> {
-        Ok(ConfusionMatrix::new(self.predicted.view(), self.test.y())?)
+        Ok(ConfusionMatrix::from_logits(&self.predicted, &self.test.y())?)
     }
 }
 
 impl Scores {
-    pub fn new(prediction: &Array2<f32>, target: &Array2<f32>) -> Outcome<Self> {
-        let (prediction, target) = (prediction.view(), target.view());
-        let r2 = if target.nrows() > 1 { metrics::r2(prediction, target)? } else { f64::NAN };
+    pub fn new(prediction: &Array2<f64>, target: &Array2<f64>) -> Outcome<Self> {
+        let r2 = metrics::r2(prediction, target)?;
         let rmse = metrics::root_mean_squared_error(prediction, target)?;
         Ok(Scores { r2, rmse, mae: metrics::mean_absolute_error(prediction, target)? })
     }
@@ -142,11 +118,11 @@ impl Scores {
 /// prediction.
 pub fn join<'a>(
     folds: &'a [Trained],
-    prediction: impl Fn(&'a Trained) -> Option<&'a Array2<f32>>,
-) -> Option<(Array2<f32>, Array2<f32>)> {
+    prediction: impl Fn(&'a Trained) -> Option<&'a Array2<f64>>,
+) -> Option<(Array2<f64>, Array2<f64>)> {
     let predictions = folds.iter().map(|fold| Some(prediction(fold)?.view())).collect::<Option<Vec<_>>>()?;
     let targets: Vec<_> = folds.iter().map(|fold| fold.test.y()).collect();
-    let stack = |parts: &[ArrayView2<f32>]| {
+    let stack = |parts: &[ArrayView2<f64>]| {
         ndarray::concatenate(ndarray::Axis(0), parts).expect("all folds have the same columns")
     };
     Some((stack(&predictions), stack(&targets)))

@@ -19,12 +19,10 @@ pub mod task;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use geartrain::prelude::*;
-
 pub use options::Options;
 
 use crate::failure::{Failure, Outcome};
-use crate::{interrupt, output, picture};
+use crate::{interrupt, output, picture, table};
 use experiment::Split;
 use task::{Problem, Task};
 
@@ -41,6 +39,11 @@ pub fn run(options: &Options) -> Outcome {
         output::note(&format!("warning: every row is of the class `{only}`: there is nothing to learn"));
         // With a single output the network would return the logit of class 1.
         classes.push(format!("not {only}"));
+        problem.data = problem.data.with_classes(&*classes)?;
+        problem.test = problem.test.map(|test| test.with_classes(&*classes)).transpose()?;
+    }
+    for note in problem.data.notes() {
+        output::note(&table::note(note));
     }
     let Problem { task, data, .. } = &problem;
     let network = options.model.network(data.features(), task.outputs())?;
@@ -48,7 +51,7 @@ pub fn run(options: &Options) -> Outcome {
         output::print(&format!("{}\n", network.summary()))?;
     }
     let splits = splits(options, &problem)?;
-    warn_about_constants(data, &splits);
+    warn_about_constants(&splits);
 
     let stop = interrupt::flag()?;
     let count = splits.len();
@@ -103,17 +106,15 @@ fn splits(options: &Options, problem: &Problem) -> Outcome<Vec<Split>> {
         (None, Some(test)) => vec![(data.clone(), test.clone())],
         (None, None) => vec![data.split(0.2, seed)?],
     };
-    let split = |part| Ok(Split::new(part, &problem.task, &options.model)?);
+    let split = |part| Ok(Split::new(part, &options.model)?);
     parts.into_iter().map(split).collect()
 }
 
 /// Warns about columns from which nothing can be learned.
-fn warn_about_constants(data: &Dataset<f32>, splits: &[Split]) {
+fn warn_about_constants(splits: &[Split]) {
     let mut names = BTreeSet::new();
     for split in splits {
-        names.extend(split.x_scale.constant_columns().iter().map(|&i| &data.feature_names()[i]));
-        let target = split.y_scale.as_ref().map_or(&[][..], |scale| scale.constant_columns());
-        names.extend(target.iter().map(|&i| &data.target_names()[i]));
+        names.extend(split.scaling.constant_columns());
     }
     if !names.is_empty() {
         const MOST: usize = 20;

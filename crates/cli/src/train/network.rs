@@ -181,7 +181,7 @@ impl ModelOptions {
     }
 
     /// The rows to train on, and the validation rows for early stopping.
-    pub fn hold_out(&self, train: Dataset<f32>) -> Result<(Dataset<f32>, Option<Dataset<f32>>), DataError> {
+    pub fn hold_out(&self, train: Dataset<f64>) -> Result<(Dataset<f64>, Option<Dataset<f64>>), DataError> {
         match self.early_stopping {
             None => Ok((train, None)),
             Some(_) => train.split(0.2, self.seed).map(|(train, held_out)| (train, Some(held_out))),

@@ -154,7 +154,7 @@ fn classification_json(trained: &[Trained], folds: bool, classes: &[String]) -> 
 /// The confusion matrix of all test predictions together.
 pub fn pooled_confusion(trained: &[Trained]) -> Outcome<ConfusionMatrix> {
     let (prediction, target) = join(trained, |one| Some(&one.predicted)).expect("every network predicts");
-    Ok(ConfusionMatrix::new(prediction.view(), target.view())?)
+    Ok(ConfusionMatrix::from_logits(&prediction, &target)?)
 }
 
 fn accuracies(trained: &[Trained]) -> Outcome<Vec<f64>> {

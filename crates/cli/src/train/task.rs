@@ -29,9 +29,9 @@ pub struct Problem {
     pub task: Task,
     /// Why it is this task, in a sentence, if the program has decided.
     pub reason: Option<String>,
-    pub data: Dataset<f32>,
+    pub data: Dataset<f64>,
     /// The rows of `--test`.
-    pub test: Option<Dataset<f32>>,
+    pub test: Option<Dataset<f64>>,
     /// The column to predict.
     pub target: String,
 }
@@ -65,8 +65,8 @@ impl Problem {
         let (task, data) = match kind {
             Kind::Regression => (Task::Regression, table.read(|csv, source, name| csv.read(source, name))?),
             Kind::Classification => {
-                let (data, classes) = table.read(|csv, source, name| csv.read_classes(source, name))?;
-                (Task::Classification(classes), data)
+                let data: Dataset<f64> = table.read(|csv, source, name| csv.read_classes(source, name))?;
+                (Task::Classification(data.classes().to_vec()), data)
             }
         };
         let target = table.target;
@@ -83,11 +83,9 @@ impl Problem {
 
 /// Text is a class; so are numbers with only two different values, such as 0 and 1.
 fn decide(table: &Table) -> Outcome<(Kind, Option<String>)> {
-    let read = table.read::<(Dataset<f32>, _)>(|csv, source, name| csv.read_classes(source, name));
-    let (_, values) = read?;
-    let (count, target) = (values.len(), crate::output::shortened(&table.target, 40));
-    let numbers = values.iter().all(|value| value.parse::<f64>().is_ok());
-    let (kind, what, other) = match (numbers, count) {
+    let values = table.read(|csv, source, name| csv.target_values(source, name))?;
+    let (count, target) = (values.different, crate::output::shortened(&table.target, 40));
+    let (kind, what, other) = match (values.numeric, count) {
         (false, _) => (Kind::Classification, format!("text, {count} different values"), None),
         (true, 2) => (Kind::Classification, "two different numbers".to_string(), Some("regression")),
         (true, _) => (Kind::Regression, "numbers".to_string(), Some("classification")),
@@ -98,22 +96,22 @@ fn decide(table: &Table) -> Outcome<(Kind, Option<String>)> {
 }
 
 /// The rows of a separate test file; their classes must be among those of the training rows.
-fn test_rows(table: &Table, task: &Task) -> Outcome<Dataset<f32>> {
+fn test_rows(table: &Table, task: &Task) -> Outcome<Dataset<f64>> {
     let Task::Classification(known) = task else {
         return table.read(|csv, source, name| csv.read(source, name));
     };
-    let (data, classes) =
-        table.read::<(Dataset<f32>, _)>(|csv, source, name| csv.read_classes(source, name))?;
-    let indices = classes.iter().map(|class| match known.iter().position(|name| name == class) {
-        Some(index) => Ok(index as f32),
+    let data = table.read::<Dataset<f64>>(|csv, source, name| csv.read_classes(source, name))?;
+    let indices = data.classes().iter().map(|class| match known.iter().position(|name| name == class) {
+        Some(index) => Ok(index as f64),
         None => Err(Failure::other(format!(
             "the test rows have a class that the training rows do not have: `{}`",
             crate::output::shortened(class, 40)
         ))),
     });
-    let indices = indices.collect::<Outcome<Vec<f32>>>()?;
+    let indices = indices.collect::<Outcome<Vec<f64>>>()?;
     let y = data.y().mapv(|class| indices[class as usize]);
-    Ok(Dataset::new(data.x().to_owned(), y)?.named(data.feature_names(), data.target_names())?)
+    let data = Dataset::new(data.x().to_owned(), y)?.named(data.feature_names(), data.target_names())?;
+    Ok(data.with_classes(known)?)
 }
 
 /// Generated data: the task is known.

@@ -1,6 +1,6 @@
 //! Diagnoses of healthy and unhealthy networks.
 
-use geartrain::data::{Csv, Dataset, Standardize, toy};
+use geartrain::data::{Csv, Dataset, StandardScaler, toy};
 use geartrain::layers::BatchNorm;
 use geartrain::loss::MeanSquaredError;
 use geartrain::prelude::*;
@@ -147,8 +147,8 @@ fn the_parts_of_a_ratio_add_up() {
 fn healthy_vanishing_exploding_and_dead_networks_on_a_table_of_cars() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/auto-mpg.csv");
     let data = Dataset::<f64>::from_csv(path, &Csv::new("mpg").drop_columns(["name"])).unwrap();
-    let standard = |a| Standardize::fit(a).and_then(|s| s.transform(a)).unwrap();
-    let (x, y) = (standard(data.x()), standard(data.y()));
+    let standard = |a: &ndarray::ArrayRef2<f64>| StandardScaler::fit(a).and_then(|s| s.transform(a)).unwrap();
+    let (x, y) = (standard(&data.x()), standard(&data.y()));
     let build = |weight: Init, bias: f64, sigmoid: bool| {
         let linear = |n| Linear::new(n, 48).init(weight).bias_init(Init::constant(bias));
         let block = |net: Sequential<f64>, i| {

@@ -1,6 +1,6 @@
 //! The predictions of a network, in the form that suits the data.
 
-use geartrain::data::{DataError, Dataset, Standardize};
+use geartrain::data::{DataError, Dataset, StandardScaler};
 use geartrain::{ConfusionMatrix, Error, Network, metrics};
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use serde_json::{Value, json};
@@ -88,30 +88,25 @@ impl Picture {
         let predict = |x: ArrayView2<f64>| -> Result<Array2<f64>, Error> {
             let y = network.predict(&x)?;
             match prepared.model.y_scale() {
-                Some(scale) => Ok(scale.inverse(y.view())?),
-                None => Ok(softmax(y)),
+                Some(scale) => Ok(scale.inverse_transform(&y)?),
+                None => metrics::probabilities(&y),
             }
         };
         let at = |places: &Array2<f64>| predict(scaled(prepared.model.x_scale(), places)?.view());
         let validation = predict(prepared.scaled_validation.x())?;
         let truth = prepared.validation.y();
         let confusion = match prepared.classes {
-            Some(_) => Some(ConfusionMatrix::new(validation.view(), truth)?),
+            Some(_) => Some(ConfusionMatrix::from_probabilities(&validation, &truth)?),
             None => None,
         };
         let picture = match self {
             Picture::Curve(places) => short(at(places)?.iter().copied()),
             Picture::Plane(places) if confusion.is_some() => {
                 let likely = at(places)?;
-                let best = |row: ArrayView1<f64>| {
-                    let best = (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-                    // the class, and its probability in percent
-                    [best as u64, (100.0 * row[best]).round() as u64]
-                };
-                let [classes, percent]: [Vec<u64>; 2] = {
-                    let all: Vec<_> = likely.rows().into_iter().map(best).collect();
-                    [0, 1].map(|i| all.iter().map(|pair| pair[i]).collect())
-                };
+                let classes = metrics::classes_from_probabilities(&likely)?.to_vec();
+                // the probability of the class in percent
+                let sure = classes.iter().zip(likely.rows()).map(|(&class, row)| 100.0 * row[class]);
+                let percent: Vec<u64> = sure.map(|percent| percent.round() as u64).collect();
                 json!({ "classes": classes, "percent": percent })
             }
             Picture::Plane(places) => short(at(places)?.iter().copied()),
@@ -124,7 +119,7 @@ impl Picture {
         };
         let (name, score) = match &confusion {
             Some(confusion) => ("accuracy", confusion.accuracy()),
-            None => ("R²", metrics::r2(validation.view(), truth)?),
+            None => ("R²", metrics::r2(&validation, &truth)?),
         };
         let counts = |confusion: ConfusionMatrix| -> Value {
             confusion.counts().rows().into_iter().map(|row| row.to_vec()).collect()
@@ -147,18 +142,8 @@ fn range(values: ArrayView1<f64>) -> (f64, f64) {
     (low - margin, high + margin)
 }
 
-fn scaled(scale: Option<&Standardize>, x: &Array2<f64>) -> Result<Array2<f64>, DataError> {
-    scale.map_or_else(|| Ok(x.clone()), |scale| scale.transform(x.view()))
-}
-
-/// The probability of each class, from the logits of a row.
-fn softmax(mut logits: Array2<f64>) -> Array2<f64> {
-    for mut row in logits.rows_mut() {
-        let largest = row.fold(f64::NEG_INFINITY, |largest, &logit| largest.max(logit));
-        row.mapv_inplace(|logit| (logit - largest).exp());
-        row /= row.sum();
-    }
-    logits
+fn scaled(scale: Option<&StandardScaler>, x: &Array2<f64>) -> Result<Array2<f64>, DataError> {
+    scale.map_or_else(|| Ok(x.clone()), |scale| scale.transform(x))
 }
 
 /// Rounded to `f32`, which halves the size of the text.

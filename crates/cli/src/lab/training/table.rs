@@ -1,6 +1,6 @@
 //! A table from the page: the library's reader, with errors in terms of the page's fields.
 
-use geartrain::data::{Csv, DataError, Dataset, Missing, Suggestion};
+use geartrain::data::{Csv, DataError, DataProblem, Dataset, Missing, Suggestion};
 use serde::Deserialize;
 
 use crate::lab::reply::Problem;
@@ -63,7 +63,8 @@ impl Table {
             let data = csv.read(source, "the table").map_err(|error| self.problem(error))?;
             return Ok((data, None));
         }
-        let (data, classes) = csv.read_classes(source, "the table").map_err(|error| self.problem(error))?;
+        let data = csv.read_classes(source, "the table").map_err(|error| self.problem(error))?;
+        let classes = data.classes().to_vec();
         if !(2..=MOST_CLASSES).contains(&classes.len()) {
             let error = format!(
                 "{} holds {} different labels; this page takes 2 to {MOST_CLASSES}",
@@ -77,26 +78,24 @@ impl Table {
 
     /// The field of an error, with advice that names fields instead of methods.
     fn problem(&self, mut error: DataError) -> Problem {
-        let hint = match error.take_suggestion() {
+        let hint = match error.suggestion.take() {
             Some(Suggestion::Delimiter(b'\t')) => Some("are the cells separated by tabs?".into()),
             Some(Suggestion::Delimiter(b';')) => Some("are the cells separated by semicolons?".into()),
             Some(Suggestion::Delimiter(b',')) => Some("are the cells separated by commas?".into()),
             Some(Suggestion::Delimiter(other)) => {
                 Some(format!("cells separated by {:?} are not read here", char::from(other)))
             }
-            Some(Suggestion::DropColumn(name)) if name == self.target => {
-                Some("are these the names of classes?".into())
-            }
-            Some(Suggestion::DropColumn(_)) => Some("a column of text can be left out".into()),
+            Some(Suggestion::Classes) => Some("are these the names of classes?".into()),
+            Some(Suggestion::DropColumns(_)) => Some("a column of text can be left out".into()),
             Some(Suggestion::Missing | Suggestion::MissingTarget) => {
                 Some("choose a rule for missing values".into())
             }
             Some(other) => Some(other.to_string()),
             None => None,
         };
-        let field = match &error {
-            DataError::UnknownColumn { name, .. } if *name == self.target => "target",
-            DataError::UnknownColumn { .. } | DataError::ChosenTwice { .. } => "drop",
+        let field = match &error.problem {
+            DataProblem::UnknownColumn { name, .. } if *name == self.target => "target",
+            DataProblem::UnknownColumn { .. } | DataProblem::ChosenTwice { .. } => "drop",
             _ => "csv",
         };
         let hint = hint.map_or(String::new(), |hint| format!(" ({hint})"));

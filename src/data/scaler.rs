@@ -1,87 +1,88 @@
 //! Every column to mean 0 and standard deviation 1, and back.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, Zip};
 use serde::{Deserialize, Serialize};
 
 use super::dataset::check_finite;
-use super::error::{DataError, Part};
+use super::error::{DataError, DataProblem, Part};
 use crate::Scalar;
 
-/// Shifts and scales every column to mean 0 and standard deviation 1: `(x - mean) / std`, as scikit-learn's
-/// `StandardScaler` (`std` is the square root of the mean squared deviation, over the number of rows).
+/// Shifts and scales every column to mean 0 and standard deviation 1: `(x - mean) / std`, where
+/// `std` is the population standard deviation, as in scikit-learn's `StandardScaler`.
 ///
-/// A column whose values are all equal, up to their last bits, has no scale: its `std` counts as 1, so that it becomes
-/// 0, and [`constant_columns`](Standardize::constant_columns) lists it. The statistics are kept in `f64`, whatever the
-/// type of the data. It comes from [`fit`](Standardize::fit), so there is no such thing as a transform
-/// before the fit. Besides, a scale can be read again from the file that it was saved in.
+/// A column whose values are all equal, up to their last bits, has no scale: its `std` counts as 1,
+/// so that it becomes 0, and [`constant_columns`](StandardScaler::constant_columns) lists it. The
+/// statistics are kept in `f64`, whatever the type of the data.
 ///
 /// ```
-/// use geartrain::data::Standardize;
+/// use geartrain::data::StandardScaler;
 /// use ndarray::array;
 ///
 /// let x = array![[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]];
-/// let scale = Standardize::fit(x.view())?;
-/// assert_eq!(scale.mean(), array![3.0, 5.0]);
-/// assert_eq!(scale.constant_columns(), [1]);
+/// let scaler = StandardScaler::fit(&x)?;
+/// assert_eq!(scaler.mean(), array![3.0, 5.0]);
+/// assert_eq!(scaler.constant_columns(), [1]);
 ///
-/// let z = scale.transform(x.view())?;
+/// let z = scaler.transform(&x)?;
 /// assert!((z[[0, 0]] + 2.0 / (14.0f64 / 3.0).sqrt()).abs() < 1e-15);
 /// assert_eq!(z.column(1), array![0.0, 0.0, 0.0]);
-/// assert!((scale.inverse(z.view())? - x).iter().all(|error| error.abs() < 1e-15));
+/// assert!((scaler.inverse_transform(&z)? - x).iter().all(|error| error.abs() < 1e-15));
 /// # Ok::<(), geartrain::data::DataError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Statistics", try_from = "Statistics")]
-pub struct Standardize {
+pub struct StandardScaler {
     mean: Array1<f64>,
     std: Array1<f64>,
     constant: Vec<usize>,
 }
 
-impl Standardize {
+impl StandardScaler {
     /// Learns the mean and the standard deviation of every column of `x` (rows × columns).
     ///
     /// # Errors
-    /// [`DataError::EmptyDataset`] without rows or columns, [`DataError::NotFinite`] for a NaN or an infinity.
-    pub fn fit<F: Scalar>(x: ArrayView2<F>) -> Result<Self, DataError> {
+    /// [`DataProblem::EmptyDataset`] without rows or columns, [`DataProblem::NotFinite`] for a NaN
+    /// or an infinity.
+    pub fn fit<F: Scalar>(x: &ArrayRef2<F>) -> Result<Self, DataError> {
         if x.is_empty() {
-            return Err(DataError::EmptyDataset { rows: x.nrows(), features: x.ncols(), outputs: 0 });
+            let (rows, features) = x.dim();
+            return Err(DataProblem::EmptyDataset { rows, features, outputs: 0 }.into());
         }
-        check_finite(Part::X, x, &[])?;
-        let mut scale = Standardize {
+        check_finite(Part::X, x.view(), &[])?;
+        let mut scaler = StandardScaler {
             mean: Array1::zeros(x.ncols()),
             std: Array1::ones(x.ncols()),
             constant: Vec::new(),
         };
         for (column, values) in x.columns().into_iter().enumerate() {
             let (mean, std) = moments(values);
-            scale.mean[column] = mean;
+            scaler.mean[column] = mean;
             match std {
-                Some(std) => scale.std[column] = std,
-                None => scale.constant.push(column),
+                Some(std) => scaler.std[column] = std,
+                None => scaler.constant.push(column),
             }
         }
-        Ok(scale)
+        Ok(scaler)
     }
 
-    /// `(x - mean) / std`, rows × columns.
+    /// `(x - mean) / std`, rows × columns, computed in `f64` and rounded to `F`.
     ///
     /// # Errors
-    /// [`DataError::ColumnCount`] for other columns than those of `fit`; [`DataError::NotFinite`] where `x` or the
-    /// result is not a finite `F`.
-    pub fn transform<F: Scalar>(&self, x: ArrayView2<F>) -> Result<Array2<F>, DataError> {
+    /// [`DataProblem::ColumnCount`] if `x` has another number of columns than in `fit`;
+    /// [`DataProblem::NotFinite`] if `x` or the result is not a finite `F`.
+    pub fn transform<F: Scalar>(&self, x: &ArrayRef2<F>) -> Result<Array2<F>, DataError> {
         self.map(x, |x, mean, std| {
             let difference = x - mean;
-            // Of two numbers near the end of the range, the difference may not fit, but that of their halves does.
+            // The difference of two numbers near the end of the range may not fit; that of their halves does.
             if difference.is_finite() { difference / std } else { (x / 2.0 - mean / 2.0) / (std / 2.0) }
         })
     }
 
-    /// `z * std + mean`, rows × columns: undoes [`transform`](Standardize::transform).
+    /// `z * std + mean`, rows × columns: undoes [`transform`](StandardScaler::transform).
     ///
     /// # Errors
-    /// As [`transform`](Standardize::transform).
-    pub fn inverse<F: Scalar>(&self, z: ArrayView2<F>) -> Result<Array2<F>, DataError> {
+    /// As [`transform`](StandardScaler::transform).
+    pub fn inverse_transform<F: Scalar>(&self, z: &ArrayRef2<F>) -> Result<Array2<F>, DataError> {
         self.map(z, |z, mean, std| {
             let value = z * std + mean;
             if value.is_finite() { value } else { 2.0 * (z * (std / 2.0) + mean / 2.0) }
@@ -98,21 +99,21 @@ impl Standardize {
         self.std.view()
     }
 
-    /// The columns, from 0, whose values were all equal, so that a caller can warn about them.
+    /// The columns, from 0, whose values were all equal, so that a program can warn about them.
     pub fn constant_columns(&self) -> &[usize] {
         &self.constant
     }
 
     fn map<F: Scalar>(
         &self,
-        x: ArrayView2<F>,
+        x: &ArrayRef2<F>,
         f: impl Fn(f64, f64, f64) -> f64,
     ) -> Result<Array2<F>, DataError> {
         let (expected, got) = (self.mean.len(), x.ncols());
         if expected != got {
-            return Err(DataError::ColumnCount { expected, got });
+            return Err(DataProblem::ColumnCount { expected, got }.into());
         }
-        check_finite(Part::X, x, &[])?;
+        check_finite(Part::X, x.view(), &[])?;
         let mut result = Array2::zeros(x.dim());
         for (row, mut out) in x.rows().into_iter().zip(result.rows_mut()) {
             Zip::from(&mut out)
@@ -126,7 +127,7 @@ impl Standardize {
     }
 }
 
-/// The form of a scale in files. What is read is checked, since nothing made it but a text.
+/// The form of a scaler in files. What is read is checked: a file may say anything.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Statistics {
@@ -135,33 +136,33 @@ struct Statistics {
     constant: Vec<usize>,
 }
 
-impl From<Standardize> for Statistics {
-    fn from(Standardize { mean, std, constant }: Standardize) -> Self {
+impl From<StandardScaler> for Statistics {
+    fn from(StandardScaler { mean, std, constant }: StandardScaler) -> Self {
         Statistics { mean: mean.to_vec(), std: std.to_vec(), constant }
     }
 }
 
-impl TryFrom<Statistics> for Standardize {
+impl TryFrom<Statistics> for StandardScaler {
     type Error = &'static str;
 
     fn try_from(Statistics { mean, std, constant }: Statistics) -> Result<Self, Self::Error> {
         if mean.is_empty() || mean.len() != std.len() {
-            return Err("a scale needs a mean and a standard deviation for every column");
+            return Err("a scaler needs a mean and a standard deviation for every column");
         }
         if !mean.iter().chain(&std).all(|number| number.is_finite()) || std.iter().any(|&std| std <= 0.0) {
-            return Err("a scale needs finite means and finite standard deviations above 0");
+            return Err("a scaler needs finite means and finite standard deviations above 0");
         }
         if !constant.is_sorted_by(|a, b| a < b) || constant.last().is_some_and(|&last| last >= mean.len()) {
-            return Err("the constant columns of a scale must be in order and among its columns");
+            return Err("the constant columns of a scaler must be in order and among its columns");
         }
-        Ok(Standardize { mean: mean.into(), std: std.into(), constant })
+        Ok(StandardScaler { mean: mean.into(), std: std.into(), constant })
     }
 }
 
-/// The mean and the standard deviation of finite values; `None` where they differ by no more than rounding.
+/// The mean and the standard deviation of finite values; `None` if they differ by rounding only.
 ///
-/// Two passes over deviations from the first value, so that a large mean costs no digits; values so large or small
-/// that a square would leave the range are first multiplied by a power of two.
+/// Two passes over deviations from the first value, so that a large mean costs no digits. Values
+/// so large or small that a square would leave the range are first multiplied by a power of two.
 fn moments<F: Scalar>(values: ArrayView1<F>) -> (f64, Option<f64>) {
     let lowest = values.iter().fold(f64::INFINITY, |lowest, &value| lowest.min(value.as_f64()));
     let highest = values.iter().fold(f64::NEG_INFINITY, |highest, &value| highest.max(value.as_f64()));

@@ -1,0 +1,232 @@
+//! One column of numbers while a file is read: its values, and what its cells look like.
+
+use super::super::error::DataProblem;
+use super::super::note::IndexKind;
+use super::number::{Notation, boolean};
+
+/// Fewer rows say nothing about a column.
+const FEW_ROWS: usize = 10;
+
+/// The cells of one column, read so far.
+#[derive(Default)]
+pub(super) struct Values {
+    /// NaN where the cell is missing or no number.
+    pub values: Vec<f64>,
+    pub numbers: usize,
+    pub missing: Option<Bad>,
+    pub infinite: Option<Bad>,
+    /// Words for true and false.
+    words: Option<Bad>,
+    text: Option<Bad>,
+    texts: usize,
+    /// All cells that are neither number nor word hold the same text.
+    same_text: bool,
+    /// The first number with a point, if all of those look like groups of thousands.
+    grouped: Option<String>,
+    ungrouped: bool,
+    /// The first whole number of three digits.
+    whole: Option<String>,
+}
+
+/// The first cell of a kind: its row and text.
+#[derive(Clone, Debug)]
+pub(super) struct Bad {
+    pub row: usize,
+    pub line: u64,
+    pub text: String,
+}
+
+/// What a column of a file is to become.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Role {
+    Feature,
+    Target,
+}
+
+impl Values {
+    /// Adds a cell. Numbers that `fits` refuses are too large.
+    pub(super) fn push(
+        &mut self,
+        text: &str,
+        notation: &Notation,
+        role: Role,
+        line: u64,
+        fits: fn(f64) -> bool,
+    ) {
+        let row = self.values.len();
+        let bad = || Some(Bad { row, line, text: text.to_owned() });
+        let mut value = f64::NAN;
+        let number = notation.parse(text);
+        if let Some(number) = number.filter(|&number| fits(number)) {
+            if notation.missing.is_some() && notation.is_missing(text, true) {
+                self.missing = self.missing.take().or_else(bad);
+            } else {
+                value = number;
+                self.numbers += 1;
+                self.look_at(text, notation);
+            }
+        } else if notation.is_missing(text, true) {
+            self.missing = self.missing.take().or_else(bad);
+        } else if let Some(word) = boolean(text).filter(|_| role == Role::Feature) {
+            value = word;
+            self.words = self.words.take().or_else(bad);
+        } else if number.is_some() {
+            self.infinite = self.infinite.take().or_else(bad);
+        } else {
+            self.same_text = self.text.as_ref().is_none_or(|first| self.same_text && first.text == text);
+            self.texts += 1;
+            self.text = self.text.take().or_else(bad);
+        }
+        self.values.push(value);
+    }
+
+    /// Collects what tells a decimal point from one between thousands.
+    fn look_at(&mut self, text: &str, notation: &Notation) {
+        if self.ungrouped {
+            return;
+        }
+        if Notation::is_whole(text) {
+            if self.whole.is_none() && text.trim_start_matches('-').len() == 3 {
+                self.whole = Some(text.to_owned());
+            }
+        } else if notation.is_grouped(text) {
+            self.grouped = self.grouped.take().or_else(|| Some(text.to_owned()));
+        } else {
+            self.ungrouped = true;
+        }
+    }
+
+    /// A number whose point may separate thousands, and a whole number that says so.
+    pub(super) fn thousands(&self) -> Option<(&str, &str)> {
+        let grouped = self.grouped.as_deref().filter(|_| !self.ungrouped)?;
+        Some((grouped, self.whole.as_deref()?))
+    }
+
+    /// The first cell that keeps this from being a column of numbers, and whether the column
+    /// seems to be one all the same.
+    pub(super) fn not_a_number(&self) -> Option<&Bad> {
+        let words = self.words.as_ref().filter(|_| self.numbers > 0);
+        match (&self.text, words) {
+            (Some(text), Some(words)) => Some(if text.row < words.row { text } else { words }),
+            (text, words) => text.as_ref().or(words),
+        }
+    }
+
+    /// Whether every cell is missing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.numbers == 0 && self.words.is_none() && self.text.is_none() && self.infinite.is_none()
+    }
+
+    /// Whether the column holds text, not numbers with a few bad cells.
+    pub(super) fn is_text(&self) -> bool {
+        self.texts > self.numbers
+    }
+
+    /// Whether the column holds words for true and false, and nothing else.
+    pub(super) fn is_boolean(&self) -> bool {
+        self.words.is_some() && self.not_a_number().is_none()
+    }
+
+    /// What is wrong with a cell that is missing or no number.
+    pub(super) fn problem(&self, bad: &Bad, missing: bool) -> DataProblem {
+        let (text, numbers, cells) = (bad.text.clone(), self.numbers, self.values.len());
+        match missing {
+            true => DataProblem::MissingCell { text, numbers, cells },
+            false => DataProblem::NotANumber { text, numbers, cells },
+        }
+    }
+
+    /// The text of all cells that are no numbers, if they hold the same short one and are few.
+    pub(super) fn marker(&self) -> Option<&str> {
+        const LONGEST: usize = 40;
+        let text = &self.text.as_ref().filter(|_| self.same_text && !self.is_text())?.text;
+        (text.len() <= LONGEST).then_some(text)
+    }
+
+    /// Whether these values identify the rows. Measurements at equal steps do not.
+    pub(super) fn index_kind(&self) -> Option<IndexKind> {
+        let values = &self.values;
+        let rows = values.len();
+        if rows < FEW_ROWS || values.iter().any(|value| value.fract() != 0.0 || value.abs() > 2f64.powi(53)) {
+            return None;
+        }
+        let step = values[1] - values[0];
+        if values.windows(2).all(|pair| pair[1] - pair[0] == step) {
+            return (step.abs() == 1.0).then_some(IndexKind::Counts);
+        }
+        let (lowest, highest) = self.range();
+        if highest - lowest + 1.0 < rows as f64 {
+            return None;
+        }
+        let mut sorted = values.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let different = sorted.windows(2).all(|pair| pair[0] != pair[1]);
+        different.then_some(IndexKind::AllDifferent)
+    }
+
+    /// Whether rounding to `f32` would leave few different values, or none.
+    pub(super) fn loses_digits(&self) -> bool {
+        const LEAST_STEPS: f64 = 4096.0;
+        let (lowest, highest) = self.range();
+        let size = highest.abs().max(lowest.abs());
+        let tiny = size > 0.0 && size < f64::from(f32::MIN_POSITIVE);
+        let step = size * f64::from(f32::EPSILON);
+        let close = highest > lowest && highest - lowest < LEAST_STEPS * step;
+        let rounded = |value: &f64| !value.is_nan() && f64::from(*value as f32) != *value;
+        tiny || (close && self.values.iter().any(rounded))
+    }
+
+    fn range(&self) -> (f64, f64) {
+        let numbers = self.values.iter().filter(|value| !value.is_nan());
+        numbers
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+    }
+
+    /// The mean of the values present; 0 if there is none.
+    pub(super) fn mean(&self) -> f64 {
+        let count = self.values.iter().filter(|value| !value.is_nan()).count() as f64;
+        let present = || self.values.iter().filter(|value| !value.is_nan());
+        let sum: f64 = present().sum();
+        match () {
+            () if count == 0.0 => 0.0,
+            () if sum.is_finite() => sum / count,
+            () => present().map(|value| value / count).sum(),
+        }
+    }
+
+    /// The median of the values present; 0 if there is none.
+    pub(super) fn median(&self) -> f64 {
+        let mut values: Vec<f64> = self.values.iter().copied().filter(|value| !value.is_nan()).collect();
+        values.sort_by(f64::total_cmp);
+        let half = values.len() / 2;
+        match values.len() {
+            0 => 0.0,
+            odd if odd % 2 == 1 => values[half],
+            _ => f64::midpoint(values[half - 1], values[half]),
+        }
+    }
+}
+
+/// Whether a column's name is that of an index: those that pandas and R write, and the usual ones.
+pub(super) fn is_index_name(name: &str) -> bool {
+    const NAMES: [&str; 15] = [
+        "id",
+        "_id",
+        "idx",
+        "index",
+        "row",
+        "rowid",
+        "row.names",
+        "rownames",
+        "row_number",
+        "key",
+        "nr",
+        "no",
+        "no.",
+        "#",
+        "level_0",
+    ];
+    let lower = name.to_lowercase();
+    let ends = lower.ends_with("_id") || lower.ends_with(" id");
+    name == "X" || NAMES.contains(&lower.as_str()) || lower.starts_with("unnamed: ") || ends
+}

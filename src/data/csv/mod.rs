@@ -1,0 +1,23 @@
+//! CSV files.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `options` | [`Csv`]: which columns, and what the file looks like |
+//! | `read` | from a file to a data set, and to inputs to predict from |
+//! | `sheet` | the named columns of a file, and its rows |
+//! | `column` | a column of numbers while it is read, and what its cells look like |
+//! | `labels` | class labels and the order of their indices |
+//! | `number` | numbers, truth values and markers of missing values as people write them |
+//! | `records` | lines and cells, in bounded memory |
+
+mod column;
+mod labels;
+mod number;
+mod options;
+mod read;
+mod records;
+mod sheet;
+
+pub use options::{Csv, Missing};
+pub use read::{Inputs, TargetValues};
+pub use records::MAX_RECORD_BYTES;

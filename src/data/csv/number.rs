@@ -1,0 +1,247 @@
+//! From the text of a cell to a number, and to what else may stand where a number is expected.
+
+use super::super::error::NumberFormat;
+
+/// Markers of missing values in cells of any kind, compared without regard to case: the empty
+/// cell, R, pandas, SQL, and the errors of spreadsheets.
+const MISSING: [&str; 17] = [
+    "", "?", "na", "n/a", "nan", "null", "\\n", "<na>", "#na", "#n/a", "#n/a n/a", "#null!", "#div/0!",
+    "#value!", "#ref!", "#num!", "#name?",
+];
+
+/// More markers where a number is expected, from SAS, instruments, C and Python. A class may have
+/// such a name.
+const MISSING_NUMBERS: [&str; 18] = [
+    "-", "--", "---", "\u{2013}", "\u{2014}", ".", "..", "*", "none", "nil", "missing", "n.a.", "-nan",
+    "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#error",
+];
+
+/// Signs that stand before a number for a minus: the Unicode minus and its look-alikes.
+const MINUS: [char; 5] = ['-', '\u{2212}', '\u{2013}', '\u{fe63}', '\u{ff0d}'];
+
+/// How numbers and missing values are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Notation {
+    pub decimal_comma: bool,
+    /// Characters to skip in numbers. A blank stands for every kind of space.
+    pub ignored: String,
+    /// Markers of missing values besides the empty cell; `None` for those above.
+    pub missing: Option<Vec<String>>,
+}
+
+impl Notation {
+    /// Whether a cell is missing, where a number or else a label is expected.
+    pub(super) fn is_missing(&self, text: &str, number: bool) -> bool {
+        let known = |markers: &[&str]| markers.iter().any(|marker| text.eq_ignore_ascii_case(marker));
+        match &self.missing {
+            None => known(&MISSING) || (number && known(&MISSING_NUMBERS)),
+            Some(markers) => {
+                let is = |marker: &String| {
+                    // A number such as -999 is compared by value: the cell may hold -999.0.
+                    let value = || marker.parse::<f64>().is_ok_and(|value| self.parse(text) == Some(value));
+                    marker.eq_ignore_ascii_case(text) || (number && value())
+                };
+                text.is_empty() || markers.iter().any(is)
+            }
+        }
+    }
+
+    /// The number that `text` stands for, which may be infinite.
+    pub(super) fn parse(&self, text: &str) -> Option<f64> {
+        let plain = !self.decimal_comma && self.ignored.is_empty() && text.is_ascii();
+        if plain { text.parse().ok() } else { self.plain(text)?.parse().ok() }
+    }
+
+    fn is_ignored(&self, c: char) -> bool {
+        self.ignored.contains(if c.is_whitespace() { ' ' } else { c })
+    }
+
+    fn mark(&self) -> char {
+        if self.decimal_comma { ',' } else { '.' }
+    }
+
+    /// The same number in plain notation.
+    fn plain(&self, text: &str) -> Option<String> {
+        let skipped = |c: char| c.is_whitespace() || self.is_ignored(c);
+        let text = text.trim_matches(skipped);
+        let (sign, rest) = match text.chars().next()? {
+            minus if MINUS.contains(&minus) => ("-", &text[minus.len_utf8()..]),
+            '+' => ("", &text[1..]),
+            _ => ("", text),
+        };
+        let rest = rest.trim_start_matches(skipped);
+        if rest.starts_with(['+', '-']) {
+            return None;
+        }
+        let mut plain = String::from(sign);
+        let mut after_mark = false;
+        for (i, c) in rest.char_indices() {
+            if self.is_ignored(c) {
+                // Between digits only groups of three are separated: `1,5` is not 15.
+                let group = &rest.as_bytes()[i + c.len_utf8()..];
+                let digits = group.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let separates = c.is_whitespace() || ",.'’_".contains(c);
+                if after_mark || !separates || digits != 3 {
+                    return None;
+                }
+            } else if c == self.mark() {
+                after_mark = true;
+                plain.push('.');
+            } else if c == '.' {
+                // Among decimal commas, a point may separate thousands: no guess here.
+                return None;
+            } else {
+                plain.push(c);
+            }
+        }
+        Some(plain)
+    }
+
+    /// The notations in which `text` is a number, if it is none in this one.
+    pub(super) fn formats(&self, text: &str) -> Vec<NumberFormat> {
+        const LONGEST: usize = 64;
+        if text.len() > LONGEST {
+            return Vec::new();
+        }
+        let mut signs = self.ignored.clone();
+        for c in text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }) {
+            let plain = c.is_ascii_digit() || "+.,()".contains(c) || MINUS.contains(&c);
+            if !plain && !signs.contains(c) && (!c.is_alphanumeric() || has_unit(text)) {
+                signs.push(c);
+            }
+        }
+        let points = text.matches('.').count();
+        let mut candidates = Vec::new();
+        if !self.decimal_comma {
+            candidates.extend([(false, ""), (false, ",")]);
+            candidates.extend((points > 1).then_some((false, ".")));
+        }
+        candidates.push((true, ""));
+        candidates.extend(text.contains(',').then_some((true, ".")));
+        let mut formats: Vec<NumberFormat> = Vec::new();
+        for (decimal_comma, more) in candidates {
+            let ignored = signs.clone() + more;
+            let value = Notation { decimal_comma, ignored: ignored.clone(), missing: None }.parse(text);
+            let Some(value) = value.filter(|value| value.is_finite()) else { continue };
+            // The simplest notation comes first; another is worth naming if it reads another number.
+            if formats.iter().all(|format| format.value != value.to_string()) {
+                formats.push(NumberFormat { decimal_comma, ignored, value: value.to_string() });
+            }
+        }
+        formats
+    }
+
+    /// Whether a number has one to three digits and then one group of three, such as `1.010`.
+    pub(super) fn is_grouped(&self, text: &str) -> bool {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        text.trim_start_matches(MINUS).split_once(self.mark()).is_some_and(|(whole, group)| {
+            let sizes = (1..=3).contains(&whole.len()) && group.len() == 3;
+            sizes && !whole.starts_with('0') && digits(whole) && digits(group)
+        })
+    }
+
+    /// Whether a number has no decimals and no exponent.
+    pub(super) fn is_whole(text: &str) -> bool {
+        text.trim_start_matches(MINUS).bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
+/// Whether `text` is something like `12 kg`, not a name or an address.
+fn has_unit(text: &str) -> bool {
+    const LONGEST: usize = 4;
+    let unit = text.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let number = text.strip_suffix(unit).unwrap_or_default();
+    let letters = unit.chars().all(char::is_alphabetic) && unit.chars().count() <= LONGEST;
+    letters && !number.contains(char::is_alphabetic)
+}
+
+/// 1 for true and yes, 0 for false and no.
+pub(super) fn boolean(text: &str) -> Option<f64> {
+    let is = |words: [&str; 2]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match () {
+        () if is(["true", "yes"]) => Some(1.0),
+        () if is(["false", "no"]) => Some(0.0),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notation(decimal_comma: bool, ignored: &str) -> Notation {
+        Notation { decimal_comma, ignored: ignored.into(), missing: None }
+    }
+
+    #[test]
+    fn plain_numbers_and_every_minus() {
+        let plain = notation(false, "");
+        for (text, value) in
+            [("1.5", 1.5), ("-1e3", -1e3), ("+.5", 0.5), ("\u{2212}2", -2.0), ("\u{2013}2.5", -2.5)]
+        {
+            assert_eq!(plain.parse(text), Some(value), "{text}");
+        }
+        for text in
+            ["1,5", "--1", "\u{2212}-1", "-\u{2212}1", "\u{ff11}", "1_000", "5%", "1 2", "0x10", "12-3"]
+        {
+            assert_eq!(plain.parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn decimal_commas_and_skipped_signs() {
+        for (decimal_comma, ignored, text, value) in [
+            (true, "", "18,5", 18.5),
+            (true, "", "-1,5e3", -1500.0),
+            (true, ".", "1.234.567,8", 1_234_567.8),
+            (false, ",", "1,234,567.8", 1_234_567.8),
+            (false, "'", "1'234", 1234.0),
+            (false, " ", "12\u{202f}345", 12345.0),
+            (false, "%", "12.5 %", 12.5),
+            (false, "$,", "-$1,234.50", -1234.5),
+            (false, "$", "$-5", -5.0),
+            (true, "€.", "1.234,50 €", 1234.5),
+            (false, "kg", "12 kg", 12.0),
+        ] {
+            assert_eq!(notation(decimal_comma, ignored).parse(text), Some(value), "{text}");
+        }
+        for (decimal_comma, ignored, text) in [
+            (true, "", "1.5"),
+            (true, "", "1,2,3"),
+            (false, ",", "1,5"),
+            (false, ",", "1,2345"),
+            (false, ",", "1.5,000"),
+            (false, " ", "1 2"),
+            (false, "%", "%"),
+        ] {
+            assert_eq!(notation(decimal_comma, ignored).parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn suggested_formats_read_the_text() {
+        let formats = |text: &str| {
+            let formats = notation(false, "").formats(text);
+            for format in &formats {
+                let read = notation(format.decimal_comma, &format.ignored).parse(text).unwrap();
+                assert_eq!(read.to_string(), format.value, "{text}");
+            }
+            formats
+                .into_iter()
+                .map(|format| (format.decimal_comma, format.ignored, format.value))
+                .collect::<Vec<_>>()
+        };
+        let format =
+            |comma: bool, ignored: &str, value: &str| (comma, ignored.to_string(), value.to_string());
+        assert_eq!(formats("18,5"), [format(true, "", "18.5")]);
+        assert_eq!(formats("1,234"), [format(false, ",", "1234"), format(true, "", "1.234")]);
+        assert_eq!(formats("1,234.5"), [format(false, ",", "1234.5")]);
+        assert_eq!(formats("1.234,5"), [format(true, ".", "1234.5")]);
+        assert_eq!(formats("1.234.567"), [format(false, ".", "1234567")]);
+        assert_eq!(formats("$5"), [format(false, "$", "5")]);
+        assert_eq!(formats("12 kg"), [format(false, " kg", "12")]);
+        for text in ["x", "1 2", "2020-01-01", "12:30", "(5)", "a12", "--1", "1e", "car 0", "5 Main Street"] {
+            assert_eq!(formats(text), [], "{text}");
+        }
+    }
+}

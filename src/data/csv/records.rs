@@ -1,0 +1,297 @@
+//! The lines and cells of a CSV file, in bounded memory.
+//!
+//! This is the parser of the `csv` crate, fed line by line. The crate's own reader takes a record
+//! of any length into memory, accepts a quote that is still open at the end of the file, counts no
+//! line that ends with a carriage return alone, and takes a quote behind a blank as text.
+
+use std::io::{BufRead, BufReader, Read};
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+
+use super::super::error::{DataError, DataProblem, Place};
+
+/// The longest record that is read from a CSV file: 16 MiB. A longer one is an error, so that a
+/// quote that is never closed does not load the whole file into memory.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// Where in a cell a byte stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Cell {
+    Start,
+    Plain,
+    Quoted,
+    /// Behind a quote that closes the cell, or is the first of a doubled one.
+    Closed,
+}
+
+/// Reads one record after the other.
+///
+/// Feeding the parser line by line gives each record its line number, shows that a quote is still
+/// open at the end of the file, and bounds the length of a record.
+pub(super) struct Records<R> {
+    source: BufReader<R>,
+    parser: Reader,
+    /// `b' '` stands for runs of blanks.
+    delimiter: u8,
+    comment: Option<u8>,
+    path: String,
+    lines: u64,
+    records: u64,
+    line: Vec<u8>,
+    /// Space to tidy a line in.
+    tidy: Vec<u8>,
+    /// The last comment before the first record.
+    heading: String,
+    /// Where the current record starts.
+    first_line: u64,
+    /// The cells of the current record, one after the other, and the end of each.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    cells: usize,
+}
+
+impl<R: Read> Records<R> {
+    /// Skips the first `skip` lines. Lines that start with `comment` are no records, nor are lines
+    /// before the first record that start with `#`. A first line such as `sep=;`, as spreadsheets
+    /// write it, sets the delimiter.
+    pub(super) fn new(
+        source: R,
+        path: &str,
+        delimiter: u8,
+        comment: Option<u8>,
+        skip: usize,
+    ) -> Result<Self, DataError> {
+        if !delimiter.is_ascii() || delimiter.is_ascii_alphanumeric() || b"\"\r\n\0+-.".contains(&delimiter) {
+            return Err(DataProblem::Delimiter { delimiter }.into());
+        }
+        let mut records = Records {
+            source: BufReader::new(source),
+            parser: parser(delimiter),
+            delimiter,
+            comment,
+            path: path.to_owned(),
+            lines: 0,
+            records: 0,
+            line: Vec::new(),
+            tidy: Vec::new(),
+            heading: String::new(),
+            first_line: 0,
+            text: vec![0; 1024],
+            ends: vec![0; 64],
+            cells: 0,
+        };
+        for _ in 0..skip {
+            records.read_line(MAX_RECORD_BYTES, false)?;
+        }
+        Ok(records)
+    }
+
+    /// Where the current record starts.
+    pub(super) fn place(&self) -> Place {
+        Place { line: Some(self.first_line), ..Place::file(&*self.path) }
+    }
+
+    /// The line on which the current record starts.
+    pub(super) fn line(&self) -> u64 {
+        self.first_line
+    }
+
+    /// Number of cells of the current record.
+    pub(super) fn len(&self) -> usize {
+        self.cells
+    }
+
+    /// A cell of the current record, without the blanks around it.
+    pub(super) fn cell(&self, column: usize) -> &str {
+        let start = if column == 0 { 0 } else { self.ends[column - 1] };
+        let text = &self.text[start..self.ends[column]];
+        // Whole lines were checked, and no character spans two cells: quotes and delimiters are ASCII.
+        str::from_utf8(text).expect("cells are UTF-8").trim()
+    }
+
+    /// All cells of the current record.
+    pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
+        (0..self.cells).map(|column| self.cell(column))
+    }
+
+    /// The cells of the last comment before the first record.
+    pub(super) fn heading(&self) -> Vec<String> {
+        let text = self.heading.trim_start_matches('#').trim();
+        let cells: Vec<&str> = match self.delimiter {
+            b' ' => text.split_whitespace().collect(),
+            delimiter => text.split(char::from(delimiter)).collect(),
+        };
+        cells.into_iter().map(|cell| cell.trim().trim_matches('"').to_owned()).collect()
+    }
+
+    /// Reads the next record; false at the end of the file. Blank lines are skipped.
+    pub(super) fn advance(&mut self) -> Result<bool, DataError> {
+        let (mut length, mut bytes) = (0, 0);
+        self.cells = 0;
+        loop {
+            let inside = bytes > 0;
+            let read = self.read_line(MAX_RECORD_BYTES - bytes, inside)?;
+            if read == 0 {
+                return if inside {
+                    Err(DataError::at(self.place(), DataProblem::OpenQuote))
+                } else {
+                    Ok(false)
+                };
+            }
+            if !inside && self.is_skipped() {
+                continue;
+            }
+            bytes += read;
+            self.tidy(inside);
+            let mut input = self.line.as_slice();
+            while !input.is_empty() {
+                let (output, ends) = (&mut self.text[length..], &mut self.ends[self.cells..]);
+                let (result, taken, written, ended) = self.parser.read_record(input, output, ends);
+                input = &input[taken..];
+                length += written;
+                self.cells += ended;
+                match result {
+                    ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
+                    ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                    ReadRecordResult::Record => {
+                        self.records += 1;
+                        return Ok(true);
+                    }
+                    ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
+                }
+            }
+        }
+    }
+
+    /// Whether the line is blank, a comment, or names the delimiter, in which case it takes effect.
+    fn is_skipped(&mut self) -> bool {
+        let line = &self.line[..self.line.len() - 1];
+        if line.iter().all(|byte| byte.is_ascii_whitespace() && (*byte != self.delimiter || *byte == b' ')) {
+            return true;
+        }
+        if self.records == 0 && line[0] == b'#' {
+            self.heading = String::from_utf8_lossy(line).into_owned();
+            return true;
+        }
+        match line {
+            [first, ..] if self.comment == Some(*first) => true,
+            [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter]
+                if self.records == 0 && b",;\t|: ".contains(delimiter) =>
+            {
+                self.delimiter = *delimiter;
+                self.parser = parser(*delimiter);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Removes blanks between a delimiter and a quote, and blanks in excess where they are the
+    /// delimiter. `inside` a quoted cell the line continues it.
+    fn tidy(&mut self, inside: bool) {
+        let blanks = self.delimiter == b' ';
+        if !blanks && !inside && !self.line.contains(&b'"') {
+            return;
+        }
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t') && (blanks || *byte != self.delimiter);
+        let mut state = if inside { Cell::Quoted } else { Cell::Start };
+        self.tidy.clear();
+        let mut rest = self.line.as_slice();
+        while let Some(&byte) = rest.first() {
+            let run = rest.iter().take_while(|byte| is_blank(byte)).count();
+            let next = rest.get(run).copied();
+            if state != Cell::Quoted && run > 0 && (blanks || (state == Cell::Start && next == Some(b'"'))) {
+                if blanks && !self.tidy.is_empty() && next != Some(b'\n') {
+                    self.tidy.push(b' ');
+                    state = Cell::Start;
+                }
+                rest = &rest[run..];
+                continue;
+            }
+            state = match (state, byte) {
+                (Cell::Quoted, b'"') => Cell::Closed,
+                (Cell::Quoted, _) | (Cell::Start | Cell::Closed, b'"') => Cell::Quoted,
+                (_, byte) if byte == self.delimiter => Cell::Start,
+                _ => Cell::Plain,
+            };
+            self.tidy.push(byte);
+            rest = &rest[1..];
+        }
+        std::mem::swap(&mut self.line, &mut self.tidy);
+    }
+
+    /// Reads a line of at most `limit` bytes, up to a line feed, a carriage return, or both, and
+    /// ends it with a line feed. Returns the bytes read, 0 at the end of the file.
+    fn read_line(&mut self, limit: usize, inside: bool) -> Result<usize, DataError> {
+        self.line.clear();
+        let read = self
+            .take_line(limit)
+            .map_err(|error| DataError::at(Place::file(&*self.path), DataProblem::File(error)))?;
+        if read == 0 {
+            return Ok(0);
+        }
+        self.lines += 1;
+        if !inside {
+            self.first_line = self.lines;
+        }
+        if read > limit {
+            let problem = DataProblem::RecordTooLong { limit: MAX_RECORD_BYTES };
+            return Err(DataError::at(self.place(), problem));
+        }
+        self.check_text()?;
+        if self.lines == 1 && self.line.starts_with("\u{feff}".as_bytes()) {
+            self.line.drain(.."\u{feff}".len());
+        }
+        self.line.push(b'\n');
+        Ok(read)
+    }
+
+    /// Appends a line without its end; stops early above `limit` bytes.
+    fn take_line(&mut self, limit: usize) -> std::io::Result<usize> {
+        let mut read = 0;
+        while read <= limit {
+            let buffer = match self.source.fill_buf() {
+                Ok(buffer) => buffer,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if buffer.is_empty() {
+                break;
+            }
+            let Some(end) = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+                let len = buffer.len().min(limit + 1 - read);
+                self.line.extend(&buffer[..len]);
+                self.source.consume(len);
+                read += len;
+                continue;
+            };
+            let carriage_return = buffer[end] == b'\r';
+            self.line.extend(&buffer[..end]);
+            self.source.consume(end + 1);
+            read += end + 1;
+            if carriage_return && self.source.fill_buf().is_ok_and(|buffer| buffer.first() == Some(&b'\n')) {
+                self.source.consume(1);
+                read += 1;
+            }
+            break;
+        }
+        Ok(read)
+    }
+
+    fn check_text(&self) -> Result<(), DataError> {
+        let nul = self.line.iter().position(|&byte| byte == 0);
+        let invalid = str::from_utf8(&self.line).err().map(|error| error.valid_up_to());
+        match [nul, invalid].into_iter().flatten().min() {
+            None => Ok(()),
+            Some(position) => {
+                let place = Place { line: Some(self.lines), ..Place::file(&*self.path) };
+                let problem = DataProblem::NotText { position: position + 1, byte: self.line[position] };
+                Err(DataError::at(place, problem))
+            }
+        }
+    }
+}
+
+fn parser(delimiter: u8) -> Reader {
+    ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build()
+}

@@ -1,0 +1,214 @@
+//! The named columns of a file, and its rows.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+use super::super::error::{Column, DataError, DataProblem, Part, Place, Suggestion};
+use super::super::note::Note;
+use super::options::Csv;
+use super::records::Records;
+
+/// A file whose columns are known and whose rows are still to be read.
+pub(super) struct Sheet<'a, R> {
+    options: &'a Csv,
+    pub records: Records<R>,
+    path: &'a str,
+    /// The names as they are in the file.
+    header: Vec<String>,
+    /// A name for each column that no other has.
+    names: Vec<String>,
+    positions: HashMap<String, usize>,
+    /// The first record seems to be separated by another character than the one given.
+    pub delimiter: Option<Suggestion>,
+    /// The current record is the first row, not the header.
+    row_waits: bool,
+    /// Cells per row; 0 before the first row.
+    width: usize,
+}
+
+impl<'a, R: Read> Sheet<'a, R> {
+    pub(super) fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
+        let (comment, skip) = (options.comment, options.skip_lines);
+        let mut records = Records::new(source, path, options.delimiter, comment, skip)?;
+        if !records.advance()? {
+            return Err(DataError::at(Place::file(path), DataProblem::EmptyFile));
+        }
+        let mut header: Vec<String> = records.cells().map(str::to_owned).collect();
+        let mut row_waits = !options.header;
+        if row_waits {
+            header = (0..header.len()).map(|column| column.to_string()).collect();
+        } else {
+            let is_number = |cell: &String| options.notation.parse(cell).is_some();
+            let heading = records.heading();
+            // A header behind a `#`, as NumPy writes it.
+            let names_columns = heading.len() == header.len() && !heading.iter().any(is_number);
+            if names_columns && header.iter().any(is_number) {
+                header = heading;
+                row_waits = true;
+            }
+        }
+        let delimiter = other_delimiter(&records, options.delimiter, row_waits);
+        let names = unique(&header);
+        let positions = names.iter().cloned().zip(0..).collect();
+        Ok(Sheet { options, records, path, header, names, positions, delimiter, row_waits, width: 0 })
+    }
+
+    /// Goes to the next row; false at the end of the file.
+    pub(super) fn next_row(&mut self) -> Result<bool, DataError> {
+        if !std::mem::take(&mut self.row_waits) && !self.records.advance()? {
+            return Ok(false);
+        }
+        let (expected, got) = (self.names.len(), self.records.len());
+        let spare_is_empty = (expected..got).all(|column| self.records.cell(column).is_empty());
+        let is_first = self.width == 0;
+        if is_first {
+            // A delimiter too many at the end of every row.
+            self.width = if spare_is_empty { got.max(expected) } else { expected };
+        }
+        if got == self.width && spare_is_empty {
+            return Ok(true);
+        }
+        let row_names = (is_first && got == expected + 1).then_some(Suggestion::RowNames);
+        let error = DataError::at(self.records.place(), DataProblem::CellCount { expected, got });
+        Err(error.suggest(self.delimiter.clone().or(row_names)))
+    }
+
+    /// Where the named columns are.
+    pub(super) fn find<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<usize>, DataError> {
+        names.iter().map(|name| self.find_one(name.as_ref(), names)).collect()
+    }
+
+    /// Where a column is, by its name or as `column 3`. A name that two columns have does for the
+    /// first one only where the second one is asked for as well.
+    fn find_one<S: AsRef<str>>(&self, name: &str, all: &[S]) -> Result<usize, DataError> {
+        let numbered = || name.strip_prefix("column ")?.parse::<usize>().ok()?.checked_sub(1);
+        let position = self.positions.get(name).copied();
+        let position = position.or_else(|| numbered().filter(|&column| column < self.names.len()));
+        let Some(first) = position else {
+            let problem = DataProblem::UnknownColumn { name: name.to_owned(), columns: self.header.clone() };
+            return Err(self.error(problem).suggest(self.delimiter.clone()));
+        };
+        let twin = |&column: &usize| {
+            self.header[column] == name && !all.iter().any(|n| n.as_ref() == self.names[column])
+        };
+        match (first + 1..self.names.len()).find(twin) {
+            Some(second) if self.header[first] == name => Err(self.error(DataProblem::DuplicateColumn {
+                name: name.to_owned(),
+                first: first + 1,
+                second: second + 1,
+                columns: self.header.clone(),
+            })),
+            _ => Ok(first),
+        }
+    }
+
+    /// All columns of these names, also of one that several columns have.
+    pub(super) fn find_all<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<usize>, DataError> {
+        let mut columns = Vec::new();
+        for name in names.iter().map(AsRef::as_ref) {
+            let before = columns.len();
+            columns.extend(
+                (0..self.header.len()).filter(|&column| self.header[column] == name && !name.is_empty()),
+            );
+            if columns.len() == before {
+                columns.push(self.find_one(name, names)?);
+            }
+        }
+        Ok(columns)
+    }
+
+    /// All columns but those, in the file's order.
+    pub(super) fn others(&self, parts: &[&[usize]]) -> Vec<usize> {
+        let taken: HashSet<usize> = parts.iter().copied().flatten().copied().collect();
+        (0..self.names.len()).filter(|column| !taken.contains(column)).collect()
+    }
+
+    /// The names of columns.
+    pub(super) fn pick(&self, columns: &[usize]) -> Vec<String> {
+        columns.iter().map(|&column| self.names[column].clone()).collect()
+    }
+
+    /// No column has two roles.
+    pub(super) fn check_once(&self, parts: &[&[usize]]) -> Result<(), DataError> {
+        let mut taken = vec![false; self.names.len()];
+        for &column in parts.iter().copied().flatten() {
+            if taken[column] {
+                return Err(self.error(DataProblem::ChosenTwice { name: self.names[column].clone() }));
+            }
+            taken[column] = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn no_columns(&self, part: Part) -> DataError {
+        let problem = DataProblem::NoColumns { part, columns: self.header.clone() };
+        self.error(problem).suggest(self.delimiter.clone())
+    }
+
+    /// An error about the whole file.
+    pub(super) fn error(&self, problem: DataProblem) -> DataError {
+        DataError::at(Place::file(self.path), problem)
+    }
+
+    /// An error about one cell, or about a column.
+    pub(super) fn error_in(&self, column: usize, line: Option<u64>, problem: DataProblem) -> DataError {
+        let place = Place { line, ..Place::file(self.path) };
+        DataError::at(place.column(self.column(column)), problem)
+    }
+
+    pub(super) fn column(&self, column: usize) -> Column {
+        Column { number: column + 1, name: self.names[column].clone() }
+    }
+
+    /// Whether the header has no name for a column.
+    pub(super) fn is_unnamed(&self, column: usize) -> bool {
+        self.header[column].is_empty()
+    }
+
+    /// A note for each of the columns whose name in the header another column has as well.
+    pub(super) fn renamed(&self, columns: &[usize]) -> impl Iterator<Item = Note> {
+        let columns = columns.iter().filter(|&&column| !self.is_unnamed(column));
+        let renamed = columns.filter(|&&column| self.header[column] != self.names[column]);
+        renamed
+            .map(|&column| Note::Renamed { column: self.column(column), header: self.header[column].clone() })
+    }
+
+    pub(super) fn options(&self) -> &'a Csv {
+        self.options
+    }
+}
+
+/// Names that differ: `column 3` for the third if it has none, `a.1` for the second `a`.
+fn unique(header: &[String]) -> Vec<String> {
+    let mut taken: HashSet<String> = header.iter().cloned().collect();
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let names = header.iter().enumerate().map(|(column, name)| {
+        let count = seen.entry(name).or_default();
+        *count += 1;
+        if *count == 1 && !name.is_empty() {
+            return name.clone();
+        }
+        let mut unique = match name.as_str() {
+            "" => format!("column {}", column + 1),
+            name => format!("{name}.{}", *count - 1),
+        };
+        while !taken.insert(unique.clone()) {
+            unique.push('\'');
+        }
+        unique
+    });
+    names.collect()
+}
+
+/// Another character that the first record contains at least as often as the delimiter.
+fn other_delimiter<R: Read>(first: &Records<R>, delimiter: u8, is_row: bool) -> Option<Suggestion> {
+    // A row of decimal commas, cut at each comma, has one comma more than cells.
+    let spare = usize::from(is_row);
+    let count = |byte: u8| first.cells().flat_map(str::bytes).filter(|&other| other == byte).count();
+    let other = b";\t|,".iter().copied().filter(|&byte| byte != delimiter);
+    let other = other
+        .map(|byte| (byte, count(byte)))
+        .find(|&(_, count)| count > 0 && count + spare >= first.len() - 1);
+    let blank = (first.len() == 1 && count(b' ') > 0).then_some((b' ', 0));
+    other.or(blank).map(|(byte, _)| Suggestion::Delimiter(byte))
+}

@@ -1,0 +1,183 @@
+//! What a reader of a table should know, though it is no error.
+
+use std::fmt;
+
+use super::error::{Column, NumberFormat, Suggestion};
+use crate::text::{self, shown};
+
+/// Something about a table that its reader should be shown: a column left out, rows dropped, cells
+/// that may have been read wrongly. See [`Dataset::notes`](super::Dataset::notes).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// A column was left out because it identifies rows and says nothing about them.
+    LeftOut {
+        /// The column.
+        column: Column,
+        /// What gave it away.
+        reason: IndexKind,
+    },
+    /// A feature may identify rows. It was kept, because its name is not that of an index.
+    LooksLikeIndex {
+        /// The column.
+        column: Column,
+        /// What gave it away.
+        reason: IndexKind,
+    },
+    /// Two columns have the same name; the later one goes by another.
+    Renamed {
+        /// The later column, with its new name.
+        column: Column,
+        /// The name in the header.
+        header: String,
+    },
+    /// A feature of words was read as numbers: true and yes as 1, false and no as 0.
+    Booleans {
+        /// The column.
+        column: Column,
+    },
+    /// All decimal numbers of a column have three decimals and stand among larger whole numbers:
+    /// the point may separate thousands.
+    Thousands {
+        /// The column.
+        column: Column,
+        /// The first such cell.
+        text: String,
+        /// A whole number of the column.
+        whole: String,
+    },
+    /// Rows with a missing value were dropped.
+    DroppedRows {
+        /// Rows dropped.
+        dropped: usize,
+        /// Rows of the file.
+        rows: usize,
+        /// For classes: label, dropped rows and all rows of each class that lost rows.
+        classes: Vec<(String, usize, usize)>,
+    },
+    /// Gaps in a feature were filled.
+    Filled {
+        /// The feature's name.
+        column: String,
+        /// Cells filled.
+        cells: usize,
+        /// The value they got.
+        value: f64,
+    },
+    /// A row to predict for has a gap, so it gets no prediction.
+    NoPrediction {
+        /// The row, from 0.
+        row: usize,
+        /// The line of the file, from 1.
+        line: u64,
+        /// The first feature with a gap.
+        column: String,
+    },
+    /// The class labels are numbers with many different values.
+    ManyClasses {
+        /// Different labels.
+        classes: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// The numbers of a column differ by little compared with their size, or are tiny, and lost
+    /// digits when they were rounded to `f32`.
+    LostDigits {
+        /// The column.
+        column: Column,
+    },
+}
+
+/// Why a column looks like an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexKind {
+    /// It has no name in the header.
+    Unnamed,
+    /// It counts the rows.
+    Counts,
+    /// Every row has another whole number.
+    AllDifferent,
+}
+
+impl Note {
+    /// The note without its suggestion.
+    pub fn message(&self) -> String {
+        match self {
+            Note::LeftOut { column, reason } => format!("{column} {reason}: left out as an index"),
+            Note::LooksLikeIndex { column, reason } => {
+                format!("{column} {reason}: if it identifies the rows, leave it out")
+            }
+            Note::Renamed { column, header } => {
+                format!("{column} is also named {} in the file", shown(header))
+            }
+            Note::Booleans { column } => format!("{column}: true and yes are read as 1, false and no as 0"),
+            Note::Thousands { column, text, whole } => format!(
+                "{column}: {} is read as a decimal number, though {} stands beside it; does the point \
+                 separate thousands?",
+                shown(text),
+                shown(whole)
+            ),
+            Note::DroppedRows { dropped, rows, classes } => {
+                format!("{dropped} of {rows} rows dropped for a missing value{}", of_classes(classes))
+            }
+            Note::Filled { column, cells, value } => {
+                format!("{}: {cells} missing cells filled with {value}", shown(column))
+            }
+            Note::NoPrediction { line, column, .. } => {
+                format!("line {line}: no prediction, because {} is missing", shown(column))
+            }
+            Note::ManyClasses { classes, rows } => format!(
+                "the classes are {classes} different numbers in {rows} rows; is this a number to predict?"
+            ),
+            Note::LostDigits { column } => format!("{column}: its numbers lose digits as f32"),
+        }
+    }
+
+    /// What may help.
+    pub fn suggestion(&self) -> Option<Suggestion> {
+        match self {
+            Note::LeftOut { .. } => Some(Suggestion::KeepIndex),
+            Note::Thousands { text, .. } => {
+                let ignored = ".".to_string();
+                let value = text.replace('.', "");
+                Some(Suggestion::Numbers(vec![NumberFormat { decimal_comma: false, ignored, value }]))
+            }
+            Note::LostDigits { .. } => Some(Suggestion::Double),
+            _ => None,
+        }
+    }
+}
+
+/// The classes that lost rows, at most 20 of them.
+fn of_classes(classes: &[(String, usize, usize)]) -> String {
+    const MOST: usize = 20;
+    let shown = classes.iter().take(MOST);
+    let list = shown.map(|(label, lost, all)| format!("{lost} of {all} of class {}", text::shown(label)));
+    let list = list.collect::<Vec<_>>().join(", ");
+    match classes.len() {
+        0 => String::new(),
+        few if few <= MOST => format!(": {list}"),
+        many => format!(": {list} and rows of {} more classes", many - MOST),
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())?;
+        match self.suggestion() {
+            Some(suggestion) => write!(f, " ({suggestion})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for IndexKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            IndexKind::Unnamed => "has no name",
+            IndexKind::Counts => "counts the rows",
+            IndexKind::AllDifferent => "has another number in every row",
+        })
+    }
+}
