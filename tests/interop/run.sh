@@ -11,7 +11,7 @@ venv=target/interop-venv
 
 export INTEROP_DIR=$folder/files
 mkdir "$INTEROP_DIR"
-tests() { cargo test --quiet --features npy,onnx --test interop -- --ignored --exact "$@"; }
+tests() { cargo test --quiet --features npy,onnx --test files -- --ignored --exact "${@/#/interop::}"; }
 tests write_models
 for script in numpy safetensors onnx; do
     "$venv/bin/python" "tests/interop/check_$script.py" "$INTEROP_DIR"

@@ -1,6 +1,6 @@
 """PyTorch loads the models of this crate and predicts the same. Not part of the automatic checks, because PyTorch is large.
 
-    INTEROP_DIR=FOLDER cargo test --features npy,onnx --test interop -- --ignored --exact write_models
+    INTEROP_DIR=FOLDER cargo test --features npy,onnx --test files -- --ignored --exact interop::write_models
     python tests/interop/torch_roundtrip.py FOLDER        # with torch, numpy and safetensors installed
 """
 

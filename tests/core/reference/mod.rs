@@ -2,7 +2,7 @@
 //! what other crates test.
 
 mod activations;
-mod fixture;
+pub mod fixture;
 mod formulas;
 mod init;
 mod losses;

@@ -1,0 +1,10 @@
+//! Layers, networks and their derivatives: the contract, reference numbers, threads.
+
+mod activations;
+mod contract;
+mod network;
+mod reference;
+mod stateful_layers;
+mod threads;
+
+use reference::fixture;

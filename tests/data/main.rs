@@ -1,0 +1,5 @@
+//! Tables, data sets, and the scores of classifiers.
+
+mod confusion;
+mod csv;
+mod dataset;

@@ -1,0 +1,7 @@
+//! Model files: what is written, what is read, and what other programs read and write.
+
+mod hostile_bytes;
+mod interop;
+mod model_files;
+mod onnx;
+mod torch_model;
