@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use geartrain::data::{Csv, DataError, Missing, Note, Suggestion};
 
 use crate::failure::{Failure, Outcome};
-use crate::output::csv_cell;
+use crate::output::{self, csv_cell};
 
 /// The format of a CSV file.
 #[derive(Debug, Args)]
@@ -47,7 +47,7 @@ pub struct Format {
     #[arg(long)]
     keep_index: bool,
 
-    /// What to do with missing values [default: error]
+    /// What to do with missing values [default: mean; in `predict`: as in training]
     #[arg(long, value_enum)]
     missing: Option<MissingCells>,
 }
@@ -195,7 +195,9 @@ impl BuiltIn {
 
 /// A table that can be read several times, and the reader with its options.
 pub struct Table<'a> {
-    pub csv: Csv,
+    csv: Csv,
+    /// The columns left out; `None` if the features are given by name.
+    dropped: Option<Vec<String>>,
     /// The column to predict.
     pub target: String,
     name: String,
@@ -224,52 +226,74 @@ impl TableOptions {
         let target = self.target.as_deref().or(shipped.as_ref().map(|shipped| shipped.target));
         let target = target.unwrap_or_default().to_owned();
         let mut csv =
-            self.format.csv(&target, shipped.as_ref().map_or(Missing::Error, |shipped| shipped.missing));
+            self.format.csv(&target, shipped.as_ref().map_or(Missing::Mean, |shipped| shipped.missing));
+        let mut dropped = None;
         if let Some(Names(features)) = &self.features {
             csv = csv.features(features);
         } else {
             let chosen = self.drop.iter().flat_map(|Names(names)| names.iter().map(String::as_str));
             let text = shipped.iter().flat_map(|shipped| shipped.text_columns.iter().copied());
-            let dropped: BTreeSet<&str> = chosen.chain(text.filter(|&column| column != target)).collect();
-            csv = csv.drop_columns(dropped);
+            let names: BTreeSet<&str> = chosen.chain(text.filter(|&column| column != target)).collect();
+            csv = csv.drop_columns(names.iter().copied());
+            dropped = Some(names.into_iter().map(str::to_owned).collect());
         }
-        Ok(Some(match (shipped, &self.file) {
-            (Some(shipped), _) => {
-                let (name, source) = (shipped.path.to_owned(), Source::Text(shipped.text));
-                Table { csv, target, name, source }
-            }
-            (None, Some(path)) => Table::file(csv, target, path),
+        let (name, source) = match (shipped, &self.file) {
+            (Some(shipped), _) => (shipped.path.to_owned(), Source::Text(shipped.text)),
+            (None, Some(path)) => (path.display().to_string(), Source::File(path)),
             (None, None) => return Err(Failure::option("give a FILE, or a data set with --data")),
-        }))
+        };
+        Ok(Some(Table { csv, dropped, target, name, source }))
     }
 
     /// The file at `path`, read with the same options, for the columns `features`.
     pub fn other<'a>(&self, path: &'a Path, target: &str, features: &[String]) -> Table<'a> {
-        let csv = self.format.csv(target, Missing::Error).features(features);
-        Table::file(csv, target.to_owned(), path)
+        let csv = self.format.csv(target, Missing::Mean).features(features);
+        let (name, source) = (path.display().to_string(), Source::File(path));
+        Table { csv, dropped: None, target: target.to_owned(), name, source }
     }
 }
 
 impl<'a> Table<'a> {
-    fn file(csv: Csv, target: String, path: &'a Path) -> Self {
-        Table { csv, target, name: path.display().to_string(), source: Source::File(path) }
-    }
-
-    /// Hands the table and its name to `read`, a method of [`Csv`].
+    /// Hands the table and its name to `read`, a method of [`Csv`]. Leaves out columns of text, with
+    /// a note, unless the features are given by name.
     pub fn read<T>(
-        &self,
-        read: impl FnOnce(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
+        &mut self,
+        read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
     ) -> Outcome<T> {
-        let result = match self.source {
-            Source::Text(text) => read(&self.csv, &mut text.as_bytes(), &self.name),
-            Source::File(path) => {
-                let file = File::open(path);
-                let mut file = file.map_err(|error| Failure::other(format!("{}: {error}", self.name)))?;
-                read(&self.csv, &mut file, &self.name)
+        loop {
+            let result = match self.source {
+                Source::Text(text) => read(&self.csv, &mut text.as_bytes(), &self.name),
+                Source::File(path) => {
+                    let file = File::open(path);
+                    let mut file = file.map_err(|error| Failure::other(format!("{}: {error}", self.name)))?;
+                    read(&self.csv, &mut file, &self.name)
+                }
+            };
+            match (result, &mut self.dropped) {
+                (Ok(value), _) => return Ok(value),
+                (
+                    Err(DataError { suggestion: Some(Suggestion::DropColumns(columns)), .. }),
+                    Some(dropped),
+                ) => {
+                    let names: Vec<String> = columns.into_iter().map(|column| column.name).collect();
+                    note_text_columns(&names);
+                    dropped.extend(names);
+                    self.csv = self.csv.clone().drop_columns(dropped.iter());
+                }
+                (Err(error), _) => return Err(Failure::other(with_options(error))),
             }
-        };
-        result.map_err(|error| Failure::other(with_options(error)))
+        }
     }
+}
+
+fn note_text_columns(names: &[String]) {
+    const MOST: usize = 20;
+    let shown = names.iter().take(MOST).map(|name| format!("`{}`", output::shortened(name, 40)));
+    let mut list = shown.collect::<Vec<_>>().join(", ");
+    if names.len() > MOST {
+        list += &format!(" and {} more", names.len() - MOST);
+    }
+    output::note(&format!("note: left out, because the network reads numbers only: {list}"));
 }
 
 /// Splits at commas outside double quotes.

@@ -57,10 +57,10 @@ impl Task {
 impl Problem {
     /// Reads the data and decides on the task.
     pub fn read(options: &Options) -> Outcome<Self> {
-        let Some(table) = options.table.table()? else { return generated(options) };
+        let Some(mut table) = options.table.table()? else { return generated(options) };
         let (kind, reason) = match options.task {
             Some(kind) => (kind, None),
-            None => decide(&table)?,
+            None => decide(&mut table)?,
         };
         let (task, data) = match kind {
             Kind::Regression => (Task::Regression, table.read(|csv, source, name| csv.read(source, name))?),
@@ -73,8 +73,8 @@ impl Problem {
         let test = match &options.test {
             None => None,
             Some(path) => {
-                let table = options.table.other(path, &target, data.feature_names());
-                Some(test_rows(&table, &task)?)
+                let mut table = options.table.other(path, &target, data.feature_names());
+                Some(test_rows(&mut table, &task)?)
             }
         };
         Ok(Problem { task, reason, data, test, target })
@@ -82,7 +82,7 @@ impl Problem {
 }
 
 /// Text is a class; so are numbers with only two different values, such as 0 and 1.
-fn decide(table: &Table) -> Outcome<(Kind, Option<String>)> {
+fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>)> {
     let values = table.read(|csv, source, name| csv.target_values(source, name))?;
     let (count, target) = (values.different, crate::output::shortened(&table.target, 40));
     let (kind, what, other) = match (values.numeric, count) {
@@ -96,7 +96,7 @@ fn decide(table: &Table) -> Outcome<(Kind, Option<String>)> {
 }
 
 /// The rows of a separate test file; their classes must be among those of the training rows.
-fn test_rows(table: &Table, task: &Task) -> Outcome<Dataset<f64>> {
+fn test_rows(table: &mut Table, task: &Task) -> Outcome<Dataset<f64>> {
     let Task::Classification(known) = task else {
         return table.read(|csv, source, name| csv.read(source, name));
     };

@@ -69,6 +69,15 @@ fn a_classifier_predicts_the_names_of_classes() {
 }
 
 #[test]
+fn the_penguins_need_no_options() {
+    let folder = Folder::new();
+    let penguins = data("penguins.csv");
+    folder.succeed(&format!("train '{penguins}' --target species --quiet --save p.safetensors"));
+    let text = folder.succeed(&format!("predict p.safetensors '{penguins}'"));
+    assert_eq!(text.lines().count(), 345, "a header and a line for every row");
+}
+
+#[test]
 fn models_are_exported_to_onnx() {
     let folder = Folder::new();
     folder.succeed("train --data auto-mpg --epochs 1 --quiet --save cars.safetensors");

@@ -169,15 +169,31 @@ fn the_format_of_a_table_is_a_matter_of_options() {
 
     for (options, hint) in [
         ("", "--delimiter ';'"),
-        ("--delimiter ;", "--drop 'id'"),
-        ("--delimiter ; --drop id", "--missing drop, mean or median"),
+        ("--delimiter ; --features id,x", "--drop 'id'"),
+        ("--delimiter ; --missing error", "--missing drop, mean or median"),
     ] {
         let output = folder.run(&format!("{command} {options}"));
         assert_eq!(output.status.code(), Some(1), "{options:?}");
         assert!(stderr(&output).contains(hint), "{options:?}: {}", stderr(&output));
     }
-    let output = folder.run(&format!("{command} --delimiter ; --drop id"));
+    let output = folder.run(&format!("{command} --delimiter ; --missing error"));
     assert!(stderr(&output).contains("my table.csv, line 7, column 2 (`x`)"), "{}", stderr(&output));
+}
+
+#[test]
+fn columns_of_text_are_left_out_and_gaps_filled_with_a_note() {
+    let folder = Folder::new();
+    let rows: String = (0..40)
+        .map(|i| format!("car {i},red,{},{i}\n", if i == 7 { String::new() } else { i.to_string() }))
+        .collect();
+    folder.write("cars.csv", &format!("name,colour,x,y\n{rows}"));
+    let output = folder.run("train cars.csv --target y --epochs 50 --json --quiet --save m.safetensors");
+    let result: serde_json::Value = serde_json::from_str(stdout(&output)).expect("JSON");
+    assert!(number(&result["baseline"]["r2"]) > 0.9, "{result}");
+    let notes = stderr(&output);
+    assert!(notes.contains("left out, because the network reads numbers only: `name`, `colour`"), "{notes}");
+    assert!(notes.contains("`x`"), "the gap: {notes}");
+    assert_eq!(folder.succeed("predict m.safetensors cars.csv").lines().count(), 41);
 }
 
 #[test]
@@ -186,9 +202,10 @@ fn a_column_whose_name_has_a_comma_can_be_dropped() {
     let rows: String = (0..20).map(|i| format!("text,{i},{i}\n")).collect();
     folder.write("comma.csv", &format!("\"a, b\",x,y\n{rows}"));
     let command = "train comma.csv --target y --epochs 1 --quiet";
-    let advice = stderr(&folder.run(command)).to_owned();
+    let advice = stderr(&folder.run(&format!("{command} --features '\"a, b\",x'"))).to_owned();
     assert!(advice.contains("--drop '\"a, b\"'"), "{advice}");
-    folder.succeed(&format!("{command} --drop '\"a, b\"'"));
+    let output = folder.run(&format!("{command} --drop '\"a, b\"'"));
+    assert!(output.status.success() && stderr(&output).is_empty(), "{}", stderr(&output));
 }
 
 #[test]
