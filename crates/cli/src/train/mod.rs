@@ -61,6 +61,7 @@ pub fn run(options: &Options) -> Outcome {
             output::note(&format!("fold {} of {count}", i + 1));
         }
         let one = split.train(network.clone(), task, &options.model, options.quiet, stop.clone())?;
+        one.history.warnings.iter().for_each(|warning| output::note(&format!("warning: {warning}")));
         let interrupted = one.was_interrupted();
         // An interrupted fold is incomplete; an interrupted single run is the result.
         if !interrupted || options.folds.is_none() {
