@@ -8,8 +8,8 @@ use geartrain::data::Csv;
 use geartrain::prelude::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // 1. Scale the columns and train a small network. The predictor keeps the scalers and the names of
-    //    the columns; its file holds all of them.
+    // 1. Scale the columns and train a small network. The predictor keeps the scalers and the names
+    // of the columns; its file holds all of them.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/auto-mpg.csv");
     let cars = Dataset::<f64>::from_csv(path, &Csv::new("mpg").drop_columns(["name"]))?;
     let (train, test) = cars.split(0.2, 7)?;

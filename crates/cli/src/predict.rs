@@ -15,8 +15,8 @@ use crate::table::{self, Format, with_options};
 /// Predict with a saved model: a header line, and a line for each row of the table
 ///
 /// The table needs the columns that the model was trained on, in any order; other columns are
-/// ignored. A classifier prints the most probable class of each row. Missing values are filled as in
-/// training; with --missing drop, a row that has one gets an empty cell.
+/// ignored. A classifier prints the most probable class of each row. Missing values are filled as
+/// in training; with --missing drop, a row that has one gets an empty cell.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The model, as saved by `geartrain train --save`

@@ -39,7 +39,8 @@ pub struct Format {
     #[arg(long, value_name = "CHARACTERS", default_value = "")]
     ignore_in_numbers: String,
 
-    /// Texts that stand for a missing value, separated by commas, instead of those known (NA, NaN, null, ?, #N/A, -)
+    /// Texts that stand for a missing value, separated by commas, instead of those known (NA, NaN,
+    /// null, ?, #N/A, -)
     #[arg(long, value_name = "TEXTS", value_parser = names, allow_hyphen_values = true)]
     missing_markers: Option<Names>,
 
@@ -254,8 +255,8 @@ impl TableOptions {
 }
 
 impl<'a> Table<'a> {
-    /// Hands the table and its name to `read`, a method of [`Csv`]. Leaves out columns of text, with
-    /// a note, unless the features are given by name.
+    /// Hands the table and its name to `read`, a method of [`Csv`]. Leaves out columns of text,
+    /// with a note, unless the features are given by name.
     pub fn read<T>(
         &mut self,
         read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
