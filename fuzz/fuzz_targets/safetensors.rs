@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         if let Ok(model) = model
             && model.network().inputs() < 1000
         {
-            let _ = model.predict(&Array2::ones((2, model.network().inputs())));
+            let _ = model.predict(&Array2::<f64>::ones((2, model.network().inputs())));
             model.to_tensors().unwrap();
         }
     }
