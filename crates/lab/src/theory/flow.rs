@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 use super::batch_norm::{Gradient, Pullback, Vector};
 use super::moments::Moments;
+use super::overlap::{Fluctuation, Overlap, pairs};
 use crate::numbers::{mean_power, norm, normal_batch};
 use geartrain::Scalar;
 
@@ -18,16 +19,64 @@ pub(crate) struct Signal {
     /// Mean square and mean of each row's entries, `(1 + NETWORKS, rows)`: in the infinitely wide
     /// network first, then in the networks of finite width, whose q fluctuates around it.
     pub rows: Array2<(f64, f64)>,
-    /// The mean product of entries of two different rows.
+    /// The mean product of entries of two different rows, in the infinitely wide network.
     pub overlap: f64,
+    /// Pairs of rows in networks of finite width.
+    pub pairs: Vec<Pair>,
     /// Whether entries are normal with mean 0, as an activation's moments require.
     pub normal: bool,
     /// The joint distribution of all rows, in a network with BatchNorm.
     pub batch: Option<Vector>,
 }
 
+/// Two rows in a network of finite width: means over its units.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    /// Mean squares of their entries.
+    pub squares: [f64; 2],
+    /// Means of their entries.
+    pub means: [f64; 2],
+    /// The mean product of their entries.
+    pub product: f64,
+}
+
+impl Pair {
+    /// The correlation of the two rows; 1 for rows of zeros.
+    pub fn correlation(&self) -> f64 {
+        let correlation = self.product / (self.squares[0] * self.squares[1]).sqrt();
+        if correlation.is_nan() { 1.0 } else { correlation.clamp(-1.0, 1.0) }
+    }
+
+    /// The pair after an activation of as many units as there are columns in `noise`, whose rows
+    /// are standard normal. `evaluate` applies the activation.
+    pub fn activated(
+        all: &[Pair],
+        noise: &Array2<f64>,
+        evaluate: impl Fn(&Array2<f64>) -> Array2<f64>,
+    ) -> Vec<Pair> {
+        let roots = |i: usize| all.iter().map(move |pair| pair.squares[i].sqrt());
+        let (mut a, mut b) =
+            (noise.slice(s![..all.len(), ..]).to_owned(), noise.slice(s![all.len().., ..]).to_owned());
+        for (j, (a, mut b)) in a.rows().into_iter().zip(b.rows_mut()).enumerate() {
+            let c = all[j].correlation();
+            b.zip_mut_with(&a, |b, a| *b = c * a + (1.0 - c * c).sqrt() * *b);
+        }
+        a.rows_mut().into_iter().zip(roots(0)).for_each(|(mut row, root)| row *= root);
+        b.rows_mut().into_iter().zip(roots(1)).for_each(|(mut row, root)| row *= root);
+        let (a, b) = (evaluate(&a), evaluate(&b));
+        let n = a.ncols().max(1) as f64;
+        let pair = |(a, b): (ArrayView1<f64>, ArrayView1<f64>)| Pair {
+            squares: [a.dot(&a) / n, b.dot(&b) / n],
+            means: [a.sum() / n, b.sum() / n],
+            product: a.dot(&b) / n,
+        };
+        a.rows().into_iter().zip(b.rows()).map(pair).collect()
+    }
+}
+
 impl Signal {
-    pub fn of<F: Scalar>(x: ArrayView2<F>) -> Self {
+    /// The batch `x`. Pairs of rows are followed through layers of at most `width` units.
+    pub fn of<F: Scalar>(x: ArrayView2<F>, width: usize) -> Self {
         let (n, columns) = (x.nrows() as f64, x.ncols() as f64);
         let rows: Vec<(f64, f64)> =
             x.rows().into_iter().map(|row| (mean_power(row.iter(), 2), mean_power(row.iter(), 1))).collect();
@@ -35,7 +84,16 @@ impl Signal {
         let sum = x.mapv(F::as_f64).sum_axis(Axis(0));
         let squares = columns * rows.iter().map(|row| row.0).sum::<f64>();
         let overlap = if n > 1.0 { (sum.dot(&sum) - squares) / (n * (n - 1.0) * columns) } else { 0.0 };
-        Signal { rows: in_all_networks(&rows), overlap, normal: false, batch: None }
+        let pair = |(a, b): (usize, usize)| {
+            let product = x.row(a).iter().zip(x.row(b)).map(|(a, b)| a.as_f64() * b.as_f64()).sum::<f64>();
+            Pair {
+                squares: [rows[a].0, rows[b].0],
+                means: [rows[a].1, rows[b].1],
+                product: product / columns,
+            }
+        };
+        let pairs = pairs(x.nrows(), width).into_iter().map(pair).collect();
+        Signal { rows: in_all_networks(&rows), overlap, pairs, normal: false, batch: None }
     }
 
     /// The same with the joint distribution of all rows, which determines the other fields.
@@ -46,6 +104,7 @@ impl Signal {
             let rows: Vec<_> = squares.diag().iter().copied().zip(vector.means()).collect();
             self.rows = in_all_networks(&rows);
             self.overlap = (squares.sum() - squares.diag().sum()) / (n * (n - 1.0));
+            self.pairs = Vec::new();
         }
         self.batch = batch;
         self
@@ -158,13 +217,8 @@ impl Square {
 pub(crate) struct Factor {
     /// The factor on each row's squared gradient, in the networks of [`Signal::rows`].
     pub rows: Array2<Gain>,
-    /// The factor on the correlation of two rows' gradients.
-    pub correlation: f64,
-    /// The relative variance of one row's factor between networks.
-    pub one: f64,
-    /// The relative covariance of two rows' factors, `two.0 + two.1 · ρ²`, where ρ is the
-    /// correlation of their gradients.
-    pub two: (f64, f64),
+    /// The fluctuation of these factors between networks.
+    pub fluctuation: Fluctuation,
     /// The effect on the joint distribution of all rows, in a network with BatchNorm.
     pub batch: Option<Pullback>,
 }
@@ -176,37 +230,29 @@ pub(crate) struct Energy {
     /// `e^log_scale`, because it may underflow.
     rows: Array2<Square>,
     log_scale: f64,
-    /// The mean square correlation of two rows' gradients.
-    correlation: f64,
-    /// The variance of the logarithm of the total between networks with the same q.
-    variance: f64,
+    /// The overlap of the rows' gradients, and the fluctuation of the total between networks with
+    /// the same q.
+    overlap: Overlap,
     /// The joint distribution of all rows' gradients, in a network with BatchNorm.
     pub batch: Option<Gradient>,
 }
 
 impl Energy {
-    pub fn of<F: Scalar>(dy: ArrayView2<F>) -> Self {
+    /// The cotangent `dy`, with as many pairs of rows as the [`Signal`].
+    pub fn of<F: Scalar>(dy: ArrayView2<F>, pairs: usize) -> Self {
         let norms: Vec<f64> = dy.rows().into_iter().map(|row| norm(&row.to_vec())).collect();
-        // Σ_(r≠s) (u_r·u_s)² of the rows' directions u is |UᵀU|² minus the diagonal of UUᵀ
-        let mut directions = dy.mapv(F::as_f64);
-        for (mut row, &norm) in directions.rows_mut().into_iter().zip(&norms) {
-            row /= if norm > 0.0 { norm } else { 1.0 };
-        }
-        let gram = if dy.nrows() < dy.ncols() {
-            directions.dot(&directions.t())
-        } else {
-            directions.t().dot(&directions)
-        };
-        let n = dy.nrows() as f64;
-        let others =
-            gram.iter().map(|g| g * g).sum::<f64>() - norms.iter().filter(|&&norm| norm > 0.0).count() as f64;
-        // independent directions have E (u_r·u_s)² = 1/columns
-        let chance = if dy.ncols() > 1 { 1.0 / dy.ncols() as f64 } else { 0.0 };
-        let correlation =
-            if n > 1.0 { (others / (n * (n - 1.0)) - chance).max(0.0) / (1.0 - chance) } else { 1.0 };
+        let largest = norms.iter().fold(0.0, |max: f64, &norm| max.max(norm));
+        // o = Σ_(a≠b) (δ_a·δ_b)² / (Σ |δ_a|²)²; the sum over all a, b is |δᵀδ|²
+        let unit = dy.mapv(|v| v.as_f64() / if largest > 0.0 { largest } else { 1.0 });
+        let gram = if dy.nrows() < dy.ncols() { unit.dot(&unit.t()) } else { unit.t().dot(&unit) };
+        let squares: Vec<f64> = unit.rows().into_iter().map(|row| row.dot(&row)).collect();
+        let others = gram.iter().map(|g| g * g).sum::<f64>()
+            - squares.iter().map(|square| square * square).sum::<f64>();
+        let o = others.max(0.0) / squares.iter().sum::<f64>().powi(2);
         let rows: Vec<_> =
             norms.iter().map(|norm| Square { energy: norm * norm, excess: 0.0, owed: 0.0 }).collect();
-        Energy { rows: in_all_networks(&rows), log_scale: 0.0, correlation, variance: 0.0, batch: None }
+        let overlap = Overlap::new(if o.is_nan() { 0.0 } else { o }, pairs);
+        Energy { rows: in_all_networks(&rows), log_scale: 0.0, overlap, batch: None }
     }
 
     /// The logarithm of the total in the infinitely wide network.
@@ -224,9 +270,10 @@ impl Energy {
         }
         let wandering = logs.map(|log| (log - mean).powi(2)).sum::<f64>() / NETWORKS as f64;
         // the part along the signal is the square of one normal number, with relative variance 2
-        let variance = self.variance + self.of_total(|row| row.owed, 2.0, 2.0 * self.correlation);
+        let along = self.of_total(|row| row.owed, 2.0, 2.0 * self.overlap.correlation(self.diagonal()));
         // E ln X ≈ ln E X − Var/2
-        (self.log_scale + mean - variance / 2.0, variance + wandering)
+        let drift = self.overlap.drift + along / 2.0;
+        (self.log_scale + mean - drift, self.overlap.variance + along + wandering)
     }
 
     pub fn scaled(mut self, by: f64) -> Self {
@@ -257,10 +304,14 @@ impl Energy {
         networks.rows().into_iter().map(relative).sum::<f64>() / NETWORKS as f64
     }
 
+    /// `Σ K_aa² / tr² K` with K = δ δᵀ: 1/rows for rows of equal norm.
+    fn diagonal(&self) -> f64 {
+        self.of_total(|row| row.energy, 1.0, 0.0)
+    }
+
     pub fn times(mut self, factor: &Factor) -> Self {
-        self.variance +=
-            self.of_total(|row| row.energy, factor.one, factor.two.0 + factor.two.1 * self.correlation);
-        self.correlation *= factor.correlation.powi(2);
+        let rows = self.rows.ncols() as f64;
+        self.overlap.pass(&factor.fluctuation, self.diagonal(), rows);
         self.rows.zip_mut_with(&factor.rows, |row, gain| *row = row.times(gain));
         let batch = self.batch.take().zip(factor.batch.as_ref()).map(|(batch, layer)| batch.below(layer));
         let largest = self.rows.iter().fold(0.0, |max: f64, row| max.max(row.energy));
@@ -277,13 +328,9 @@ impl Energy {
         if let Some(gradient) = &batch {
             let squares = gradient.squares();
             let energies = squares.diag();
-            let n = energies.len() as f64;
-            let cosine = |(r, s): (usize, usize), v: f64| match energies[r] * energies[s] {
-                product if r != s && product > 0.0 => v * v / product,
-                _ => 0.0,
-            };
-            let sum: f64 = squares.indexed_iter().map(|(at, &v)| cosine(at, v)).sum();
-            self.correlation = sum / (n * (n - 1.0));
+            let others = |(r, s): (usize, usize), v: f64| if r != s { v * v } else { 0.0 };
+            let sum: f64 = squares.indexed_iter().map(|(at, &v)| others(at, v)).sum();
+            self.overlap.reset(sum / energies.sum().powi(2));
             let rows: Vec<_> =
                 energies.iter().map(|&energy| Square { energy, excess: 0.0, owed: 0.0 }).collect();
             self.rows = in_all_networks(&rows);
@@ -295,18 +342,12 @@ impl Energy {
     /// The sum of two independent gradients with `width` entries per row.
     pub fn plus(mut self, branch: Energy, width: f64) -> Self {
         let share = 1.0 / (1.0 + (self.log_total() - branch.log_total()).exp());
-        let mix = |x: f64, branch: f64| (1.0 - share) * x + share * branch;
-        // |x + b|² = |x|² + |b|² + 2 x·b, where x·b is of order |x| |b| / √width
-        let correlations = self.correlation.sqrt() * branch.correlation.sqrt();
-        let cross = 4.0 * share * (1.0 - share) / width;
-        let added = self.of_total(|row| row.energy, cross, cross * correlations);
-        self.variance += share * share * (branch.variance - self.variance) + added;
+        self.overlap.plus(&branch.overlap, share, self.diagonal(), width);
         let scale = (branch.log_scale - self.log_scale).exp();
         self.rows.zip_mut_with(&branch.rows, |x, branch| {
             let branch = branch.scaled(scale);
             *x = Square { energy: x.energy + branch.energy, excess: 0.0, owed: x.owed + branch.owed };
         });
-        self.correlation = mix(self.correlation.sqrt(), branch.correlation.sqrt()).powi(2);
         let batch = self.batch.as_ref().zip(branch.batch.as_ref()).map(|(x, branch)| x.plus(branch));
         self.with(batch)
     }

@@ -6,6 +6,7 @@ pub(crate) mod flow;
 pub mod formulas;
 pub(crate) mod mean_field;
 pub(crate) mod moments;
+pub(crate) mod overlap;
 pub(crate) mod predict;
 pub(crate) mod quadrature;
 pub(crate) mod weights;

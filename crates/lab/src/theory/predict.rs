@@ -3,11 +3,12 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::batch_norm::{Gradient, Pullback, Vector, normalised};
-use super::flow::{Energy, Factor, Gain, Signal, in_all_networks};
+use super::flow::{Energy, Factor, Gain, Pair, Signal, in_all_networks};
 use super::moments::{Moments, Precision, moments_of_all, products};
+use super::overlap::{ByAngle, Fluctuation};
 use super::weights::WeightStatistics;
-use crate::activation::evaluate_at;
-use crate::numbers::mean_power;
+use crate::activation::{evaluate_at, is_piecewise_linear};
+use crate::numbers::{mean_power, normal_batch};
 use crate::tape::{Step, Tape};
 use geartrain::error::same_shape;
 use geartrain::{Error, Kind, Network, Scalar};
@@ -102,14 +103,18 @@ pub(crate) fn predict_on<F: Scalar>(tape: &Tape<F>, dy: ArrayView2<F>) -> Predic
         factors: vec![None; steps.len()],
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
         limits: Vec::new(),
+        widening: 1.0,
     };
-    let (mut signal, mut energy) = (Signal::of(x), Energy::of(dy));
+    let width = steps.iter().map(|step| step.y.ncols()).max().unwrap_or(1);
+    let mut signal = Signal::of(x, width);
+    let mut energy = Energy::of(dy, signal.pairs.len());
     if steps.iter().any(|step| matches!(step.kind, Kind::BatchNorm { .. })) {
         signal.batch = Some(Vector::Points(x.mapv(F::as_f64)));
         energy.batch = Some(Gradient::of(&dy.mapv(F::as_f64)));
     }
     theory.up(0, steps.len(), Some(signal));
     theory.limits_of_batch_norm();
+    theory.limits_of_narrow_networks();
     theory.down(0, steps.len(), Some(energy));
     Prediction { layers: theory.layers, limits: theory.limits }
 }
@@ -122,12 +127,24 @@ const FEWEST_ROWS: usize = 6;
 /// tenth of a decade, measured with tanh at widths 64 to 512.
 const LARGEST_SUM_OF_INVERSE_WIDTHS: f64 = 1.0 / 3.0;
 
+/// The sum of 1/width over layers above which predictions are approximate.
+const MOST_LAYERS_PER_WIDTH: f64 = 0.5;
+
+/// The factor on the deviation there, for activations whose slopes depend on the signal: measured
+/// for tanh on the edge of chaos.
+const WIDENING: f64 = 1.25;
+
+/// Added to the step's index for the noise of pairs of rows, which is independent of that of `q`.
+const PAIRS_SEED: u64 = 1 << 32;
+
 struct Theory<'t, 'n, F> {
     steps: &'t [Step<'n, F>],
     params: &'t [F],
     factors: Vec<Option<Factor>>,
     layers: Vec<LayerPrediction>,
     limits: Vec<Limit>,
+    /// A factor on deviations that the theory underestimates.
+    widening: f64,
 }
 
 impl<F: Scalar> Theory<'_, '_, F> {
@@ -171,14 +188,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                         gains.energy_of_excess = gains.excess * one_by(inputs, line);
                     }
                 }
-                // |Wᵀv|² is a sum of `inputs` squares of normal numbers
-                self.factors[i] = Some(Factor {
-                    rows,
-                    correlation: 1.0,
-                    one: 2.0 / inputs,
-                    two: (0.0, 2.0 / inputs),
-                    batch: Some(Pullback::Gain(gain)),
-                });
+                let fluctuation = Fluctuation::Linear(inputs);
+                self.factors[i] = Some(Factor { rows, fluctuation, batch: Some(Pullback::Gain(gain)) });
                 signal
             }
             Kind::Elementwise => {
@@ -206,9 +217,15 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let all = Array2::from_shape_vec(signal.rows.dim(), all).expect("one result per row");
                 let c = if q > 0.0 { (signal.overlap / q).clamp(-1.0, 1.0) } else { 1.0 };
                 let pair = products(step.layer, q, c);
-                // Σ φ'² δ² over units, whose δ are normal: E δ_r² δ_s² = 1 + 2ρ²
                 let units = step.y.ncols() as f64;
-                let shared = (pair.slope_squares / typical.slope_square.powi(2) - 1.0) / units;
+                let chi = typical.slope_square;
+                let ratios = |[slopes, squares]: [f64; 2]| (slopes / chi, squares / (chi * chi));
+                let pairs = if signal.pairs.is_empty() {
+                    vec![ratios([pair.slopes, pair.slope_squares])]
+                } else {
+                    let by_angle = ByAngle::new(|c| products(step.layer, q, c));
+                    signal.pairs.iter().map(|pair| ratios(by_angle.at(pair.correlation()))).collect()
+                };
                 let mut gains = in_all_networks(&vec![Gain::even(0.0); step.x.nrows()]);
                 for ((line, row), gain) in gains.indexed_iter_mut() {
                     *gain = Gain::of(&all[[line, row]], signal.rows[[line, row]].0, one_by(units, line));
@@ -217,13 +234,13 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let (values, slopes) = points.unzip();
                 self.factors[i] = Some(Factor {
                     rows: gains,
-                    correlation: pair.slopes / typical.slope_square,
-                    one: 3.0 * (typical.slope_kurtosis() - 1.0) / units,
-                    two: (shared, 2.0 * shared),
+                    fluctuation: Fluctuation::Activation { units, kurtosis: typical.slope_kurtosis(), pairs },
                     batch: slopes.map(Pullback::Slopes),
                 });
                 let rows = all.mapv(|m| (m.square, m.mean));
-                let signal = Signal { rows, overlap: pair.values, normal: false, batch: None };
+                let noise = normal_batch(2 * signal.pairs.len(), step.y.ncols(), PAIRS_SEED + i as u64);
+                let pairs = Pair::activated(&signal.pairs, &noise, |z| evaluate_at(step.layer, z).0);
+                let signal = Signal { rows, overlap: pair.values, pairs, normal: false, batch: None };
                 if let Some(values) = values {
                     return Some(signal.with(Some(Vector::Points(values))));
                 }
@@ -253,18 +270,25 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let mean = signal.mean();
                 let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
                 let overlap = beta_square + gamma * correlation;
+                let pair = |pair: &Pair| {
+                    let [a, b] = pair.means;
+                    let variance = |i: usize| eps + pair.squares[i] - pair.means[i] * pair.means[i];
+                    let correlation = (pair.product - a * b) / (variance(0) * variance(1)).sqrt();
+                    let product = beta_square + gamma * correlation;
+                    Pair { squares: [gamma + beta_square; 2], means: [beta; 2], product }
+                };
+                let pairs = signal.pairs.iter().map(pair).collect();
                 let signal = Signal {
                     rows: in_all_networks(&vec![(gamma + beta_square, beta); step.x.nrows()]),
                     overlap,
+                    pairs,
                     normal: signal.normal,
                     batch: None,
                 };
                 self.factors[i] = Some(Factor {
                     // the output does not depend on the signal's norm: no gradient along it
                     rows: gains.mapv(|gain| Gain { excess_of_energy: -gain, ..Gain::even(gain) }),
-                    correlation: 1.0,
-                    one: 0.0,
-                    two: (0.0, 0.0),
+                    fluctuation: Fluctuation::None,
                     batch: Some(Pullback::Rows(scales)),
                 });
                 Some(signal.with(batch))
@@ -289,9 +313,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 }
                 self.factors[i] = Some(Factor {
                     rows: in_all_networks(&vec![Gain::even(1.0); step.x.nrows()]),
-                    correlation: 1.0,
-                    one: 0.0,
-                    two: (0.0, 0.0),
+                    fluctuation: Fluctuation::None,
                     batch: Some(Pullback::Normalise(normal, scales)),
                 });
                 Some(signal.with(Some(Vector::Points(points))))
@@ -321,6 +343,35 @@ impl<F: Scalar> Theory<'_, '_, F> {
                     i,
                     "too many BatchNorm layers for this width: finite-width corrections are no longer negligible, \
                      with tanh about 0.3 decades times layers / width",
+                );
+            }
+        }
+    }
+
+    /// Limits of deep narrow networks with activations: corrections beyond the first order in 1/N.
+    fn limits_of_narrow_networks(&mut self) {
+        let linear = self.steps.iter().filter(|step| step.nesting == 0 && step.kind == Kind::Linear);
+        let narrow: f64 = linear.skip(1).map(|step| 1.0 / step.x.ncols() as f64).sum();
+        let batch_norm = self.steps.iter().any(|step| matches!(step.kind, Kind::BatchNorm { .. }));
+        if narrow <= MOST_LAYERS_PER_WIDTH || batch_norm {
+            return;
+        }
+        for i in 0..self.steps.len() {
+            let step = &self.steps[i];
+            if step.kind != Kind::Elementwise {
+                continue;
+            }
+            if is_piecewise_linear(step.layer) {
+                self.limit(
+                    i,
+                    "more than 0.5 layers per unit of width, so that the prediction is approximate",
+                );
+            } else {
+                self.widening = WIDENING;
+                self.limit(
+                    i,
+                    "more than 0.5 layers per unit of width, so that the prediction is approximate: signals and \
+                     gradients fluctuate together; the predicted deviation is increased by a quarter",
                 );
             }
         }
@@ -359,7 +410,23 @@ impl<F: Scalar> Theory<'_, '_, F> {
             Vector::Normal(x.squares() + scale * scale * branch.squares() + scale * (&means + &means.t()))
         });
         let normal = x.normal && branch.normal;
-        Some(Signal { rows, overlap, normal, batch: None }.with(batch))
+        let pair = |(x, branch): (&Pair, &Pair)| {
+            let sum = |i: usize| {
+                let cross = 2.0 * scale * x.means[i] * branch.means[i];
+                (
+                    x.squares[i] + scale * scale * branch.squares[i] + cross,
+                    x.means[i] + scale * branch.means[i],
+                )
+            };
+            let cross = scale * (x.means[0] * branch.means[1] + x.means[1] * branch.means[0]);
+            Pair {
+                squares: [sum(0).0, sum(1).0],
+                means: [sum(0).1, sum(1).1],
+                product: x.product + scale * scale * branch.product + cross,
+            }
+        };
+        let pairs = x.pairs.iter().zip(&branch.pairs).map(pair).collect();
+        Some(Signal { rows, overlap, pairs, normal, batch: None }.with(batch))
     }
 
     /// The gradient at the input of step `begin`, for `energy` at the output of step `end − 1`.
@@ -370,7 +437,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
             if let Some(energy) = &energy {
                 let (mean, variance) = energy.logarithm();
                 self.layers[i].gradient = Some((mean / 2.0).exp());
-                self.layers[i].deviation = variance.sqrt() / 2.0;
+                self.layers[i].deviation = self.widening * variance.sqrt() / 2.0;
             }
             if let (Kind::Residual { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 // the direction of the sum is that of neither part

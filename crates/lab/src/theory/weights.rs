@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis};
 
 use super::batch_norm::Vector;
-use super::flow::Signal;
+use super::flow::{Pair, Signal};
 use crate::numbers::mean_power;
 use crate::tape::Step;
 use geartrain::Scalar;
@@ -51,7 +51,18 @@ impl WeightStatistics {
         let m = signal.mean();
         let overlap = gain * (signal.overlap - m * m) + shared(m);
         let batch = signal.batch.as_ref().map(|batch| Vector::Normal(self.covariance(batch, gain)));
-        Signal { rows: signal.rows.map(row), overlap, normal: true, batch }
+        let pair = |pair: &Pair| {
+            let [a, b] = pair.means;
+            let shared = self.bias_square + self.bias_sum * (a + b) + self.sum_square * a * b;
+            let square = |i: usize| row(&(pair.squares[i], pair.means[i]));
+            Pair {
+                squares: [square(0).0, square(1).0],
+                means: [square(0).1, square(1).1],
+                product: gain * (pair.product - a * b) + shared,
+            }
+        };
+        let pairs = signal.pairs.iter().map(pair).collect();
+        Signal { rows: signal.rows.map(row), overlap, pairs, normal: true, batch }
     }
 
     /// The covariance of `z` for every pair of rows.

@@ -6,5 +6,6 @@ mod funnel;
 mod grid;
 mod jacobian;
 mod measure;
+mod narrow;
 mod report;
 mod theory;
