@@ -117,7 +117,33 @@ fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
     let width = from.ncols();
     let from = from.to_slice().expect("data sets are row-major");
     let to = to.as_slice_mut().expect("new arrays are row-major");
-    for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
-        target.copy_from_slice(&from[row * width..(row + 1) * width]);
+    match width {
+        1 => to.iter_mut().zip(rows).for_each(|(target, &row)| *target = from[row]),
+        BLOCK..=SHORT => {
+            for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
+                copy_short(&from[row * width..(row + 1) * width], target);
+            }
+        }
+        _ => {
+            for (target, &row) in to.chunks_exact_mut(width).zip(rows) {
+                target.copy_from_slice(&from[row * width..(row + 1) * width]);
+            }
+        }
+    }
+}
+
+/// Numbers per move, and the longest row for which such moves take less time than a call of
+/// `memcpy`.
+const BLOCK: usize = 4;
+const SHORT: usize = 32;
+
+/// Copies at least one block, the last one over the end of the block before it.
+#[inline]
+fn copy_short<F: Scalar>(from: &[F], to: &mut [F]) {
+    for (to, from) in to.as_chunks_mut::<BLOCK>().0.iter_mut().zip(from.as_chunks::<BLOCK>().0) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<BLOCK>(), from.last_chunk::<BLOCK>()) {
+        *to = *from;
     }
 }

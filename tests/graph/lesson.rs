@@ -1,8 +1,6 @@
-//! The exercises of the lesson on the chain rule and computational graphs, each solved with the
-//! crate.
+//! Exercises on the chain rule and computational graphs, each solved with the crate.
 //!
-//! The function of the lesson is f = (wx + b)², at w = 2, x = 3, b = 1 unless the exercise says
-//! otherwise.
+//! The function is f = (wx + b)², at w = 2, x = 3, b = 1 unless stated otherwise.
 
 use geartrain::graph::{Graph, NodeId, Op};
 
@@ -100,7 +98,7 @@ fn a_multiply_node_gives_each_input_the_other_factor() {
 fn backward_with_new_inputs() {
     let mut graph = lesson_graph();
     graph.backward().unwrap();
-    // u = −1, v = 1, f = 1, df/dv = 2: nothing of the old pass may remain.
+    // u = −1, v = 1, f = 1, df/dv = 2: no values of the old pass may remain.
     assert_eq!(graph.run(&[("w", -1.0), ("x", 1.0), ("b", 2.0)]), Ok(1.0));
     let gradients = graph.backward().unwrap();
     assert_eq!((gradients["w"], gradients["x"], gradients["b"]), (2.0, -2.0, 2.0));
@@ -140,8 +138,8 @@ fn fifty_factors_of_a_half_vanish_and_of_one_and_a_half_explode() {
     assert!(gradient_through(1.5) > 1e8);
 }
 
-/// The gradient of x, and what it would be if each path overwrote the one before: the last
-/// contribution alone.
+/// The gradient of x, and the last contribution alone, which it would be if each path overwrote the
+/// one before.
 fn summed_and_overwritten(formula: &str, x: f64) -> (f64, f64) {
     let mut graph = Graph::parse(formula).unwrap();
     graph.run(&[("x", x)]).unwrap();
@@ -153,16 +151,16 @@ fn summed_and_overwritten(formula: &str, x: f64) -> (f64, f64) {
 
 #[test]
 fn a_variable_on_two_paths_sums_over_them() {
-    // x·x: each path brings the other factor. (x·x)' = 2x.
+    // x·x: each path contributes the other factor. (x·x)' = 2x.
     assert_eq!(summed_and_overwritten("x*x", 3.0), (6.0, 3.0));
-    // x + x: each path brings 1. (2x)' = 2.
+    // x + x: each path contributes 1. (2x)' = 2.
     assert_eq!(summed_and_overwritten("x + x", 3.0), (2.0, 1.0));
-    // A diamond: u = x², v = 5x, f = u·v = 5x³, f' = 15x². Through u come 2x·5x = 90, through v
-    // 5·x² = 45.
+    // A diamond: u = x², v = 5x, f = u·v = 5x³, f' = 15x². The path through u contributes
+    // 2x·5x = 90, the path through v 5·x² = 45.
     assert_eq!(summed_and_overwritten("x^2 * (5*x)", 3.0), (135.0, 45.0));
 }
 
-/// What the forward pass keeps for the backward pass.
+/// The values that the backward pass needs.
 struct Cache {
     w: f64,
     x: f64,
@@ -187,7 +185,7 @@ fn forward_returns_value_and_cache_and_backward_takes_the_cache() {
     let (f, cache) = forward(2.0, 3.0, 1.0);
     assert_eq!(f, 49.0);
     assert_eq!(backward(&cache), (42.0, 28.0, 14.0));
-    // The graph does the same bookkeeping, whatever the inputs.
+    // The graph does the same for all inputs.
     let mut graph = lesson_graph();
     for (w, x, b) in [(0.5, -4.0, 1.0), (-2.0, 3.0, 7.5), (0.0, 0.0, 0.0)] {
         let (f, cache) = forward(w, x, b);
@@ -207,7 +205,7 @@ fn the_product_of_three_inputs() {
     assert_eq!(gradients["z"], 2.0 * 3.0);
 }
 
-/// The largest difference between the gradients claimed and the slopes measured with h = 1e-5.
+/// The largest difference between the claimed gradients and central differences with h = 1e-5.
 fn worst_difference(f: impl Fn([f64; 3]) -> f64, at: [f64; 3], claimed: [f64; 3]) -> f64 {
     const H: f64 = 1e-5;
     let measured = |input: usize| {
@@ -227,7 +225,7 @@ fn a_central_difference_checker() {
     // It finds mistakes: a forgotten bias, a wrong sign.
     assert!(worst_difference(f, at, [42.0, 28.0, 0.0]) > 1.0);
     assert!(worst_difference(f, at, [42.0, -28.0, 14.0]) > 1.0);
-    // The graph has its own.
+    // The graph's own check.
     let mut graph = lesson_graph();
     let exact = graph.backward().unwrap();
     let measured = graph.central_difference(1e-5).unwrap();
@@ -251,12 +249,12 @@ fn reverse_mode_needs_one_sweep_and_forward_mode_one_pass_per_input() {
         }
         (reverse.operations().total(), forward.operations().total())
     };
-    // The sweep uses each of the n + 2(n − 1) edges once: a local derivative and a product.
+    // The reverse sweep visits each of the n + 2(n − 1) edges once.
     for n in [1, 2, 10, 100] {
         assert_eq!(operations(n).0, 2 * (n as u64 + 2 * (n as u64 - 1)));
     }
-    // For one input both cost the same; with ten times the inputs, a sweep costs ten times and n
-    // passes a hundred times.
+    // For one input both cost the same. For ten times the inputs, a reverse sweep costs ten times as
+    // much, and n forward passes a hundred times.
     let (reverse, forward) = operations(1);
     assert_eq!(reverse, forward);
     let ((reverse_10, forward_10), (reverse_100, forward_100)) = (operations(10), operations(100));
@@ -264,7 +262,7 @@ fn reverse_mode_needs_one_sweep_and_forward_mode_one_pass_per_input() {
     assert!((70..=110).contains(&(forward_100 / forward_10)), "{forward_100} / {forward_10}");
 }
 
-/// Evaluates a node without keeping anything: each use of a value computes it anew. Counts the
+/// Evaluates a node without stored values: each use of a value computes it again. Counts the
 /// operations.
 fn recompute(graph: &Graph, node: NodeId, count: &mut u64) -> f64 {
     let operands = graph.operands(node).unwrap();
@@ -282,8 +280,8 @@ fn recompute(graph: &Graph, node: NodeId, count: &mut u64) -> f64 {
     }
 }
 
-/// The derivative of a node by the input, each local derivative from operands that are computed
-/// anew.
+/// The derivative of a node with respect to the input; operands are computed again for each local
+/// derivative.
 fn recompute_derivative(graph: &Graph, node: NodeId, input: NodeId, count: &mut u64) -> f64 {
     if node == input {
         return 1.0;

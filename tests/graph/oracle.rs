@@ -1,20 +1,20 @@
-//! The scalar graph as the oracle of the layers: a network written out number by number gives the
-//! same output, loss and gradients as the matrices.
+//! The scalar graph as a reference for the layers: a network written out in scalars gives the same
+//! output, loss and gradients as the matrices.
 
 use geartrain::gradcheck::Gradcheck;
 use geartrain::graph::{Graph, NodeId};
 use geartrain::prelude::*;
 use ndarray::{Array2, ArrayD};
 
-/// A network in scalars, built layer by layer beside the real one.
+/// A network in scalars, built layer by layer like the real one.
 struct Scalars<'a> {
     graph: Graph,
     network: &'a Network<f64>,
 }
 
 impl Scalars<'_> {
-    /// y_i = Σ_j W_ij x_j + b_i, each weight an input of the graph called by its place in the
-    /// network, as `0.weight[2, 1]`.
+    /// y_i = Σ_j W_ij x_j + b_i. Each weight is an input of the graph, called after its parameter, as in
+    /// `0.weight[2, 1]`.
     fn linear(&mut self, name: &str, x: &[NodeId]) -> Vec<NodeId> {
         let weight = self.network.param(&format!("{name}.weight")).unwrap();
         let outputs = weight.shape()[0];
@@ -50,7 +50,7 @@ fn entries(name: &str, tensor: &ArrayD<f64>) -> Vec<(String, f64)> {
 }
 
 #[test]
-fn a_network_of_scalars_gives_what_the_layers_give() {
+fn a_network_in_scalars_agrees_with_the_layers() {
     // Linear, Tanh, a residual block with Linear and ReLU, Linear, Sigmoid, and the mean squared
     // error.
     let body = Sequential::new().then(Linear::new(4, 4)).then(ReLU);
@@ -118,7 +118,7 @@ fn a_network_of_scalars_gives_what_the_layers_give() {
     assert_eq!(compared, network.params().len() + x.len());
     assert!(pass.grads.iter().any(|g| g.abs() > 1e-3), "gradients of nothing prove nothing");
 
-    // The graph's own gradients, against its forward mode and central differences.
+    // The graph's gradients against its forward mode and central differences.
     let report = Gradcheck::default().graph(graph).unwrap();
     assert!(report.passed() && report.worst().unwrap().relative_error < 1e-7, "{report}");
 }

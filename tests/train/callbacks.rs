@@ -43,7 +43,7 @@ fn a_callback_that_only_observes_changes_nothing() {
 
 #[test]
 fn a_step_event_holds_the_batch_its_loss_and_its_gradient() {
-    /// Repeats the step on a network of its own.
+    /// Repeats the step on its own network.
     struct Repeat(Network<f64>, Sgd<f64>);
     impl Callback<f64> for Repeat {
         fn on_step_end(&mut self, step: &mut StepEnd<'_, f64>) -> CallbackResult {

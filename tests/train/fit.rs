@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use geartrain::data::{Dataset, toy};
+use geartrain::data::{Batches, Dataset, toy};
 use geartrain::layers::Softmax;
 use geartrain::loss::BinaryCrossEntropyWithLogits;
 use geartrain::optim::RMSprop;
 use geartrain::prelude::*;
 use geartrain::train::{Callback, CallbackResult, EarlyStopping, StepEnd, StopReason};
 use geartrain::{Loss, ParamsMut};
-use ndarray::{Array2, ArrayRef2, array};
+use ndarray::{Array2, ArrayRef2, Axis, array};
 
 fn mlp<F: Scalar>(inputs: usize, hidden: usize) -> Sequential<F> {
     Sequential::new()
@@ -154,7 +154,7 @@ fn divergence_keeps_the_last_finite_weights() {
 
 #[test]
 fn an_update_that_overflows_is_undone() {
-    // The gradient is finite and the loss is too: only the update overflows.
+    // Gradient and loss are finite; only the update overflows.
     let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
     network.set_param("weight", &[1e30]).unwrap();
     let error = Sgd::new(1e6).step(network.params_mut(), &[-1e35]).unwrap_err();
@@ -271,7 +271,7 @@ fn data_of_another_shape_than_the_network_are_refused() {
     let error = fit(&mut network, &data).to_string();
     assert_eq!(error, "layer 0 (Linear(3, 4)): expects 3 input features, got 2");
 
-    // Validation data are looked at before the first step, too.
+    // Validation data are checked before the first step as well.
     let mut network = Network::new(mlp(2, 4)).unwrap();
     let error = Training::new(MeanSquaredError, Sgd::new(0.1))
         .validation(&two_outputs)
@@ -453,4 +453,20 @@ fn early_stopping_restores_the_average_of_the_best_epoch() {
     let history = training.early_stopping(EarlyStopping::new(2)).fit(&mut network, &train).unwrap();
     let loss = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
     assert_eq!(loss, history.validation_losses()[history.best.unwrap()]);
+}
+
+#[test]
+fn batches_hold_whole_rows_of_any_width() {
+    for width in (1..=40).chain([64, 100]) {
+        let x = Array2::from_shape_fn((11, width), |(i, j)| (1000 * i + j) as f64);
+        let data = Dataset::new(x.clone(), x.clone()).unwrap();
+        let mut batches = Batches::new(&data, 4, 1).unwrap();
+        batches.shuffle(0);
+        for index in 0..batches.count() {
+            let rows = batches.rows(index).to_vec();
+            let expected = x.select(Axis(0), &rows);
+            let (got_x, got_y) = batches.get(index);
+            assert!(got_x == expected && got_y == expected, "{width} columns");
+        }
+    }
 }

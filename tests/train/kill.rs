@@ -1,4 +1,4 @@
-//! Training that is killed at any moment, again and again, loses nothing.
+//! Training that is killed repeatedly, at random times, loses no checkpoint.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Layers and batches that need care in training.
+//! Normalisation, dropout and small batches in training.
 
 use geartrain::layers::*;
 use geartrain::prelude::*;
@@ -23,7 +23,7 @@ fn a_last_batch_of_one_row_joins_the_batch_before_it() {
         assert!(history.train_losses().iter().all(|loss| loss.is_finite()), "{rows} rows");
         assert!(network.params().iter().all(|p| p.is_finite()), "{rows} rows");
     }
-    // A batch size of one leaves nothing to join, and is refused before the first step.
+    // With a batch size of one, no batch can be joined: an error before the first step.
     let (mut network, data) = (with_batch_norm(), sine(9));
     let before = network.params().to_vec();
     let error = training(Sgd::new(0.05)).batch_size(1).fit(&mut network, &data).unwrap_err();
@@ -32,7 +32,7 @@ fn a_last_batch_of_one_row_joins_the_batch_before_it() {
         "layer 1 (BatchNorm(4)): needs at least 2 rows in a batch to train on, got 1"
     );
     assert_eq!(network.params(), before);
-    // Without batch normalisation one row is a batch like any other.
+    // Without batch normalisation, a batch of one row is valid.
     let mut network = Network::new(Linear::new(1, 1)).unwrap();
     training(Sgd::new(0.05)).batch_size(1).fit(&mut network, &data).unwrap();
 }
@@ -51,7 +51,7 @@ fn batch_norm_refuses_to_train_on_one_row() {
         other => panic!("{other:?}"),
     }
     assert!(network.predict(&one).is_ok());
-    // No network can be trained on no rows: the mean of nothing is NaN.
+    // No network can be trained on zero rows: the mean is NaN.
     let (network, none) = (Network::<f64>::new(Linear::new(1, 1)).unwrap(), Array2::zeros((0, 1)));
     assert!(network.loss_and_gradients(&MeanSquaredError, &none, &none).is_err());
 }
@@ -95,7 +95,7 @@ fn constant_rows_and_columns_are_normalised_to_exactly_0() {
         assert!(network.param("running_mean").unwrap().iter().all(|&mean| mean == F::of(value)), "{value}");
         assert!(network.param("running_var").unwrap().iter().all(|&variance| variance == F::zero()));
     }
-    // 0.1 summed and divided is not 0.1 again, and large numbers have no digits to spare in f32.
+    // The mean of 0.1s is not exactly 0.1, and large numbers use all digits of f32.
     let values = [0.0, 0.1, -3.7, 1000.1, 1234.1, 123_456.7, -7e7 / 3.0, 1e8, 3e20, 1e-20];
     for (value, count) in
         values.into_iter().flat_map(|v| [1, 3, 7, 8, 100, 143, 256, 1001, 4096].map(|n| (v, n)))
@@ -139,7 +139,7 @@ fn a_large_mean_and_a_small_spread_lose_no_digits_in_single_precision() {
 
 #[test]
 fn a_large_mean_keeps_the_variance_accurate() {
-    // The one-pass formula mean(x²) − mean(x)² would be left without a digit.
+    // The one-pass formula mean(x²) − mean(x)² would lose every digit.
     let x: Array2<f64> = array![[1e9, 1.0], [1e9 + 1.0, 2.0], [1e9 + 2.0, 3.0]];
     let y = Network::new(BatchNorm::new(2)).unwrap();
     let y = y.loss_and_gradients(&MeanSquaredError, &x, &x).unwrap().output;

@@ -1,4 +1,4 @@
-//! The learning rate finder does what it says, and leaves the model alone.
+//! The learning rate range test.
 
 use geartrain::data::{Batches, Dataset, toy};
 use geartrain::layers::{BatchNorm, Dropout};
@@ -43,7 +43,7 @@ fn the_curve_is_that_of_training_by_hand_with_growing_rates() {
 }
 
 #[test]
-fn the_model_is_never_touched() {
+fn the_network_is_unchanged() {
     let layers = Sequential::new()
         .then(Linear::new(1, 8))
         .then(BatchNorm::new(8))
@@ -62,7 +62,7 @@ fn the_test_ends_where_the_loss_explodes_and_every_number_is_finite() {
     let last = curve.points[curve.points.len() - 1];
     assert!(last.rate < 1e4, "{last:?}");
     assert!(curve.points.iter().all(|point| point.rate.is_finite() && point.loss.is_finite()));
-    // Where the very first step leads to infinity there is no point at all.
+    // If the first step overflows, there are no points.
     let finder = LearningRateFinder::new().range(1e300, 1e301);
     let curve = finder.run(&network(), MeanSquaredError, Sgd::new(0.0), &data()).unwrap();
     assert!(curve.points.len() < 3, "{:?}", curve.points);
@@ -98,7 +98,7 @@ fn the_suggestion_is_the_steepest_point_before_the_lowest() {
     assert_eq!(valley.suggestion(), Some(valley.points[30].rate));
     assert_eq!(curve(|_| 1.0).suggestion(), None);
     assert_eq!(curve(|i| 1.0 + i).suggestion(), None);
-    assert_eq!(curve(|i| 1.0 - i / 2000.0).suggestion(), None, "a fall of 2.5 % is no fall");
+    assert_eq!(curve(|i| 1.0 - i / 2000.0).suggestion(), None, "a decrease of 2.5 % is too small");
     assert_eq!(LearningRateCurve { points: vec![] }.suggestion(), None);
 }
 

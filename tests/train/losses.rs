@@ -66,8 +66,7 @@ fn logits_of_1000_give_finite_losses_and_gradients() {
             assert!(value.is_finite() && gradient.iter().all(|g: &f64| g.is_finite()), "{class}");
         }
     }
-    // The probability is exactly 0 or 1 here, and the loss is still the distance from the right
-    // logit.
+    // The probability rounds to 0 or 1, but the loss is exact.
     let target = array![[0.0, 1.0, 0.5], [1.0, 0.0, 1.0]];
     let value = BinaryCrossEntropyWithLogits.gradient(&logits, &target, &mut gradient);
     assert_eq!(value, (4000.0 + std::f64::consts::LN_2) / 6.0);
@@ -76,7 +75,7 @@ fn logits_of_1000_give_finite_losses_and_gradients() {
 
 #[test]
 fn the_loss_of_a_confident_correct_answer_is_small_but_not_0() {
-    // ln(1 + e^−50) = e^−50: a sum with 1 would round it away.
+    // ln(1 + e^−50) = e^−50 would be lost in a sum with 1.
     let (logit, target) = (array![[50.0]], array![[1.0]]);
     let value = BinaryCrossEntropyWithLogits.value(&logit, &target);
     assert!((value / (-50.0_f64).exp() - 1.0).abs() < 1e-14, "{value:e}");
@@ -200,7 +199,7 @@ fn class_probabilities_are_checked_row_by_row() {
     let output = array![[0.0, 0.0], [0.0, 0.0]];
     let check = |target: Array2<f64>| CrossEntropy.check(&output, &target);
     check(array![[0.5, 0.5], [0.0, 1.0]]).unwrap();
-    // Single precision and rounded files are near enough to a sum of 1.
+    // Sums that differ from 1 by rounding are valid.
     check(array![[0.3333, 0.6666], [0.1, 0.9]]).unwrap();
     for bad in [-0.1, 1.1, f64::NAN] {
         let result = check(array![[0.5, 0.5], [bad, 1.0 - bad]]);

@@ -67,7 +67,7 @@ fn hyper_parameters_outside_their_domain_are_errors() {
         assert_argument(AdamW::<f64>::new(0.1).eps(bad).check(), "eps");
         assert_argument(rmsprop().eps(bad).check(), "eps");
     }
-    // In f32 this is 0, and the first gradient of 0 would be divided by it.
+    // In f32 this ε is 0, and a gradient of 0 would be divided by it.
     assert!(adam().eps(1e-60).check().is_ok());
     assert_argument(Adam::<f32>::new(0.1).eps(1e-60).check(), "eps");
 }
@@ -152,7 +152,7 @@ fn gradients_whose_squares_overflow_are_refused_where_they_are_squared() {
             other => panic!("{other:?}"),
         }
         assert_eq!(network.params(), before);
-        // The refused gradient left nothing behind: the next step moves.
+        // The refused gradient has no effect on the state: the next step moves the weights.
         optimizer.step(network.params_mut(), &[1.0, 1.0]).unwrap();
         assert!(network.params().iter().zip(&before).all(|(after, before)| after < before));
     }
@@ -186,7 +186,7 @@ fn a_huge_learning_rate_is_reported_for_the_weight_not_for_the_gradient() {
                 other => panic!("{other:?}"),
             }
             assert_eq!(network.params(), before);
-            // A failed step leaves no trace in the state.
+            // A failed step does not change the state.
             let after = optimizer.state().vectors.into_iter().map(|(_, vector)| vector.to_vec()).collect();
             assert!(state.is_empty() || state == after);
             state = after;

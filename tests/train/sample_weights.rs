@@ -43,8 +43,7 @@ fn sample_weights_act_like_repeated_rows() {
 
 #[test]
 fn sample_weights_follow_their_rows_into_shuffled_batches() {
-    // Half of the targets are wild, and have no weight: training must not see them, whatever the
-    // batch they are in.
+    // Half of the targets are outliers of weight 0: they must not affect training in any batch.
     let data = data();
     let mut y = data.y().to_owned();
     let weights: Vec<f64> = (0..40).map(|row| f64::from(row % 2)).collect();

@@ -1,4 +1,4 @@
-//! What several test modules share.
+//! Helpers of several test modules.
 
 use geartrain::data::{Dataset, toy};
 use geartrain::optim::{Adam, AdamW, Optimizer, RMSprop};

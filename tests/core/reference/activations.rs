@@ -1,4 +1,4 @@
-//! `activations.json`: every activation, value and gradient.
+//! `activations.json`: values and gradients of every activation.
 
 use geartrain::layers::*;
 use geartrain::prelude::*;
@@ -32,8 +32,7 @@ fn activations_and_their_gradients_are_those_of_torch() {
         let (x, dy) = (matrix(&case["x"]), matrix(&case["dy"]));
         let network = Network::with_inputs(activation(case), x.ncols()).unwrap();
         let pass = network.loss_and_gradients(&Dot, &x, &dy).unwrap();
-        // Entry by entry: a table of numbers from 1e-44 to 100 must be right in its small ones,
-        // too, down to where PyTorch itself rounds.
+        // Entry by entry, because the numbers range from 1e-44 to 100; PyTorch rounds the smallest.
         for (got, expected) in [(&pass.output, &case["y"]), (&pass.grad_input, &case["dx"])] {
             let expected = numbers(expected);
             for (i, (got, expected)) in got.iter().zip(expected).enumerate() {

@@ -1,4 +1,4 @@
-//! Reading the fixtures and comparing with them.
+//! Helpers to read the fixtures and to compare with them.
 
 use geartrain::layers::*;
 use geartrain::prelude::*;
@@ -12,7 +12,7 @@ pub fn load(file: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Its cases; there is at least one.
+/// The cases of a file, at least one.
 pub fn cases(file: &Value) -> &[Value] {
     let cases = file["cases"].as_array().expect("cases");
     assert!(!cases.is_empty());
@@ -46,8 +46,8 @@ pub fn matrix(rows: &Value) -> Array2<f64> {
     Array2::from_shape_vec((rows, values.len() / rows), values).expect("rows of equal length")
 }
 
-/// Every number of `got` is that of `expected` up to `tolerance` times the largest magnitude in
-/// `expected`, or times `floor` where that is larger.
+/// Asserts that `got` and `expected` differ by at most `tolerance` times the largest magnitude in
+/// `expected`, or times `floor` if that is larger.
 #[track_caller]
 pub fn assert_close<'a>(
     what: &str,
@@ -61,7 +61,7 @@ pub fn assert_close<'a>(
     assert_eq!(got.len(), expected.len(), "{what}: number of entries");
     let largest = expected.iter().fold(floor, |max, e| max.max(e.abs()));
     for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
-        // Written so that a NaN fails.
+        // In this form, NaN fails.
         let close = (got - expected).abs() <= tolerance * largest;
         assert!(close, "{what}, entry {i}: expected {expected:e}, got {got:e}, largest {largest:e}");
     }
@@ -93,8 +93,8 @@ pub fn set_params(network: &mut Network<f64>, state: &Value) {
     }
 }
 
-/// `Σ output · target`, whose gradient in the output is the target: with it any `dy` can be sent
-/// back.
+/// `Σ output · target`. Its gradient with respect to the output is the target, so any `dy` can be
+/// propagated.
 #[derive(Debug)]
 pub struct Dot;
 

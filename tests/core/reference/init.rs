@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use crate::fixture::*;
 
-/// All entries of the weight and the bias of a `Linear` of this shape, over enough seeds for 4,000
-/// weights.
+/// The weights and biases of `Linear` layers of this shape, for enough seeds to have 4,000 weights.
 fn draws(shape: &Value, init: Option<Init>) -> (Vec<f64>, Vec<f64>) {
     let [outputs, inputs] = [0, 1].map(|i| count(&shape[i]));
     let layer = Linear::new(inputs, outputs);
@@ -21,8 +20,8 @@ fn draws(shape: &Value, init: Option<Init>) -> (Vec<f64>, Vec<f64>) {
     (weights, biases)
 }
 
-/// Of `draws` uniform numbers, the largest is below 99 % of the bound with probability 0.99^draws:
-/// 3e-18 for 4,000.
+/// The largest of n uniform numbers is below 99 % of the bound with probability 0.99ⁿ: 3e-18 for
+/// n = 4,000.
 #[track_caller]
 fn assert_bound(what: &str, draws: &[f64], bound: f64, share: f64) {
     let largest = draws.iter().fold(0.0, |max: f64, draw| max.max(draw.abs()));
@@ -30,7 +29,7 @@ fn assert_bound(what: &str, draws: &[f64], bound: f64, share: f64) {
     assert!(largest >= share * bound, "{what}: {largest}, far below {bound}");
 }
 
-/// The gain that a nonlinearity asks for, by PyTorch's table.
+/// The gain of a nonlinearity in PyTorch's table.
 fn gain(file: &Value, case: &Value) -> f64 {
     let row = file["gains"].as_array().unwrap().iter().find(|row| {
         row["nonlinearity"] == case["nonlinearity"]
@@ -56,7 +55,7 @@ fn initialisations_have_the_scale_of_torch() {
             }
             "xavier_uniform" => Init::xavier_uniform().gain(number(&case["gain"])),
             "xavier_normal" => Init::xavier_normal().gain(number(&case["gain"])),
-            // PyTorch's fan_out is not offered: the forward pass sets the scale.
+            // geartrain has no fan_out mode.
             _ if case["mode"] == "fan_out" => continue,
             "kaiming_uniform" if case["nonlinearity"] == "relu" => Init::he_uniform(),
             "kaiming_normal" if case["nonlinearity"] == "relu" => Init::he_normal(),
@@ -66,8 +65,8 @@ fn initialisations_have_the_scale_of_torch() {
         };
         let (weights, _) = draws(shape, Some(init));
         if case["bound"].is_null() {
-            // The same seed draws the same standard normal numbers, so their ratio is the standard
-            // deviation itself.
+            // The same seed draws the same standard normal numbers, so the ratio is the standard
+            // deviation.
             let (standard, _) = draws(shape, Some(Init::normal(1.0)));
             let std = number(&case["std"]);
             for (weight, standard) in weights.iter().zip(standard) {

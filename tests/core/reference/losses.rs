@@ -1,4 +1,4 @@
-//! `losses.json`: value and gradient of every loss, with logits of ±1000 among them.
+//! `losses.json`: values and gradients of losses, including logits of ±1000.
 
 use geartrain::loss::*;
 use ndarray::{Array2, Axis};
@@ -17,7 +17,7 @@ fn loss(case: &Value) -> Box<dyn Loss<f64>> {
     }
 }
 
-/// PyTorch takes class indices as a list; here they are a column.
+/// PyTorch's list of class indices as a column.
 fn target(case: &Value) -> Array2<f64> {
     match case["target"][0] {
         Value::Array(_) => matrix(&case["target"]),

@@ -1,5 +1,5 @@
-//! What this crate computes against the numbers in `tests/fixtures`: what PyTorch computed, and
-//! what other crates test.
+//! Comparison with the reference numbers in `tests/fixtures`: those of PyTorch, of documented
+//! formulas, and of the tests of other projects.
 
 mod activations;
 pub mod fixture;

@@ -1,5 +1,5 @@
-//! `sgd.json` and `optimizers.json`: eight steps of every optimizer in all its variants, with and
-//! without clipping.
+//! `sgd.json` and `optimizers.json`: eight steps of every optimizer and variant, with and without
+//! clipping.
 
 use geartrain::Workspace;
 use geartrain::optim::{Adam, AdamW, Clip, Optimizer, RMSprop, Sgd};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::fixture::*;
 
-/// Every hyper-parameter is set from the file, which lists those that PyTorch had by default, too.
+/// Sets every hyper-parameter from the file, which includes PyTorch's defaults.
 fn optimizer(case: &Value) -> Box<dyn Optimizer<f64>> {
     let (hyper, rate) = (&case["hyper"], number(&case["lr"][0]));
     let on = |name: &str| hyper[name].as_bool().expect("a flag");
@@ -18,7 +18,7 @@ fn optimizer(case: &Value) -> Box<dyn Optimizer<f64>> {
         "SGD" => {
             let sgd = Sgd::new(rate).momentum(of("momentum")).dampening(of("dampening"));
             let sgd = sgd.weight_decay(of("weight_decay"));
-            Box::new(if on("nesterov") { sgd.nesterov(true) } else { sgd })
+            Box::new(sgd.nesterov(on("nesterov")))
         }
         "Adam" => {
             let [beta1, beta2] = betas();
@@ -31,7 +31,7 @@ fn optimizer(case: &Value) -> Box<dyn Optimizer<f64>> {
         "RMSprop" => {
             let rmsprop = RMSprop::new(rate).alpha(of("alpha")).eps(of("eps")).momentum(of("momentum"));
             let rmsprop = rmsprop.weight_decay(of("weight_decay"));
-            Box::new(if on("centered") { rmsprop.centered(true) } else { rmsprop })
+            Box::new(rmsprop.centered(on("centered")))
         }
         other => panic!("no optimizer is called {other}"),
     }

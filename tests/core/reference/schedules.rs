@@ -39,7 +39,7 @@ fn build_schedule(schedule: &Value) -> Box<dyn Schedule> {
 fn schedules_are_those_of_torch() {
     for case in cases(&load("schedules")) {
         let (name, schedule) = (text(&case["name"]), &case["schedule"]);
-        // Not offered: a loss is to become small, and small by a share of itself.
+        // geartrain minimises, with a relative threshold.
         if schedule["mode"] == "max" || schedule["threshold_mode"] == "abs" {
             continue;
         }
@@ -52,7 +52,7 @@ fn schedules_are_those_of_torch() {
         for (epoch, expected) in numbers(&case["lr"]).into_iter().enumerate() {
             let losses = &losses[..epoch.min(losses.len())];
             let rate = schedule.rate(base, epoch as u64, losses);
-            // PyTorch multiplies from epoch to epoch, which rounds.
+            // PyTorch multiplies the previous rate, which accumulates rounding errors.
             let close = (rate - expected).abs() <= 1e-13 * base;
             assert!(close, "{name}, epoch {epoch}: expected {expected:e}, got {rate:e}");
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::assert_expected;
 use crate::fixture::*;
 
-/// One row, or rows as they are given.
+/// One row, or several.
 fn rows(x: &Value) -> Array2<f64> {
     match x[0] {
         Value::Array(_) => matrix(x),
@@ -17,11 +17,11 @@ fn rows(x: &Value) -> Array2<f64> {
     }
 }
 
-/// The gradient of what follows in y, but for its 1 / n.
+/// The gradient of the next function with respect to y, without its factor 1 / n.
 type Upstream = fn(f64) -> f64;
 
-/// Compares the output, and the gradient of `mean(upstream(y))` in x if the case has one under
-/// `gradient`.
+/// Compares the output, and the gradient of `mean(upstream(y))` with respect to x if the case has
+/// one under `gradient`.
 fn compare(case: &Value, network: &Network<f64>, gradient: Option<(&str, Upstream)>) {
     let x = rows(&case["inputs"]["x"]);
     let y = network.predict(&x).unwrap();
@@ -40,12 +40,12 @@ pub fn replay(case: &Value) {
     let layers = Sequential::new();
     let one: Upstream = |_| 1.0;
     match text(&case["op"]) {
-        // The gradient of mean(exp(y)) in y is exp(y) / n.
+        // The gradient of mean(exp(y)) with respect to y is exp(y) / n.
         "act_relu" => compare(case, &activation(layers.then(ReLU)), Some(("grad", f64::exp))),
         "act_sigmoid" => compare(case, &activation(layers.then(Sigmoid)), Some(("grad", one))),
         "act_tanh" => compare(case, &activation(layers.then(Tanh)), Some(("grad", one))),
-        // The peer's gradient is wrong, as the case tells; ours is compared with PyTorch's and with
-        // differences.
+        // The peer's gradient is wrong, as the case says; other tests compare ours with PyTorch's and
+        // with finite differences.
         "act_accurate_gelu" => compare(case, &activation(layers.then(GELU)), None),
         "softmax" => compare(case, &activation(layers.then(Softmax)), None),
         "layer_norm" => {
@@ -76,7 +76,7 @@ pub fn replay(case: &Value) {
     }
 }
 
-/// A batch normalisation after one training batch, and what it made of that.
+/// A batch normalisation layer after one training batch, and its output.
 fn trained_batch_norm(case: &Value) -> (Network<f64>, Array2<f64>) {
     let (x, hyper) = (matrix(&case["inputs"]["x"]), &case["hyper"]);
     let layer = BatchNorm::new(x.ncols()).eps(number(&hyper["eps"])).momentum(number(&hyper["momentum"]));

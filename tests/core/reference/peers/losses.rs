@@ -1,4 +1,4 @@
-//! Losses, with gradients where the peer has them.
+//! Losses, and their gradients if the peer tests them.
 
 use geartrain::loss::*;
 use ndarray::{Array2, Axis};

@@ -1,6 +1,5 @@
-//! `peer_cases.json`: numbers from the tests of Keras, Burn, candle and dfdx, replayed here. Where
-//! a peer computes something else than PyTorch does, the case says so (`convention`), and the
-//! replay turns one into the other in the open.
+//! `peer_cases.json`: numbers from the tests of Keras, Burn, candle and dfdx. If a peer differs from
+//! PyTorch, the case says so (`convention`), and the test converts explicitly.
 
 mod layers;
 mod losses;
@@ -26,7 +25,7 @@ fn every_case_of_the_peers_is_met() {
     }
 }
 
-/// Compares with the tensor `expected[name]` of a case, at the tolerance that the case states.
+/// Compares with the tensor `expected[name]` of a case, at the case's tolerance.
 #[track_caller]
 fn assert_expected<'a>(case: &Value, name: &str, got: impl IntoIterator<Item = &'a f64>) {
     let tolerance = &case["tol"];
@@ -41,8 +40,8 @@ fn assert_expected<'a>(case: &Value, name: &str, got: impl IntoIterator<Item = &
     let got: Vec<f64> = got.into_iter().copied().collect();
     let id = text(&case["id"]);
     assert_eq!(got.len(), expected.len(), "{id}: {name}");
-    // A formula that is exact in f64 also meets every digit that the peer wrote down, up to 1e-6 of
-    // its f32. Except here: one number for ten parameters, and inputs that were rounded themselves.
+    // An f64 formula also agrees in every digit that the peer wrote down, up to 1e-6 for its f32.
+    // Exceptions: one number for ten parameters, and inputs that were rounded.
     let rounded = ["keras-adam-golden-5", "burn-batchnorm-eval", "candle-batchnorm-train"].contains(&id);
     for (i, (got, expected)) in got.into_iter().zip(expected).enumerate() {
         let digits =

@@ -37,7 +37,7 @@ fn of(case: &Value, name: &str) -> f64 {
     number(&case["hyper"][name])
 }
 
-/// The gradients of every step, and how many steps are expected.
+/// The gradients of every step.
 fn given_gradients(case: &Value) -> Vec<Vec<f64>> {
     let grads: Vec<_> = case["inputs"]["grads"].as_array().unwrap().iter().map(numbers).collect();
     assert_eq!(grads.len(), steps(case));
@@ -59,7 +59,7 @@ fn sgd(case: &Value) {
     let mut after = Vec::new();
     for grads in given_gradients(case) {
         if decoupled {
-            // SGD has no decoupled decay of its own: the weights shrink before the step.
+            // SGD has no decoupled decay, so the weights are multiplied before the step.
             params.iter_mut().for_each(|p| *p *= 1.0 - of(case, "lr") * decay);
         }
         step(&mut sgd, &mut params, &grads);
@@ -68,13 +68,13 @@ fn sgd(case: &Value) {
     assert_expected(case, "param_after", &after);
 }
 
-/// In Keras ε is added before √v is divided by √(1 − β₂ᵗ): that is PyTorch's ε / √(1 − β₂ᵗ),
-/// another in every step. AMSGrad's largest v is v itself here, because the gradients grow.
+/// Keras adds ε before it divides √v by √(1 − β₂ᵗ), so PyTorch's ε is `ε / √(1 − β₂ᵗ)`, which differs
+/// from step to step.
 fn adam_keras(case: &Value) {
     let mut params = numbers(&case["inputs"]["param0"]);
     let (beta1, beta2) = (of(case, "beta1"), of(case, "beta2"));
     let adam = AdamW::new(of(case, "lr")).betas(beta1, beta2).weight_decay(of(case, "weight_decay"));
-    let (mut adam, mut after) = (adam, Vec::new());
+    let (mut adam, mut after) = (adam.amsgrad(case["hyper"]["amsgrad"] == true), Vec::new());
     for (i, grads) in given_gradients(case).iter().enumerate() {
         adam = adam.eps(of(case, "eps") / (1.0 - beta2.powi(i as i32 + 1)).sqrt());
         step(&mut adam, &mut params, grads);
@@ -92,14 +92,15 @@ fn decoupled_decay(case: &Value) {
     assert_expected(case, "param", &params);
 }
 
-/// An Adam or AdamW with everything from the case.
+/// Adam or AdamW with the case's hyper-parameters.
 fn adam(case: &Value) -> Box<dyn Optimizer<f64>> {
     let (rate, beta1, beta2) = (of(case, "lr"), of(case, "beta1"), of(case, "beta2"));
     let (eps, decay) = (of(case, "eps"), of(case, "weight_decay"));
+    let amsgrad = case["hyper"]["amsgrad"] == true;
     if case["hyper"]["decay"] == "decoupled" {
-        Box::new(AdamW::new(rate).betas(beta1, beta2).eps(eps).weight_decay(decay))
+        Box::new(AdamW::new(rate).betas(beta1, beta2).eps(eps).weight_decay(decay).amsgrad(amsgrad))
     } else {
-        Box::new(Adam::new(rate).betas(beta1, beta2).eps(eps).weight_decay(decay))
+        Box::new(Adam::new(rate).betas(beta1, beta2).eps(eps).weight_decay(decay).amsgrad(amsgrad))
     }
 }
 
@@ -121,8 +122,7 @@ fn adam_torch(case: &Value) {
     assert_expected(case, "param_after", &after);
 }
 
-/// A linear layer whose loss is the sum of its outputs. AMSGrad's largest v is v itself here,
-/// because x grows.
+/// A linear layer whose loss is the sum of its outputs.
 fn adam_sum(case: &Value) {
     let inputs = &case["inputs"];
     let w0 = matrix(&inputs["w0"]);
@@ -142,8 +142,8 @@ fn adam_sum(case: &Value) {
     assert_expected(case, "b", network.param("bias").unwrap());
 }
 
-/// dfdx starts v at 1 and divides by √(v + ε). With PyTorch's v, which starts at 0, that is √(v +
-/// αᵗ + ε) = √v + ε′, and ε′ goes in as the ε of the step, parameter by parameter.
+/// dfdx starts v at 1 and divides by √(v + ε). With PyTorch's v, which starts at 0, that is
+/// `√(v + αᵗ + ε) = √v + ε′`, with another ε′ for each step and parameter.
 fn rmsprop(case: &Value) {
     let (alpha, eps, decay) = (of(case, "alpha"), of(case, "eps"), of(case, "weight_decay"));
     let decoupled = case["hyper"]["decay"] == "decoupled";

@@ -14,10 +14,10 @@ pub fn replay(case: &Value) {
     let of = |name: &str| number(&hyper[name]);
     let epochs = |name: &str| count(&hyper[name]) as u64;
     let (base, schedule): (f64, Box<dyn Schedule>) = match text(&case["op"]) {
-        "exp_decay" => (of("lr0"), Box::new(Exponential::new(of("rate").powf(1.0 / of("decay_steps"))))),
+        "exp_decay" => (of("lr0"), Box::new(Exponential::new(of("rate")).every(of("decay_steps")))),
         "step_decay" => (of("lr0"), Box::new(Step::new(epochs("step_size"), of("gamma")))),
         "cosine_annealing" => (of("lr0"), Box::new(Cosine::new(epochs("num_iters")).min_rate(of("min_lr")))),
-        // Keras stays at the smallest rate where PyTorch rises again.
+        // Keras stays at the smallest rate; PyTorch rises again.
         "cosine" => {
             let cosine = Cosine::new(epochs("decay_steps")).min_rate(of("alpha") * of("lr0"));
             (of("lr0"), Box::new(Chain::new(cosine).then(epochs("decay_steps"), Constant::new(of("alpha")))))
@@ -27,12 +27,12 @@ pub fn replay(case: &Value) {
             let cosine = Cosine::new(epochs("decay_steps"));
             (of("target"), Box::new(Chain::new(warm_up).then(epochs("warmup_steps"), cosine)))
         }
-        // A polynomial of power 1 is a straight line.
         "poly_decay" => {
-            assert_eq!(of("power"), 1.0);
-            (of("lr0"), Box::new(WarmUp::new(epochs("decay_steps")).from(1.0).to(of("end_lr") / of("lr0"))))
+            let polynomial = Polynomial::new(epochs("decay_steps")).power(of("power"));
+            let cycle = hyper["cycle"] == true;
+            (of("lr0"), Box::new(polynomial.end_rate(of("end_lr")).cycle(cycle)))
         }
-        // A boundary still belongs to the value before it.
+        // A boundary belongs to the value before it.
         "piecewise" => {
             let (values, boundaries) = (numbers(&hyper["values"]), numbers(&hyper["boundaries"]));
             let first = Chain::new(Constant::new(values[0]));
@@ -49,13 +49,13 @@ pub fn replay(case: &Value) {
         other => panic!("no schedule is called {other}"),
     };
     schedule.check().unwrap();
-    // There is no epoch before 0.
+    // Epochs start at 0.
     let steps = numbers(&case["inputs"]["steps"]).into_iter().map(|step| step.max(0.0) as u64);
     let rates: Vec<f64> = steps.map(|epoch| schedule.rate(base, epoch, &[])).collect();
     assert_expected(case, "lr", &rates);
 }
 
-/// A schedule that the crate does not have, as a user writes it.
+/// A user's schedule.
 #[derive(Debug)]
 struct InverseTime {
     rate: f64,
@@ -72,7 +72,7 @@ impl Schedule for InverseTime {
     }
 }
 
-/// The rates that 11 epochs were trained with.
+/// The rates of 11 epochs of training.
 fn rates_in_training(schedule: InverseTime, base: f64) -> Vec<f64> {
     let data = toy::sine::<f64>(8, 0.1, 1).unwrap();
     let mut network = Network::new(Linear::new(1, 1)).unwrap();
