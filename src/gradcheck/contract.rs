@@ -126,6 +126,7 @@ impl Subject {
                 layout: &self.layout,
                 at,
                 cotangent: &self.dy.iter().copied().collect::<Vec<_>>(),
+                fixed: false,
                 outputs: &mut |at| {
                     let (params, x) = split(at);
                     self.forward(&params, x.view(), &mut Cache::new()).into_iter().collect()

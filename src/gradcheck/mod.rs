@@ -1,13 +1,14 @@
-//! Gradient checks for everything that has a derivative, and the whole contract of a layer.
+//! Gradient checks of layers, networks, losses, functions and graphs.
 //!
 //! An analytic gradient is compared, entry by entry, with the central difference
-//! (f(x + h) − f(x − h)) / 2h in `f64`. Step and tolerances are those of `torch.autograd.gradcheck`: h = 1e-6, and an
-//! entry passes if |analytic − numeric| ≤ 1e-5 + 1e-3 · |numeric|. The report also tells the largest *relative* error,
-//! which is far smaller (1e-9 or so) when the derivation is right.
+//! (f(x + h) − f(x − h)) / 2h in `f64`. Tolerances are those of `torch.autograd.gradcheck`: an entry
+//! passes if |analytic − numeric| ≤ 1e-5 + 1e-3 · |numeric|. The step is h = 1e-6 · max(1, |x|). The report
+//! contains the largest *relative* error, which is about 1e-9 if the derivation is right.
 //!
-//! Where a function has a kink, as ReLU at 0, no difference quotient is right. A kink between x − h and x + h shows
-//! itself, because quotients with h and h/2 then disagree; the check moves to another point rather than to a wider
-//! tolerance.
+//! Where a function has a kink, such as ReLU at 0, no difference quotient is right; where it curves within
+//! a step, or where rounding errors are large, a quotient is inaccurate. All show themselves: quotients
+//! with h and h/2 then disagree. The check tries smaller steps and a larger one before it reports an entry
+//! as wrong, then moves to another point, and finally reports which of them it is.
 //!
 //! ```
 //! use geartrain::{gradcheck, prelude::*};
@@ -34,10 +35,11 @@ use crate::{Error, Init, Layer, Loss, Network};
 
 pub use report::{Check, Entry, Report};
 
-/// The settings of a check. [`Gradcheck::default`] has those of `torch.autograd.gradcheck`.
+/// The settings of a check. [`Gradcheck::new`] has the tolerances of `torch.autograd.gradcheck`.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Gradcheck {
-    /// h of the central difference. Default: 1e-6.
+    /// The step h of the central difference at numbers up to 1; h · |x| at larger ones. Default: 1e-6.
     pub step: f64,
     /// Absolute tolerance. Default: 1e-5.
     pub atol: f64,
@@ -45,21 +47,22 @@ pub struct Gradcheck {
     pub rtol: f64,
     /// Seed of the random inputs, weights and directions. Default: 0.
     pub seed: u64,
-    /// Whether a row's output depends on the rest of its batch, as in batch normalisation, or on its place in it, as in
-    /// dropout, so that a batch cannot equal its rows one by one. Default: false.
+    /// Whether a row's output depends on the other rows of its batch, as in batch normalisation, or on its
+    /// position, as in dropout: then a batch is not compared with its rows one by one. Default: false.
     pub mixes_rows: bool,
 }
 
 impl Default for Gradcheck {
     fn default() -> Self {
-        Gradcheck { step: 1e-6, atol: 1e-5, rtol: 1e-3, seed: 0, mixes_rows: false }
+        Gradcheck::new()
     }
 }
 
-/// Puts `layer`, reading `inputs` features, through its whole contract with the default settings; see [`Gradcheck::layer`].
+/// Checks `layer`, with `inputs` input features, against its whole contract with the default settings; see
+/// [`Gradcheck::layer`].
 ///
 /// # Errors
-/// Whatever [`Network::new`] says of the layer.
+/// Those of [`Network::with_inputs`].
 pub fn layer(layer: impl Layer<f64> + 'static, inputs: usize) -> Result<Report, Error> {
     Gradcheck::default().layer(layer, inputs)
 }
@@ -77,7 +80,58 @@ pub fn network(
     Gradcheck::default().network(network, loss, x, target)
 }
 
+/// Checks the gradient of a loss with the default settings; see [`Gradcheck::loss`].
+///
+/// # Errors
+/// Those of [`Loss::check`].
+///
+/// ```
+/// use geartrain::{gradcheck, loss::Huber};
+/// use ndarray::array;
+/// let report = gradcheck::loss(&Huber::new(0.5), &array![[0.2, -3.0]], &array![[0.0, 1.0]])?;
+/// assert!(report.passed(), "{report}");
+/// # Ok::<(), geartrain::Error>(())
+/// ```
+pub fn loss(loss: &dyn Loss<f64>, output: &ArrayRef2<f64>, target: &ArrayRef2<f64>) -> Result<Report, Error> {
+    Gradcheck::default().loss(loss, output, target)
+}
+
 impl Gradcheck {
+    /// The default settings.
+    pub const fn new() -> Self {
+        Gradcheck { step: 1e-6, atol: 1e-5, rtol: 1e-3, seed: 0, mixes_rows: false }
+    }
+
+    /// Sets [`step`](Gradcheck::step), a number above 0.
+    pub fn step(mut self, step: f64) -> Self {
+        self.step = step;
+        self
+    }
+
+    /// Sets the absolute tolerance.
+    pub fn atol(mut self, atol: f64) -> Self {
+        self.atol = atol;
+        self
+    }
+
+    /// Sets the relative tolerance.
+    pub fn rtol(mut self, rtol: f64) -> Self {
+        self.rtol = rtol;
+        self
+    }
+
+    /// Sets the seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets [`mixes_rows`](Gradcheck::mixes_rows).
+    pub fn mixes_rows(mut self, mixes_rows: bool) -> Self {
+        self.mixes_rows = mixes_rows;
+        self
+    }
+
     /// Puts `layer`, reading `inputs` features, through the whole contract of [`Layer`] at random weights and inputs:
     /// central differences in every parameter and input, alone and between other layers (inside a `Residual` where the
     /// width is kept); the same gradients from a second backward pass; twice `dy` gives twice the gradients and zero
@@ -86,7 +140,7 @@ impl Gradcheck {
     /// ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ between forward and reverse mode.
     ///
     /// # Errors
-    /// Whatever [`Network::new`] says of the layer.
+    /// Those of [`Network::with_inputs`].
     pub fn layer(&self, layer: impl Layer<f64> + 'static, inputs: usize) -> Result<Report, Error> {
         contract::check(self, Arc::new(layer), inputs)
     }
@@ -116,6 +170,7 @@ impl Gradcheck {
                 layout: &layout,
                 at: network.params().iter().chain(columns(x)).copied().collect(),
                 cotangent: &[1.0],
+                fixed: false,
                 outputs: &mut |at| vec![run(at).loss],
                 gradient: &mut |at| {
                     let pass = run(at);
@@ -129,7 +184,7 @@ impl Gradcheck {
     /// Checks `∂loss/∂output` of `loss` at `output` and `target`.
     ///
     /// # Errors
-    /// Whatever [`Loss::check`] refuses.
+    /// Those of [`Loss::check`].
     pub fn loss(
         &self,
         loss: &dyn Loss<f64>,
@@ -144,6 +199,7 @@ impl Gradcheck {
                 layout: &with_input(Vec::new(), dim)?,
                 at: columns(output).copied().collect(),
                 cotangent: &[1.0],
+                fixed: false,
                 outputs: &mut |at| vec![loss.value(&matrix(dim, at), target)],
                 gradient: &mut |at| {
                     let mut doutput = Array2::zeros(dim);
@@ -155,7 +211,7 @@ impl Gradcheck {
         Ok(Report { checks: vec![check] })
     }
 
-    /// Checks `gradient`, which somebody says is that of the scalar function `f` at `at`.
+    /// Checks whether `gradient` is the gradient of the scalar function `f` at `at`.
     ///
     /// ```
     /// use geartrain::gradcheck::Gradcheck;
@@ -167,7 +223,7 @@ impl Gradcheck {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are not as many derivatives as variables.
+    /// [`Error::Shape`] if the numbers of derivatives and of variables differ.
     pub fn function(&self, f: impl Fn(&[f64]) -> f64, at: &[f64], gradient: &[f64]) -> Result<Report, Error> {
         same_shape("gradient", &[at.len()], &[gradient.len()])?;
         let check = central_differences(
@@ -176,6 +232,7 @@ impl Gradcheck {
                 layout: &with_input(Vec::new(), (at.len(), 1))?,
                 at: at.to_vec(),
                 cotangent: &[1.0],
+                fixed: true,
                 outputs: &mut |at| vec![f(at)],
                 gradient: &mut |_| gradient.to_vec(),
             },
@@ -185,8 +242,8 @@ impl Gradcheck {
 }
 
 impl Gradcheck {
-    /// Checks the gradient of a scalar graph in every input, at the values its inputs have: against central differences,
-    /// against forward mode, and against a second backward pass.
+    /// Checks the gradient of a scalar graph in every input, at their current values: against central
+    /// differences, against forward mode, and against a second backward pass.
     ///
     /// ```
     /// use geartrain::{gradcheck::Gradcheck, graph::Graph};
@@ -219,6 +276,7 @@ impl Gradcheck {
                 layout: &layout,
                 at,
                 cotangent: &[1.0],
+                fixed: false,
                 outputs: &mut |at| vec![run(at).expect("it ran above").0],
                 gradient: &mut |at| {
                     let (_, mut graph) = run(at).expect("it ran above");
@@ -236,18 +294,18 @@ impl Gradcheck {
     }
 }
 
-/// The layout of some parameters with an input matrix behind them.
+/// The layout of some parameters followed by an input matrix.
 fn with_input(mut specs: Vec<ParamSpec>, (rows, columns): (usize, usize)) -> Result<Layout, Error> {
     specs.push(ParamSpec::new("input", &[rows, columns], Init::constant(0.0)));
     Layout::new::<f64>(specs)
 }
 
-/// The entries of `x` column by column, as tensors lie in flat vectors.
+/// The entries of `x` column by column, the order of tensors in flat vectors.
 fn columns(x: &ArrayRef2<f64>) -> impl Iterator<Item = &f64> {
     x.t().into_iter()
 }
 
-/// The matrix that [`columns`] took apart.
+/// The inverse of [`columns`].
 fn matrix(shape: (usize, usize), columns: &[f64]) -> Array2<f64> {
     Array2::from_shape_vec(shape.f(), columns.to_vec()).expect("as many entries as the layout says")
 }

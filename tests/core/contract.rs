@@ -88,7 +88,7 @@ fn every_layer_keeps_the_contract() {
     assert_right("RMSNorm", gradcheck::layer(RMSNorm::new(4), 4));
     assert_right("RMSNorm, eps", gradcheck::layer(RMSNorm::new(3).eps(0.1), 3));
     assert_right("LayerNorm, eps", gradcheck::layer(LayerNorm::new(3).eps(0.1), 3));
-    let in_batch = gradcheck::Gradcheck { mixes_rows: true, ..Default::default() };
+    let in_batch = gradcheck::Gradcheck::new().mixes_rows(true);
     assert_right("BatchNorm", in_batch.layer(BatchNorm::new(4), 4));
     assert_right("BatchNorm, eps", in_batch.layer(BatchNorm::new(3).eps(0.1), 3));
     assert_right("Dropout", in_batch.layer(Dropout::new(0.4), 4));
@@ -177,9 +177,56 @@ fn every_loss_is_right() {
         ("Weighted", &Weighted::new(&plain, &[0.5, 0.0, 2.0]), &classes),
     ];
     for (name, loss, target) in cases {
-        let report = gradcheck::Gradcheck::default().loss(loss, &output, target);
+        let report = gradcheck::loss(loss, &output, target);
         assert_right(name, report);
     }
+}
+
+#[test]
+fn right_gradients_of_large_numbers_and_of_strong_curvature_pass() {
+    let check = |f: &dyn Fn(f64) -> f64, x: f64, slope: f64| {
+        let report = gradcheck::Gradcheck::new().function(|at| f(at[0]), &[x], &[slope]).unwrap();
+        (report.passed(), report.to_string())
+    };
+    for x in [1e3, -3e7, 1e9, 1e10, -1e12, 1e15] {
+        let (passed, report) = check(&|x| x * x, x, 2.0 * x);
+        assert!(passed, "x² at {x}: {report}");
+        let (passed, report) = check(&|x| 3.0 * x + 1.0, x, 3.0);
+        assert!(passed, "3x + 1 at {x}: {report}");
+        let (passed, report) = check(&|x| x * x, x, 2.02 * x);
+        assert!(!passed && report.contains("1 of 1 entries disagree"), "x² at {x}: {report}");
+    }
+    for k in 0..=13 {
+        let w = f64::from(1 << k) * std::f64::consts::PI;
+        for x in [0.0, 0.1, 0.37, -1.9, 12.3] {
+            let (passed, report) = check(&|x| (w * x).sin(), x, w * (w * x).cos());
+            assert!(passed, "sin(2^{k} π x) at {x}: {report}");
+            let (passed, report) = check(&|x| (w * x).sin(), x, w * (w * x).cos() + 0.1 * w);
+            assert!(!passed, "sin(2^{k} π x) at {x}: {report}");
+        }
+    }
+}
+
+#[test]
+fn a_check_that_no_step_allows_says_why() {
+    let why = |f: &dyn Fn(f64) -> f64, x: f64| {
+        gradcheck::Gradcheck::new().function(|at| f(at[0]), &[x], &[0.0]).unwrap().to_string()
+    };
+    // The slope is another one at every step tried.
+    let report = why(&|x| (1e14 * x).sin(), 0.3);
+    assert!(report.contains("no reliable difference here: "), "{report}");
+    // A slope that changes within 1e-8, and differences of 1e12 that rounding leaves without a digit.
+    let report = why(&|x| 1e-3 * (1e8 * x).sin(), 0.3);
+    assert!(report.contains("the step is too large"), "{report}");
+    let report = why(&|x| if x > 0.5 { f64::INFINITY } else { x }, 0.7);
+    assert!(report.contains("the function is not finite within a step"), "{report}");
+    let report = why(&|x| ((x + 1e8) - 1e8) * 1e-3, 0.3);
+    assert!(report.contains("the step is too small"), "{report}");
+    let report = why(&|x| (x - 0.3).abs(), 0.3);
+    assert!(report.contains("the function has a kink within a step"), "{report}");
+    // A step so small that the number does not change is enlarged, and no wrong 0 is accepted.
+    let report = why(&|x| 1e-3 * ((x + 1e5) - 1e5), 0.3);
+    assert!(report.contains("FAIL"), "{report}");
 }
 
 /// A `Linear` without a bias gradient, with a wrong sign, or with a sum left out.
