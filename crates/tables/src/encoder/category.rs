@@ -24,6 +24,9 @@ enum Slot {
     Rare,
 }
 
+/// The most levels of one column with a slot of their own: a network has 128 weights for each.
+const MOST_SLOTS: usize = 1000;
+
 /// The slot of an unseen level, if there is no slot for rare ones.
 pub(crate) const NO_SLOT: u32 = u32::MAX;
 
@@ -44,6 +47,11 @@ impl CategoryCode {
             *counts.entry(Slot::Level(text)).or_default() += count;
         }
         let all = counts.len();
+        // The most frequent ones, without ties at the limit, so that the order of levels does not
+        // matter.
+        let mut sorted: Vec<usize> = counts.values().copied().collect();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        let rare = sorted.get(MOST_SLOTS).map_or(rare, |&next| rare.max(next + 1));
         let mut slots: Vec<Slot> =
             counts.into_iter().filter(|(_, count)| *count >= rare).map(|(slot, _)| slot).collect();
         let rare = all - slots.len();

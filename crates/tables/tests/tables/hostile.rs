@@ -31,6 +31,15 @@ fn a_million_levels() {
 }
 
 #[test]
+fn many_frequent_levels_have_a_bounded_width() {
+    // Level i is in 3 or, below 400, in 6 rows.
+    let texts =
+        (0..3000).flat_map(|i| (0..if i < 400 { 6 } else { 3 }).map(move |_| Some(format!("level {i}"))));
+    let table = Table::new([Column::texts("c", texts).unwrap()]).unwrap();
+    assert_eq!(encode(&table).unwrap(), 401);
+}
+
+#[test]
 fn nothing_to_learn_from() {
     for text in ["", "a\n", "a,b\n,\n,\n", "a,b\n1,x\n1,x\n", "a\n5\n"] {
         let error = encode(&Table::parse_csv(text.as_bytes()).unwrap()).unwrap_err();
