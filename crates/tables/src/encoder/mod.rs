@@ -63,8 +63,8 @@ impl EncoderOptions {
         self
     }
 
-    /// Levels in fewer training rows than this share one column. Default: 3. So do all but the 1,000
-    /// most frequent levels of a column.
+    /// Levels in fewer training rows than this share one column. Default: 3. So do all but the
+    /// 1,000 most frequent levels of a column.
     pub fn rare_below(mut self, rows: usize) -> Self {
         self.rare = rows;
         self
