@@ -76,5 +76,6 @@ other!(
     std::fmt::Error,
     std::io::Error,
     geartrain::data::DataError,
-    geartrain::io::FileError
+    geartrain::io::FileError,
+    geartrain_tables::Error
 );

@@ -17,7 +17,7 @@ mod train;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Train small neural networks on tables, and see how their gradients flow
 ///
@@ -42,8 +42,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Program::parse().command {
-        Command::Train(options) => train::run(&options),
+    let matches = Program::command().get_matches();
+    let program = Program::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match program.command {
+        Command::Train(options) => {
+            train::run(&options, matches.subcommand_matches("train").unwrap_or(&matches))
+        }
         Command::Predict(options) => predict::run(&options),
         Command::Export(options) => export::run(&options),
         Command::Gradients(options) => gradients::run(&options),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use geartrain::data::Missing;
 use geartrain::{Predictor, metrics};
-use ndarray::{ArrayView1, Axis};
+use geartrain_tables::{TabularClassifier, TabularRegressor, model_kind};
+use ndarray::{Array2, ArrayView1, Axis};
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Outcome};
@@ -45,37 +46,28 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Outcome {
     output::check_writable(options.output.as_deref())?;
-    let model = with_classes(Predictor::load(&options.model)?)?;
-    let classes = model.classes();
-    if options.probabilities && classes.is_empty() {
-        return Err(Failure::option("--probabilities is for classifiers, and this model predicts numbers"));
-    }
-    let reader = options.format.csv("", Missing::Error);
-    let predictions = model.predict_csv(&options.file, &reader).map_err(|error| match error {
-        geartrain::Error::Data(error) => Failure::other(with_options(*error)),
-        other => other.into(),
-    })?;
-    predictions.notes.iter().for_each(|note| output::note(&table::note(note)));
-
-    let mut columns = match classes {
-        [] => model.target_names().to_vec(),
-        _ => vec!["class".to_string()],
+    let (columns, rows) = match model_kind(&options.model)?.as_deref() {
+        Some("regressor") => {
+            let model = TabularRegressor::load(&options.model)?;
+            no_probabilities(options)?;
+            let table = model.csv_options(options.format.tabular()).read(&options.file)?;
+            let rows = model.predict(&table)?;
+            let rows = rows.rows().into_iter().map(|row| row.iter().map(|&number| json!(number)).collect());
+            (model.output_names(), rows.collect())
+        }
+        Some(_) => {
+            let model = TabularClassifier::load(&options.model)?;
+            let table = model.csv_options(options.format.tabular()).read(&options.file)?;
+            let probabilities = model.predict_proba(&table)?;
+            labelled(options, model.classes(), &probabilities)?
+        }
+        None => network_predictions(options)?,
     };
-    if options.probabilities {
-        columns.extend(model.target_names().iter().map(|class| format!("p({class})")));
-    }
     let mut text = String::new();
     if !options.json {
         line(&mut text, columns.iter().map(|name| csv_cell(name)))?;
     }
-    for (i, row) in predictions.y.rows().into_iter().enumerate() {
-        let mut values: Vec<Value> = match &predictions.classes {
-            Some(predicted) => vec![json!(predicted[i].map(|class| &classes[class]))],
-            None => row.iter().map(|&number| json!(number)).collect(),
-        };
-        if options.probabilities {
-            values.extend(probabilities(row)?);
-        }
+    for values in rows {
         if options.json {
             let fields: Map<String, Value> = columns.iter().cloned().zip(values).collect();
             writeln!(text, "{}", Value::Object(fields))?;
@@ -92,6 +84,62 @@ pub fn run(options: &Options) -> Outcome {
         Some(path) => output::write(path, text),
         None => output::print(&text),
     }
+}
+
+/// The names of the columns, and the values of each row.
+type Predictions = (Vec<String>, Vec<Vec<Value>>);
+
+/// The predictions of a network that was trained without the recipe for tables.
+fn network_predictions(options: &Options) -> Outcome<Predictions> {
+    let model = with_classes(Predictor::load(&options.model)?)?;
+    let classes = model.classes();
+    if classes.is_empty() {
+        no_probabilities(options)?;
+    }
+    let reader = options.format.csv("", Missing::Error);
+    let predictions = model.predict_csv(&options.file, &reader).map_err(|error| match error {
+        geartrain::Error::Data(error) => Failure::other(with_options(*error)),
+        other => other.into(),
+    })?;
+    predictions.notes.iter().for_each(|note| output::note(&table::note(note)));
+    let mut rows = Vec::new();
+    for (i, row) in predictions.y.rows().into_iter().enumerate() {
+        let mut values: Vec<Value> = match &predictions.classes {
+            Some(predicted) => vec![json!(predicted[i].map(|class| &classes[class]))],
+            None => row.iter().map(|&number| json!(number)).collect(),
+        };
+        if options.probabilities {
+            values.extend(probabilities(row)?);
+        }
+        rows.push(values);
+    }
+    Ok(match classes {
+        [] => (model.target_names().to_vec(), rows),
+        classes => (class_columns(options, classes), rows),
+    })
+}
+
+fn no_probabilities(options: &Options) -> Outcome {
+    match options.probabilities {
+        true => Err(Failure::option("--probabilities is for classifiers, and this model predicts numbers")),
+        false => Ok(()),
+    }
+}
+
+/// The columns of a classifier's predictions.
+fn class_columns(options: &Options, classes: &[String]) -> Vec<String> {
+    let probabilities = classes.iter().filter(|_| options.probabilities).map(|class| format!("p({class})"));
+    std::iter::once("class".to_string()).chain(probabilities).collect()
+}
+
+/// The most probable class of each row, and if wanted all probabilities.
+fn labelled(options: &Options, classes: &[String], rows: &Array2<f64>) -> Outcome<Predictions> {
+    let best = metrics::classes_from_probabilities(rows)?;
+    let values = rows.rows().into_iter().zip(best).map(|(row, best)| {
+        let probabilities = row.into_iter().filter(|_| options.probabilities).map(|p| json!(p));
+        std::iter::once(json!(classes[best])).chain(probabilities).collect()
+    });
+    Ok((class_columns(options, classes), values.collect()))
 }
 
 /// The model with the names of its classes, which older files do not contain: the logits of

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use geartrain::data::{Csv, DataError, Missing, Note, Suggestion};
+use geartrain_tables::CsvOptions;
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, csv_cell};
@@ -67,6 +68,19 @@ enum MissingCells {
 
 impl Format {
     /// A reader of files of this format; `missing` is the default for missing values.
+    /// A reader of tables with columns of any type.
+    pub fn tabular(&self) -> CsvOptions {
+        let options = match self.delimiter {
+            // The reader finds the delimiter of the file.
+            b',' => CsvOptions::new(),
+            delimiter => CsvOptions::new().delimiter(delimiter),
+        };
+        match &self.missing_markers {
+            Some(Names(markers)) => options.missing(markers.iter().cloned()),
+            None => options,
+        }
+    }
+
     pub fn csv(&self, target: &str, missing: Missing) -> Csv {
         let missing = self.missing.map_or(missing, |chosen| match chosen {
             MissingCells::Error => Missing::Error,
@@ -244,6 +258,48 @@ impl TableOptions {
             (None, None) => return Err(Failure::option("give a FILE, or a data set with --data")),
         };
         Ok(Some(Table { csv, dropped, target, name, source }))
+    }
+
+    /// Whether columns to learn from hold text. An error in the file is reported when it is read.
+    pub fn has_text(&self) -> Outcome<bool> {
+        let Some(table) = self.table()? else { return Ok(false) };
+        let Source::File(path) = table.source else { return Ok(false) };
+        let Ok(mut file) = File::open(path) else { return Ok(false) };
+        let read = table.csv.read_classes::<f64>(&mut file, &table.name);
+        Ok(matches!(read, Err(DataError { suggestion: Some(Suggestion::DropColumns(_)), .. })))
+    }
+
+    /// The chosen columns of the file at `path`, each with its type.
+    pub fn tabular(&self, path: &Path) -> Outcome<geartrain_tables::Table> {
+        let mut table = self.format.tabular().read(path)?;
+        let target = self.target.as_deref().unwrap_or_default();
+        table.column(target)?;
+        if let Some(Names(features)) = &self.features {
+            for name in features {
+                table.column(name)?;
+            }
+            for name in table.names() {
+                if name != target && !features.contains(&name) {
+                    table = table.without(&name)?;
+                }
+            }
+        }
+        for name in self.drop.iter().flat_map(|Names(names)| names) {
+            table = table.without(name)?;
+        }
+        Ok(table)
+    }
+
+    /// The file at `path` with the types of the columns of `table`.
+    pub fn tabular_as(
+        &self,
+        path: &Path,
+        table: &geartrain_tables::Table,
+    ) -> Outcome<geartrain_tables::Table> {
+        let typed = |options: CsvOptions, column: &geartrain_tables::Column| {
+            options.column_type(column.name(), column.column_type())
+        };
+        Ok(table.columns().fold(self.format.tabular(), typed).read(path)?)
     }
 
     /// The file at `path`, read with the same options, for the columns `features`.

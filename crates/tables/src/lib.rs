@@ -74,6 +74,6 @@ pub use error::Error;
 pub use model::{
     ClassWeights, Classification, ClassificationOptions, CrossValidation, Folds, Importance, MemberHistory,
     Model, Progress, Recipe, Regression, RegressionLoss, RegressionOptions, Scores, TabularClassifier,
-    TabularRegressor, Task,
+    TabularRegressor, Task, model_kind,
 };
 pub use table::{Column, ColumnType, CsvOptions, RULE, Table};

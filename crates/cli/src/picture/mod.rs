@@ -12,7 +12,9 @@ use crate::table::BuiltIn;
 use crate::train::Options;
 use crate::train::experiment::Trained;
 use crate::train::report;
+use crate::train::tabular::Results as TabularResults;
 use crate::train::task::{Problem, Task};
+pub use losses::Losses;
 use plot::{Area, Failure};
 
 /// Classes up to which the cells of a confusion matrix are distinguishable.
@@ -28,10 +30,50 @@ pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcom
     Ok(svg)
 }
 
+/// The same panels for a model of the recipe for tables.
+pub fn draw_tabular(
+    losses: &[Losses],
+    loss: &str,
+    results: &TabularResults,
+    target: &str,
+) -> Outcome<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (1200, 540)).into_drawing_area();
+        draw_tabular_on(&root, losses, loss, results, target)?;
+    }
+    Ok(svg)
+}
+
+fn draw_tabular_on(
+    root: &Area,
+    losses: &[Losses],
+    loss: &str,
+    results: &TabularResults,
+    target: &str,
+) -> Result<(), Failure> {
+    root.fill(&WHITE)?;
+    let (left, right) = root.split_horizontally(600);
+    losses::draw(&left, losses, "validation rows", loss)?;
+    match results {
+        TabularResults::Numbers { rows } => {
+            let r2 = results.score("r2").unwrap_or(f64::NAN);
+            regression::scatter(&right, rows, target, &format!("Test rows: R² = {r2:.3}"))?;
+        }
+        TabularResults::Classes { classes, confusion, .. } if classes.len() <= MOST_CLASSES => {
+            classification::confusion(&right, confusion, classes)?;
+        }
+        TabularResults::Classes { .. } => {}
+    }
+    root.present()?;
+    Ok(())
+}
+
 fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained]) -> Result<(), Failure> {
     root.fill(&WHITE)?;
     let (left, right) = root.split_horizontally(600);
-    let histories: Vec<_> = trained.iter().map(|one| &one.history).collect();
+    let histories: Vec<_> =
+        trained.iter().map(|one| [one.history.train_losses(), one.history.validation_losses()]).collect();
     let loss = match problem.task {
         Task::Regression => "mean squared error (target in standard deviations)",
         Task::Classification(_) => "cross-entropy",
@@ -50,7 +92,14 @@ fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained
                 let truth = (options.table.data == Some(BuiltIn::Sine)).then_some(sine);
                 regression::curve(&right, data, trained, &title, truth)?;
             } else {
-                regression::scatter(&right, data, trained, &title)?;
+                let rows = |one: &Trained| {
+                    let pairs = one.test.y().to_owned().into_iter().zip(one.predicted.clone());
+                    pairs
+                        .map(|(actual, predicted)| (f64::from(actual), f64::from(predicted)))
+                        .collect::<Vec<_>>()
+                };
+                let points: Vec<_> = trained.iter().flat_map(rows).collect();
+                regression::scatter(&right, &points, &data.target_names()[0], &title)?;
             }
         }
         Task::Classification(classes) => {

@@ -8,14 +8,8 @@ use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION};
 use crate::train::experiment::Trained;
 
 /// Predicted against actual numbers of the test rows, with the diagonal of perfect predictions.
-pub fn scatter(area: &Area, data: &Dataset<f64>, trained: &[Trained], title: &str) -> Result<(), Failure> {
-    let points: Vec<(f64, f64)> = trained
-        .iter()
-        .flat_map(|one| one.test.y().into_iter().zip(&one.predicted))
-        .map(|(&actual, &predicted)| (actual, predicted))
-        .collect();
+pub fn scatter(area: &Area, points: &[(f64, f64)], target: &str, title: &str) -> Result<(), Failure> {
     let range = plot::range(points.iter().flat_map(|&(actual, predicted)| [actual, predicted]));
-    let target = &data.target_names()[0];
     let frame = Frame {
         title,
         x_label: &format!("actual {target}"),
@@ -29,7 +23,7 @@ pub fn scatter(area: &Area, data: &Dataset<f64>, trained: &[Trained], title: &st
         .draw_series(LineSeries::new([(range.start, range.start), (range.end, range.end)], diagonal))?
         .label("predicted = actual")
         .legend(plot::line_sample(diagonal));
-    points_of(&mut panel, &points, BLUE, "test rows")?;
+    points_of(&mut panel, points, BLUE, "test rows")?;
     plot::legend(&mut panel, SeriesLabelPosition::UpperLeft)
 }
 

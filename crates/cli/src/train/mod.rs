@@ -8,26 +8,72 @@
 //! | `experiment` | one split of the rows: scaling, training, testing |
 //! | `baseline` | linear least squares, for comparison |
 //! | `report` | the results as text and as JSON |
+//! | `tabular` | the recipe for tables, without options of the network |
 
 mod baseline;
 pub mod experiment;
 pub mod network;
 mod options;
 pub mod report;
+pub mod tabular;
 pub mod task;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-pub use options::Options;
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+pub use options::{Options, Recipe};
 
 use crate::failure::{Failure, Outcome};
 use crate::{interrupt, output, picture, table};
 use experiment::Split;
 use task::{Problem, Task};
 
-pub fn run(options: &Options) -> Outcome {
+/// Options that need the recipe `network`.
+const DESIGN: [&str; 20] = [
+    "hidden",
+    "activation",
+    "residual",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "momentum",
+    "weight_decay",
+    "early_stopping",
+    "dropout",
+    "norm",
+    "no_header",
+    "missing",
+    "skip_lines",
+    "comment",
+    "decimal_comma",
+    "ignore_in_numbers",
+    "keep_index",
+];
+
+/// Runs the command; `given` tells which options are on the command line.
+pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
     output::check_writable(options.outputs())?;
+    let design = DESIGN.iter().any(|id| given.value_source(id) == Some(ValueSource::CommandLine));
+    let recipe = match options.recipe {
+        Some(recipe) => recipe,
+        None if options.ensemble > 1 => Recipe::Tables,
+        None if !design && options.table.has_text()? => Recipe::Tables,
+        None => Recipe::Network,
+    };
+    match (&options.table.file, recipe) {
+        (Some(path), Recipe::Tables) if !design => return tabular::run(options, path),
+        (_, Recipe::Tables) => {
+            return Err(Failure::option(
+                "the recipe for tables needs a FILE, and takes no options of the network or the file",
+            ));
+        }
+        (_, Recipe::Network) => {}
+    }
     let mut problem = Problem::read(options)?;
     if let Some(reason) = problem.reason.as_ref().filter(|_| !options.quiet) {
         output::note(reason);

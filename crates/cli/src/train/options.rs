@@ -2,14 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use super::network::{ModelOptions, at_least};
 use super::task::Kind;
 use crate::table::TableOptions;
 
+/// How to train.
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+pub enum Recipe {
+    /// Encode columns of any type, and train with the defaults that suit most tables
+    Tables,
+    /// Train the network of the options, on columns of numbers
+    Network,
+}
+
 /// Train a small neural network on a table
 ///
-/// Predicts a number or a class, depending on the target column. A fifth of the rows, chosen by the
-/// seed, is held out as test rows. Features (and a numeric target) are scaled to mean 0 and
+/// Predicts a number or a class, depending on the target column. Columns may hold numbers, text, yes
+/// and no, dates, and gaps. If one holds text, the recipe for tables encodes the columns, designs the
+/// network and trains it; columns of numbers go into the network of the options under "Network and
+/// training", which leaves out text.
+///
+/// A fifth of the rows, chosen by the seed, is held out as test rows. Features (and a numeric target) are scaled to mean 0 and
 /// standard deviation 1 over the training rows; errors are in the target's own unit. A regression
 /// is compared with linear least squares on the same rows.
 ///
@@ -28,6 +43,14 @@ pub struct Options {
     /// Test on the rows of this CSV file, and train on all rows of FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folds", "data"], help_heading = "Data")]
     pub test: Option<PathBuf>,
+
+    /// How to train [default: tables if a column holds text, else network]
+    #[arg(long, value_enum, help_heading = "Recipe")]
+    pub recipe: Option<Recipe>,
+
+    /// Average this many networks, each with other validation rows (recipe tables; 8 is a good choice)
+    #[arg(long, value_name = "NETWORKS", default_value_t = 1, help_heading = "Recipe", value_parser = at_least(1))]
+    pub ensemble: usize,
 
     #[command(flatten)]
     pub model: ModelOptions,

@@ -12,11 +12,11 @@ use crate::output::shortened;
 /// Classes up to which the confusion matrix is printed.
 const READABLE_CLASSES: usize = 20;
 /// Classes up to which the confusion matrix is part of the JSON object.
-const JSON_CLASSES: usize = 50;
+pub const JSON_CLASSES: usize = 50;
 /// Lines of folds and of confused classes at most.
-const MOST_LINES: usize = 20;
+pub const MOST_LINES: usize = 20;
 /// Characters of a name at most.
-const LONGEST_NAME: usize = 40;
+pub const LONGEST_NAME: usize = 40;
 
 /// The results of all trained networks; several are the folds of a cross-validation.
 pub fn report(
@@ -131,9 +131,13 @@ fn classification_text(trained: &[Trained], folds: bool, classes: &[String]) -> 
     } else {
         text += &format!("accuracy {:.4}\n\n", all.accuracy());
     }
+    Ok(text + &confusion_text(&all, classes)?)
+}
+
+/// The confusion matrix, or the most frequent confusions of many classes.
+pub fn confusion_text(all: &ConfusionMatrix, classes: &[String]) -> Outcome<String> {
     let names: Vec<String> = classes.iter().map(|name| shortened(name, LONGEST_NAME)).collect();
-    text += &if names.len() <= READABLE_CLASSES { all.table(&names)? } else { confusions(&all, &names) };
-    Ok(text)
+    Ok(if names.len() <= READABLE_CLASSES { all.table(&names)? } else { confusions(all, &names) })
 }
 
 fn classification_json(trained: &[Trained], folds: bool, classes: &[String]) -> Outcome<Value> {
@@ -187,8 +191,9 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 /// About four significant digits.
-fn short(number: f64) -> String {
+pub fn short(number: f64) -> String {
     match number.abs() {
+        size if size.is_nan() => "undefined".into(),
         size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{number:.3e}"),
         size if size >= 100.0 => format!("{number:.1}"),
         _ => format!("{number:.4}"),

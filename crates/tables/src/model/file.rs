@@ -128,6 +128,20 @@ impl<T: Task> Model<T> {
     }
 }
 
+/// The kind of the model for tables in a file: `regressor` or `classifier`. `None` for a file
+/// without one, such as that of a [`Predictor`](geartrain::Predictor).
+///
+/// # Errors
+/// [`Error::File`] if the file cannot be read; [`Error::Model`] for an unreadable description.
+pub fn model_kind(path: impl AsRef<Path>) -> Result<Option<String>, Error> {
+    let path = path.as_ref();
+    let file = TensorFile::open(path)?;
+    let Some(json) = file.metadata(KEY) else { return Ok(None) };
+    let head: Head = serde_json::from_str(json)
+        .map_err(|error| broken(path, format!("unreadable description: {error}")))?;
+    Ok(Some(head.kind))
+}
+
 fn broken(path: &Path, problem: String) -> Error {
     Error::Model { path: path.display().to_string(), problem }
 }

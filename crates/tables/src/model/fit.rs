@@ -1,6 +1,7 @@
 //! Training of a model: rows, encoder, members.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,11 +52,12 @@ impl<T: Task> Recipe<T> {
     /// [`Error::NoData`] without rows or columns to learn from; [`Error::Argument`] for an invalid
     /// choice; [`Error::Diverged`].
     pub fn fit(&self, table: &Table, target: &str) -> Result<Model<T>, Error> {
-        self.fit_with_progress(table, target, |_| {})
+        self.fit_with_progress(table, target, |_| ControlFlow::Continue(()))
     }
 
     /// As [`fit`](Recipe::fit), and calls `progress` after each epoch of each member, from several
-    /// threads.
+    /// threads. [`ControlFlow::Break`] ends the training of all members; each then keeps its best
+    /// epoch so far.
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit).
@@ -63,7 +65,7 @@ impl<T: Task> Recipe<T> {
         &self,
         table: &Table,
         target: &str,
-        progress: impl Fn(Progress) + Sync,
+        progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
     ) -> Result<Model<T>, Error> {
         self.fit_all(table, &[target.to_string()], &progress)
     }
@@ -73,7 +75,7 @@ impl<T: Task> Recipe<T> {
         &self,
         table: &Table,
         targets: &[String],
-        progress: &(dyn Fn(Progress) + Sync),
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
     ) -> Result<Model<T>, Error> {
         self.check()?;
         let usable = usable_rows(table, targets, self.weights.as_deref(), "fit")?;
@@ -116,15 +118,13 @@ impl<T: Task> Recipe<T> {
         plan: &Plan,
         problem: &member::Task<'_>,
         mut order: Vec<usize>,
-        progress: &(dyn Fn(Progress) + Sync),
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<(Network<f32>, MemberHistory)>, Error> {
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(self.seed));
         let held = (self.validation * order.len() as f64).round() as usize;
         let held = held.min(order.len() - 1);
         let (done, total) = (AtomicUsize::new(0), plan.epochs * self.members);
-        let on_epoch = |_| {
-            progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, total });
-        };
+        let on_epoch = |_| progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, total });
         let train = |member: usize| {
             // Cyclic blocks of the shuffled rows.
             let mut rows = order.clone();
@@ -191,7 +191,7 @@ impl Recipe<super::Regression> {
     pub fn fit_targets(&self, table: &Table, targets: &[&str]) -> Result<Model<super::Regression>, Error> {
         require(!targets.is_empty(), "targets", "at least one name", "none")?;
         let targets: Vec<String> = targets.iter().map(|target| target.to_string()).collect();
-        self.fit_all(table, &targets, &|_| {})
+        self.fit_all(table, &targets, &|_| ControlFlow::Continue(()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Training of one network.
 
+use std::ops::ControlFlow;
+
 use geartrain::layers::{Dropout, Linear, ReLU};
 use geartrain::loss::Weighted;
 use geartrain::optim::{AdamW, ParamGroup};
@@ -79,14 +81,14 @@ impl Plan {
     }
 
     /// Trains one network on the rows `fit`, judged on the rows `validation`. `on_epoch` receives
-    /// each epoch, from 1. The result depends on the arguments alone.
+    /// each epoch, from 1, and may end the training. The result depends on the arguments alone.
     pub fn train(
         &self,
         task: &Task<'_>,
         fit: &[usize],
         validation: &[usize],
         seed: u64,
-        on_epoch: &dyn Fn(usize),
+        on_epoch: &dyn Fn(usize) -> ControlFlow<()>,
     ) -> Result<(Network<f32>, MemberHistory), Error> {
         let mut network = self.network(task.rows.width(), task.outputs, seed)?;
         // Holds the moving average of the weights.
@@ -159,7 +161,12 @@ impl Plan {
                     history.best_epoch = epoch;
                 }
             }
-            on_epoch(epoch);
+            if on_epoch(epoch).is_break() {
+                if best.is_none() {
+                    history.best_epoch = epoch;
+                }
+                break;
+            }
         }
         if let Some((_, params)) = best {
             average.params_mut().values.copy_from_slice(&params);

@@ -35,6 +35,7 @@ use crate::encoder::Rows;
 use crate::{CsvOptions, Encoder, Error, Table};
 
 pub use classification::{ClassWeights, Classification, ClassificationOptions};
+pub use file::model_kind;
 pub use fit::Progress;
 pub use folds::{CrossValidation, Folds};
 pub use importance::Importance;
