@@ -76,6 +76,17 @@ other!(
     std::fmt::Error,
     std::io::Error,
     geartrain::data::DataError,
-    geartrain::io::FileError,
-    geartrain_tables::Error
+    geartrain::io::FileError
 );
+
+impl From<geartrain_tables::Error> for Failure {
+    fn from(error: geartrain_tables::Error) -> Self {
+        match error {
+            geartrain_tables::Error::NoData { .. } => {
+                Failure::other(format!("{error} (--type COLUMN=number keeps a column)"))
+            }
+            geartrain_tables::Error::Argument { .. } => Failure::option(error),
+            error => Failure::other(error),
+        }
+    }
+}

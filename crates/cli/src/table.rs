@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use geartrain::data::{Csv, DataError, Missing, Note, Suggestion};
-use geartrain_tables::CsvOptions;
+use geartrain_tables::{ColumnType, CsvOptions};
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, csv_cell};
@@ -136,6 +136,12 @@ pub struct TableOptions {
     /// Columns to leave out, separated by commas: text, identifiers, a second target
     #[arg(long, value_name = "COLUMNS", value_parser = names, conflicts_with = "features")]
     pub drop: Option<Names>,
+
+    /// The type of a column, instead of the one that its cells suggest (recipe tables); repeatable
+    ///
+    /// TYPE is number, category, yes/no, date, or identifier, which leaves the column out.
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = column_type)]
+    types: Vec<(String, ColumnType)>,
 
     /// Learn from a data set that is part of the program, instead of a file
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "file")]
@@ -271,7 +277,12 @@ impl TableOptions {
 
     /// The chosen columns of the file at `path`, each with its type.
     pub fn tabular(&self, path: &Path) -> Outcome<geartrain_tables::Table> {
-        let mut table = self.format.tabular().read(path)?;
+        let typed =
+            |options: CsvOptions, (name, kind): &(String, ColumnType)| options.column_type(name, *kind);
+        let mut table = self.types.iter().fold(self.format.tabular(), typed).read(path)?;
+        for (name, _) in &self.types {
+            table.column(name)?;
+        }
         let target = self.target.as_deref().unwrap_or_default();
         table.column(target)?;
         if let Some(Names(features)) = &self.features {
@@ -351,6 +362,24 @@ fn note_text_columns(names: &[String]) {
         list += &format!(" and {} more", names.len() - MOST);
     }
     output::note(&format!("note: left out, because the network reads numbers only: {list}"));
+}
+
+/// A column's name and its type.
+fn column_type(text: &str) -> Result<(String, ColumnType), String> {
+    let types = [
+        ColumnType::Number,
+        ColumnType::Category,
+        ColumnType::YesNo,
+        ColumnType::Date,
+        ColumnType::Identifier,
+    ];
+    let (name, kind) = text.rsplit_once('=').ok_or("write COLUMN=TYPE")?;
+    match types.into_iter().find(|known| known.to_string() == kind) {
+        Some(kind) => Ok((name.to_owned(), kind)),
+        None => Err(format!(
+            "`{kind}` is no type: write number, category, yes/no, date or identifier behind the last `=`"
+        )),
+    }
 }
 
 /// Splits at commas outside double quotes.

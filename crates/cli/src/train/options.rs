@@ -19,14 +19,14 @@ pub enum Recipe {
 
 /// Train a small neural network on a table
 ///
-/// Predicts a number or a class, depending on the target column. Columns may hold numbers, text, yes
-/// and no, dates, and gaps. If one holds text, the recipe for tables encodes the columns, designs the
-/// network and trains it; columns of numbers go into the network of the options under "Network and
-/// training", which leaves out text.
+/// Predicts a number or a class, depending on the target column. Columns may hold numbers, text,
+/// yes and no, dates, and gaps. If one holds text, the recipe for tables encodes the columns,
+/// designs the network and trains it; columns of numbers go into the network of the options under
+/// "Network and training", which leaves out text.
 ///
-/// A fifth of the rows, chosen by the seed, is held out as test rows. Features (and a numeric target) are scaled to mean 0 and
-/// standard deviation 1 over the training rows; errors are in the target's own unit. A regression
-/// is compared with linear least squares on the same rows.
+/// A fifth of the rows, chosen by the seed, is held out as test rows. Features (and a numeric
+/// target) are scaled to mean 0 and standard deviation 1 over the training rows; errors are in the
+/// target's own unit. A regression is compared with linear least squares on the same rows.
 ///
 /// Results go to stdout, progress to stderr. Ctrl-C stops training after the current step: the
 /// model is scored and saved as it is then.
@@ -48,7 +48,8 @@ pub struct Options {
     #[arg(long, value_enum, help_heading = "Recipe")]
     pub recipe: Option<Recipe>,
 
-    /// Average this many networks, each with other validation rows (recipe tables; 8 is a good choice)
+    /// Average this many networks, each with other validation rows (recipe tables; 8 is a good
+    /// choice)
     #[arg(long, value_name = "NETWORKS", default_value_t = 1, help_heading = "Recipe", value_parser = at_least(1))]
     pub ensemble: usize,
 

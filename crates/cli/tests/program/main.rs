@@ -6,4 +6,5 @@ mod models;
 mod options;
 mod regression;
 mod support;
+mod tables;
 mod writing;

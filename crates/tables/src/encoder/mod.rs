@@ -119,6 +119,20 @@ pub(crate) enum Code {
     Category(CategoryCode),
 }
 
+/// Why there is no column to learn from.
+fn nothing_left(left_out: &[LeftOut]) -> String {
+    const MOST: usize = 5;
+    let columns = left_out.iter().take(MOST);
+    let reasons: Vec<String> =
+        columns.map(|LeftOut { name, reason, .. }| format!("`{name}` ({reason})")).collect();
+    let more = left_out.len().saturating_sub(MOST);
+    let more = if more > 0 { format!(" and {more} more columns") } else { String::new() };
+    match reasons.is_empty() {
+        true => "there is no column besides the target".into(),
+        false => format!("no column to learn from: {}{more}", reasons.join(", ")),
+    }
+}
+
 /// A column that models do not read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
@@ -194,7 +208,7 @@ impl Encoder {
             encoder.columns.push(EncodedColumn { name, column_type, code });
         }
         match encoder.columns.is_empty() {
-            true => Err(no_data("no column differs between rows")),
+            true => Err(no_data(&nothing_left(&encoder.left_out))),
             false => Ok(encoder),
         }
     }
