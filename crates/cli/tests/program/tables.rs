@@ -61,7 +61,7 @@ fn folds_are_pooled_and_compared_with_baselines() {
     for part in ["pooled", "mean", "baseline", "constant"] {
         assert!(number(&result[part]["accuracy"]) > 0.2, "{part}: {result}");
     }
-    let text = folder.succeed("train t.csv --target colour --folds 3 --quiet");
+    let text = folder.succeed("train t.csv --target colour --recipe tables --folds 3 --quiet");
     for expected in ["fold 3", "mean of folds", "network", "most frequent class"] {
         assert!(text.contains(expected), "no `{expected}` in\n{text}");
     }
