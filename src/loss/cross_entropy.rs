@@ -47,10 +47,10 @@ const PLAIN: CrossEntropyWithOptions = CrossEntropyWithOptions { label_smoothing
 /// [`CrossEntropy`] with label smoothing ε and class weights *w*, as `torch.nn.CrossEntropyLoss`
 /// with the same options.
 ///
-/// With the smoothed target distribution `p_c = (1 − ε) q_c + ε/K`, the loss of a row is `l = −Σ_c
-/// w_c p_c ln softmax(z)_c`. The loss of a batch is `Σ_r l_r / Σ_r w_t` for class indices t (a
-/// weighted mean), and `Σ_r l_r / rows` for probabilities. If every row of a batch has weight 0,
-/// the loss and its gradient are 0.
+/// With the smoothed target distribution `p_c = (1 − ε) q_c + ε/K`, the loss of a row is
+/// `l = −Σ_c w_c p_c ln softmax(z)_c`. The loss of a batch is `Σ_r l_r / Σ_r w_t` for class indices
+/// t (a weighted mean), and `Σ_r l_r / rows` for probabilities. If every row of a batch has weight
+/// 0, the loss and its gradient are 0.
 ///
 /// ```
 /// use geartrain::{Loss, loss::CrossEntropy};

@@ -9,11 +9,11 @@ use crate::{Error, Scalar, Settings};
 /// Another loss with a weight for each row: `Σ_r w_r loss_r / rows`, as Keras's `sample_weight`.
 ///
 /// The sum is divided by the number of rows, not by the sum of the weights, so that a batch is a
-/// fair sample of all batches, whatever weights fall into it. Weights of 1 change nothing; a weight
-/// of 2 doubles the row's gradient.
+/// fair sample of all batches for all weights. Weights of 1 change nothing; a weight of 2 doubles
+/// the row's gradient.
 ///
-/// With [class weights](super::CrossEntropyWithOptions::class_weights) *c*, it is `Σ_r w_r c_r
-/// loss_r / Σ_r c_r`.
+/// With [class weights](super::CrossEntropyWithOptions::class_weights) *c*, it is
+/// `Σ_r w_r c_r loss_r / Σ_r c_r`.
 #[derive(Debug)]
 pub struct Weighted<'a, F> {
     loss: &'a dyn Loss<F>,

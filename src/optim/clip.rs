@@ -7,9 +7,9 @@ use crate::{Error, Scalar, Settings};
 /// A limit for gradients, applied between the backward pass and the optimizer's step (Pascanu et
 /// al. 2013). Limits are finite and above 0.
 ///
-/// Norms are Euclidean. As in PyTorch, a gradient of norm n is multiplied by `min(1, limit / (n +
-/// 1e-6))`, so zeros stay zeros. NaN and infinite gradients are left unchanged; the optimizer
-/// refuses them.
+/// Norms are Euclidean. As in PyTorch, a gradient of norm n is multiplied by
+/// `min(1, limit / (n + 1e-6))`, so zeros stay zeros. NaN and infinite gradients are left
+/// unchanged; the optimizer refuses them.
 ///
 /// ```
 /// use geartrain::optim::Clip;

@@ -295,10 +295,8 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let last = last_layer(network.layer());
         (self.loss.expects_logits() && (last == "Softmax" || last == "Sigmoid")).then(|| {
             let loss = self.loss.settings();
-            format!(
-                "the network ends in {last}, but {} expects logits and applies it itself: remove the last layer",
-                loss.name()
-            )
+            let loss = loss.name();
+            format!("the network ends in {last}, but {loss} expects logits: remove the last layer")
         })
     }
 }

@@ -160,9 +160,9 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Keeps an exponential moving average *e* of all weights *w*: after step s (from 1), `e ← e +
-    /// (1 − c)(w − e)` with `c = min(decay, (1 + s) / (10 + s))`, so that the first steps do not
-    /// linger. Default: none.
+    /// Keeps an exponential moving average *e* of all weights *w*: after step s (from 1),
+    /// `e ← e + (1 − c)(w − e)` with `c = min(decay, (1 + s) / (10 + s))`, so that the initial
+    /// weights are forgotten soon. Default: none.
     ///
     /// Validation, metrics and early stopping use the average, and the network holds it when
     /// training ends. `decay` is in [0, 1), for instance 0.99. Callbacks see the weights that are
