@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ] {
         // Eight networks with different seeds: what they share is a property of the architecture.
         let networks: Vec<_> = (0..8).map(|seed| network.clone().with_seed(seed)).collect();
-        let experiment = Experiment::of(name, &networks, x.view())?;
+        let experiment = Experiment::of(name, &networks, &x)?;
         let measured = experiment.measured.decades().mean;
         let predicted = experiment.predicted_decades().unwrap_or(f64::NAN);
         println!("{name:14} {:>16.3} {measured:>10.2} {predicted:>10.2}", experiment.measured.ratio());

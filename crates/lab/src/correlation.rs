@@ -1,6 +1,6 @@
 //! Correlation of the gradients of different inputs.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView2};
 
 use crate::numbers::{norm, normal_batch};
 use crate::tape::Tape;
@@ -16,10 +16,10 @@ use geartrain::{Error, Network, Scalar};
 /// As [`Network::predict`].
 pub fn gradient_correlation<F: Scalar>(
     network: &Network<F>,
-    x: ArrayView2<F>,
+    x: &ArrayRef2<F>,
     seed: u64,
 ) -> Result<Vec<f64>, Error> {
-    Ok(gradient_correlation_on(&mut Tape::new(network, x)?, seed))
+    Ok(gradient_correlation_on(&mut Tape::new(network, x.view())?, seed))
 }
 
 /// The same on a recorded pass.

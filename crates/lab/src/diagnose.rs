@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayRef2, ArrayView2};
 
 use crate::decomposition::Decomposition;
 use crate::measure::{LayerMeasurement, Measurement, Units, measure_on};
@@ -128,7 +128,7 @@ pub struct Cause {
 /// };
 /// let network = Network::new((0..12).fold(Sequential::new(), deep))?;
 /// let (x, dy) = (lab::normal_batch(16, 32, 1), lab::normal_batch(16, 32, 2));
-/// let diagnosis = lab::diagnose(&network, x.view(), dy.view())?;
+/// let diagnosis = lab::diagnose(&network, &x, &dy)?;
 /// assert!(matches!(diagnosis.findings[0], lab::Finding::Vanishing(_)));
 /// println!("{diagnosis}");
 /// # Ok::<(), geartrain::Error>(())
@@ -138,11 +138,12 @@ pub struct Cause {
 /// As [`measure_with_cotangent`](crate::measure_with_cotangent).
 pub fn diagnose<F: Scalar>(
     network: &Network<F>,
-    x: ArrayView2<F>,
-    dy: ArrayView2<F>,
+    x: &ArrayRef2<F>,
+    dy: &ArrayRef2<F>,
 ) -> Result<Diagnosis, Error> {
-    let mut tape = Tape::new(network, x)?;
+    let mut tape = Tape::new(network, x.view())?;
     same_shape("dy", tape.output.shape(), dy.shape())?;
+    let dy = dy.view();
     let measured = measure_on(&mut tape, dy);
     let predicted = predict_on(&tape, dy);
     diagnose_on(&tape, dy, &measured, &predicted)

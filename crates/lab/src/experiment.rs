@@ -1,6 +1,6 @@
 //! One architecture over several seeds: measured, predicted and diagnosed.
 
-use ndarray::ArrayView2;
+use ndarray::ArrayRef2;
 
 use crate::diagnose::{Diagnosis, diagnose_on};
 use crate::measure::{Measurement, measure_on};
@@ -53,7 +53,7 @@ impl Experiment {
     pub fn at_initialisation<F: Scalar>(
         name: &str,
         network: &Network<F>,
-        x: ArrayView2<F>,
+        x: &ArrayRef2<F>,
         seeds: u64,
     ) -> Result<Self, Error> {
         let networks: Vec<_> = (0..seeds.max(1)).map(|seed| network.clone().with_seed(seed)).collect();
@@ -65,14 +65,14 @@ impl Experiment {
     /// # Errors
     /// As [`measure_with_cotangent`](crate::measure_with_cotangent); [`Error::Argument`] if
     /// `networks` is empty.
-    pub fn of<F: Scalar>(name: &str, networks: &[Network<F>], x: ArrayView2<F>) -> Result<Self, Error> {
+    pub fn of<F: Scalar>(name: &str, networks: &[Network<F>], x: &ArrayRef2<F>) -> Result<Self, Error> {
         require(!networks.is_empty(), "networks", "at least one", 0)?;
         let mut seeds = Vec::new();
         let mut predicted = Vec::new();
         let mut first = None;
         for (seed, network) in networks.iter().enumerate() {
             let dy = normal_batch::<F>(x.nrows(), networks[0].outputs(), 1_000 + seed as u64);
-            let mut tape = Tape::new(network, x)?;
+            let mut tape = Tape::new(network, x.view())?;
             same_shape("dy", tape.output.shape(), dy.shape())?;
             let measurement = measure_on(&mut tape, dy.view());
             let prediction = predict_on(&tape, dy.view());
@@ -122,8 +122,8 @@ impl Phase {
     ///
     /// # Errors
     /// As [`Network::predict`].
-    pub fn of<F: Scalar>(network: &Network<F>, x: ArrayView2<F>) -> Result<Option<Self>, Error> {
-        Ok(Phase::on(&Tape::new(network, x)?))
+    pub fn of<F: Scalar>(network: &Network<F>, x: &ArrayRef2<F>) -> Result<Option<Self>, Error> {
+        Ok(Phase::on(&Tape::new(network, x.view())?))
     }
 
     /// The same on a recorded pass.

@@ -105,7 +105,7 @@
 //! };
 //! let network = Network::new((0..10).fold(Sequential::new(), layer))?;
 //! let x = lab::normal_batch(32, 64, 1);
-//! let experiment = lab::Experiment::at_initialisation("sigmoid", &network, x.view(), 4)?;
+//! let experiment = lab::Experiment::at_initialisation("sigmoid", &network, &x, 4)?;
 //! let measured = experiment.measured.decades().mean;
 //! let predicted = experiment.predicted_decades().unwrap();
 //! assert!((measured - predicted).abs() < 0.15, "{measured} against {predicted}");

@@ -1,6 +1,6 @@
 //! Measured norms of signals and gradients, layer by layer.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayRef2, ArrayView2};
 
 use crate::activation::evaluate;
 use crate::numbers::{entries, norm, normal_batch, rms, sum};
@@ -101,7 +101,7 @@ pub struct Units {
 /// use geartrain_lab as lab;
 /// let data = toy::sine::<f64>(64, 0.1, 1)?;
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Sigmoid).then(Linear::new(16, 1));
-/// let measured = lab::measure(&Network::new(layers)?, &MeanSquaredError, data.x(), data.y())?;
+/// let measured = lab::measure(&Network::new(layers)?, &MeanSquaredError, &data.x(), &data.y())?;
 /// assert!(measured.layers[1].gradient > measured.layers[0].gradient);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
@@ -111,10 +111,10 @@ pub struct Units {
 pub fn measure<F: Scalar>(
     network: &Network<F>,
     loss: &dyn Loss<F>,
-    x: ArrayView2<F>,
-    target: ArrayView2<F>,
+    x: &ArrayRef2<F>,
+    target: &ArrayRef2<F>,
 ) -> Result<Measurement, Error> {
-    Instrument::new().measure(network, loss, x, target)
+    Instrument::new().measure(network, loss, x.view(), target.view())
 }
 
 /// Measures `network` on a batch `x`, `(rows, inputs)`, with the cotangent `dy`, `(rows, outputs)`,
@@ -125,12 +125,12 @@ pub fn measure<F: Scalar>(
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
 pub fn measure_with_cotangent<F: Scalar>(
     network: &Network<F>,
-    x: ArrayView2<F>,
-    dy: ArrayView2<F>,
+    x: &ArrayRef2<F>,
+    dy: &ArrayRef2<F>,
 ) -> Result<Measurement, Error> {
-    let mut tape = Tape::new(network, x)?;
+    let mut tape = Tape::new(network, x.view())?;
     same_shape("dy", tape.output.shape(), dy.shape())?;
-    Ok(measure_on(&mut tape, dy))
+    Ok(measure_on(&mut tape, dy.view()))
 }
 
 /// The same on a recorded pass; `dy` must have the shape of its output.

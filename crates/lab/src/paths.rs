@@ -1,6 +1,6 @@
 //! The gradient of a residual network by path length.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayRef2, ArrayView2};
 
 use crate::numbers::{entries, norm};
 use crate::tape::Tape;
@@ -28,12 +28,12 @@ pub struct PathSpectrum {
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
 pub fn path_spectrum<F: Scalar>(
     network: &Network<F>,
-    x: ArrayView2<F>,
-    dy: ArrayView2<F>,
+    x: &ArrayRef2<F>,
+    dy: &ArrayRef2<F>,
 ) -> Result<PathSpectrum, Error> {
-    let mut tape = Tape::new(network, x)?;
+    let mut tape = Tape::new(network, x.view())?;
     same_shape("dy", tape.output.shape(), dy.shape())?;
-    Ok(path_spectrum_on(&mut tape, dy))
+    Ok(path_spectrum_on(&mut tape, dy.view()))
 }
 
 /// The same on a recorded pass; `dy` must have the shape of its output.

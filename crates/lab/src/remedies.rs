@@ -136,7 +136,7 @@ pub(crate) fn remedies<F: Scalar>(
     let mut remedies = Vec::new();
     for (change_text, change) in changes {
         let changed = parts.clone().changed(&*change).build()?;
-        let measured = measure_with_cotangent(&changed, tape.input.view(), dy)?;
+        let measured = measure_with_cotangent(&changed, &tape.input, &dy)?;
         let (decades, ratio) = (measured.decades(), measured.ratio());
         let dead = measured.layers.iter().filter_map(|l| Some(l.units?.dead)).fold(0.0, f64::max);
         let flows = decades.abs() < 2.0

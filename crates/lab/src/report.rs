@@ -22,7 +22,7 @@ use crate::theory::predict::Prediction;
 /// let layer = |net: Sequential<f64>, _| net.then(Linear::new(16, 16)).then(Tanh);
 /// let network = Network::new((0..5).fold(Sequential::new(), layer))?;
 /// let x = lab::normal_batch(8, 16, 1);
-/// let tanh = lab::Experiment::at_initialisation("tanh", &network, x.view(), 3)?;
+/// let tanh = lab::Experiment::at_initialisation("tanh", &network, &x, 3)?;
 /// let report = lab::Report {
 ///     title: "Five layers of tanh".into(),
 ///     experiments: vec![tanh],

@@ -1,6 +1,6 @@
 //! Singular values of Jacobians: whether a network treats all directions alike.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayRef2, Axis};
 
 use crate::numbers::{entries, norm};
 use geartrain::Scalar;
@@ -8,7 +8,7 @@ use geartrain::Scalar;
 /// The singular values of `matrix`, largest first, by the one-sided Jacobi method (Golub and Van
 /// Loan, section 8.6.3): pairs of columns are rotated until all are orthogonal; their norms are the
 /// singular values.
-pub fn singular_values<F: Scalar>(matrix: ArrayView2<F>) -> Vec<f64> {
+pub fn singular_values<F: Scalar>(matrix: &ArrayRef2<F>) -> Vec<f64> {
     let wide = matrix.nrows() < matrix.ncols();
     // the columns of the tall matrix, each contiguous
     let mut columns = if wide { matrix.to_owned() } else { matrix.t().to_owned() }.mapv(F::as_f64);

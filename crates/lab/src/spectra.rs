@@ -1,6 +1,6 @@
 //! Singular values, gradient correlations and path lengths, measured and predicted.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayRef2, ArrayView2};
 
 use crate::correlation::gradient_correlation_on;
 use crate::experiment::Experiment;
@@ -27,8 +27,8 @@ use geartrain::{Error, Network, Scalar};
 /// let start = Sequential::new().then(Linear::new(32, 32));
 /// let network = Network::new((0..6).fold(start, block))?;
 /// let x = lab::normal_batch(16, 32, 1);
-/// let experiment = lab::Experiment::at_initialisation("relu", &network, x.view(), 1)?;
-/// let spectra = lab::Spectra::of(&experiment, &[network], x.view())?;
+/// let experiment = lab::Experiment::at_initialisation("relu", &network, &x, 1)?;
+/// let spectra = lab::Spectra::of(&experiment, &[network], &x)?;
 /// // each of the six layers adds 1 for its weights and 1 for its slopes
 /// assert!((spectra.seeds[0].spreads[0].predicted.unwrap() - 12.0).abs() < 1.5);
 /// # Ok::<(), geartrain::Error>(())
@@ -89,11 +89,11 @@ impl Spectra {
     pub fn of<F: Scalar>(
         experiment: &Experiment,
         networks: &[Network<F>],
-        x: ArrayView2<F>,
+        x: &ArrayRef2<F>,
     ) -> Result<Self, Error> {
         let expected = experiment.measured.seeds.len();
         require(networks.len() == expected, "networks", "as many as in the experiment", networks.len())?;
-        let x = x.slice_move(ndarray::s![..x.nrows().min(ROWS), ..]);
+        let x = x.slice(ndarray::s![..x.nrows().min(ROWS), ..]);
         let inside = |(seed, network)| spectra_of(experiment, seed, network, x);
         let seeds = networks.iter().enumerate().map(inside).collect::<Result<_, Error>>()?;
         Ok(Spectra { name: experiment.name.clone(), seeds })
@@ -115,7 +115,7 @@ fn spectra_of<F: Scalar>(
         let measured = jacobians.iter().map(matrix_spread);
         spreads = compared(measured, predicted);
         if seed == 0 {
-            values = singular_values(jacobians[0].view());
+            values = singular_values(&jacobians[0]);
         }
     }
     let by_layer = gradient_correlation_on(&mut tape, seed as u64);

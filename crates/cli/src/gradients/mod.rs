@@ -131,8 +131,8 @@ pub fn run(options: &Options) -> Outcome {
     for name in &options.networks {
         let network = build(name, sizes, weights(options)).map_err(Failure::option)?;
         let drawn: Vec<_> = (0..options.seeds).map(|seed| network.clone().with_seed(seed)).collect();
-        let experiment = Experiment::of(name, &drawn, x)?;
-        spectra.push(Spectra::of(&experiment, &drawn, x)?);
+        let experiment = Experiment::of(name, &drawn, &x)?;
+        spectra.push(Spectra::of(&experiment, &drawn, &x)?);
         experiments.push(experiment);
         if let Some(steps) = options.train {
             trained.push(train(name, &network, &data, steps, &options.rates)?);

@@ -109,11 +109,11 @@ impl Looked {
     /// Fast results first: one network measured; then the prediction, more networks, and the
     /// diagnosis.
     fn answer(&self, writer: &Writer) -> Result<(), Error> {
-        let x = self.x.view();
+        let x = &self.x;
         let dy = |seed| lab::normal_batch::<f64>(x.nrows(), 1, 1_000 + seed);
         let measure = |seed| {
             let network = self.network.clone().with_seed(seed);
-            lab::measure_with_cotangent(&network, x, dy(seed).view())
+            lab::measure_with_cotangent(&network, x, &dy(seed))
         };
         let mut measured = Runs { seeds: vec![measure(0)?] };
         writer.write(&measurement(&measured));
@@ -130,7 +130,7 @@ impl Looked {
                 return Ok(());
             }
         }
-        let diagnosis = lab::diagnose(&self.network, x, dy(0).view())?;
+        let diagnosis = lab::diagnose(&self.network, x, &dy(0))?;
         writer.write(&json!({
             "kind": "diagnosis",
             "healthy": diagnosis.findings.is_empty(),
@@ -194,7 +194,7 @@ fn prediction(
     dy: &Array2<f64>,
     measured: &Measurement,
 ) -> Result<Value, Error> {
-    let predicted = lab::predict(network, x.view(), dy.view())?;
+    let predicted = lab::predict(network, x, dy)?;
     let stations = measured.stations();
     let top = stations.last().map(|&top| &predicted.layers[top]);
     let gradient = |&row: &usize| -> Option<Value> {
@@ -204,7 +204,7 @@ fn prediction(
         Some(json!([number((layer.gradient? / top.gradient?).log10()), number(band)]))
     };
     let signal = |&row: &usize| predicted.layers[row].q.map(|q| json!([number(q.log10()), 0.0]));
-    let phase = Phase::of(network, x.view())?.map(|Phase { activation, sigma_w, sigma_b, edge, .. }| {
+    let phase = Phase::of(network, x)?.map(|Phase { activation, sigma_w, sigma_b, edge, .. }| {
         json!({ "activation": activation, "sigma_w": sigma_w, "sigma_b": sigma_b, "edge": edge })
     });
     Ok(json!({

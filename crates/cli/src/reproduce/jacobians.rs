@@ -27,7 +27,7 @@ pub fn spread() -> Rows {
         for seed in 0..8 {
             network = network.with_seed(seed);
             let jacobian = network.jacobian(&normal_batch(1, WIDTH, 100 + seed).row(0))?.matrix;
-            spreads.push(lab::spread(&lab::singular_values(jacobian.view())));
+            spreads.push(lab::spread(&lab::singular_values(&jacobian)));
         }
         Ok(mean(&spreads))
     };
@@ -55,7 +55,7 @@ pub fn shattering() -> Rows {
         for seed in 0..8 {
             network = network.with_seed(seed);
             let x = normal_batch(64, WIDTH, 100 + seed);
-            let by_layer = lab::gradient_correlation(&network, x.view(), seed)?;
+            let by_layer = lab::gradient_correlation(&network, &x, seed)?;
             correlations.push(by_layer[by_layer.len() - 1]);
         }
         Ok(mean(&correlations))

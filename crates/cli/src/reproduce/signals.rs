@@ -27,8 +27,8 @@ fn plain(
     for seed in 0..8 {
         network = network.with_seed(seed);
         let (x, dy) = (normal_batch(32, width, 100 + seed), normal_batch(32, width, 200 + seed));
-        let measurement = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
-        let prediction = lab::predict(&network, x.view(), dy.view())?;
+        let measurement = lab::measure_with_cotangent(&network, &x, &dy)?;
+        let prediction = lab::predict(&network, &x, &dy)?;
         measured.push(measurement.decades());
         predicted
             .push(prediction.decades(&measurement.stations()).ok_or("the theory covers plain networks")?);
@@ -54,7 +54,7 @@ pub fn chain() -> Rows {
     let layer = |net: Sequential<f64>, _| net.then(Linear::new(1, 1).without_bias().init(one)).then(Sigmoid);
     let network = Network::<f64>::with_inputs((0..10).fold(Sequential::new(), layer), 1)?;
     let (x, dy) = (ndarray::array![[0.0]], ndarray::array![[1.0]]);
-    let measured = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
+    let measured = lab::measure_with_cotangent(&network, &x, &dy)?;
     for (i, factor) in [0.25, 0.235004, 0.227266].into_iter().enumerate() {
         let ratio = measured.layers[2 * i + 1].ratio();
         rows.push(Row::new(format!("factor {}", i + 1), factor, (ratio, 0.0), Check::Within(5e-7)));
@@ -157,7 +157,7 @@ pub fn residual() -> Rows {
         for seed in 0..8 {
             network = network.with_seed(seed);
             let (x, dy) = (normal_batch(32, width, 100 + seed), normal_batch(32, width, 200 + seed));
-            let growth = growth(&lab::measure_with_cotangent(&network, x.view(), dy.view())?);
+            let growth = growth(&lab::measure_with_cotangent(&network, &x, &dy)?);
             growths.iter_mut().zip(growth).for_each(|(list, growth)| list.push(growth.ln()));
         }
         Ok(growths.map(|logs| mean(&logs)))
@@ -206,7 +206,7 @@ pub fn normalisation() -> Rows {
         for seed in 0..seeds {
             network = network.with_seed(seed);
             let (x, dy) = (normal_batch(rows, width, 100 + seed), normal_batch(rows, width, 200 + seed));
-            let measured = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
+            let measured = lab::measure_with_cotangent(&network, &x, &dy)?;
             let stations = measured.stations();
             // without the first and last layers, which depend on the input and the loss
             let (low, high) = (stations[2], stations[25]);
@@ -258,7 +258,7 @@ pub fn euler() -> Rows {
         let layers = (0..12).fold(Sequential::new(), |net, _| net.then(linear(width, w2, 0.0)).then(ReLU));
         let network = Network::<f64>::with_inputs(layers, width)?;
         let (x, dy) = (normal_batch(32, width, 1), normal_batch(32, width, 2));
-        let measured = lab::measure_with_cotangent(&network, x.view(), dy.view())?;
+        let measured = lab::measure_with_cotangent(&network, &x, &dy)?;
         let weights = |i: usize| measured.layers[2 * i].weights.map_or(f64::NAN, |w| w.gradient);
         let per_layer = (weights(1) / weights(11)).powf(0.1);
         rows.push(Row::new(

@@ -1,6 +1,6 @@
 //! The theory's prediction for a given network.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, Axis};
 
 use super::batch_norm::{Gradient, Pullback, Vector, normalised};
 use super::flow::{Energy, Factor, Gain, Pair, Signal, in_all_networks};
@@ -86,12 +86,12 @@ impl Prediction {
 /// As [`Network::predict`]; [`Error::Shape`] if `dy` has another shape than the output.
 pub fn predict<F: Scalar>(
     network: &Network<F>,
-    x: ArrayView2<F>,
-    dy: ArrayView2<F>,
+    x: &ArrayRef2<F>,
+    dy: &ArrayRef2<F>,
 ) -> Result<Prediction, Error> {
-    let tape = Tape::new(network, x)?;
+    let tape = Tape::new(network, x.view())?;
     same_shape("dy", tape.output.shape(), dy.shape())?;
-    Ok(predict_on(&tape, dy))
+    Ok(predict_on(&tape, dy.view()))
 }
 
 /// The same on a recorded pass; `dy` must have the shape of its output.

@@ -24,7 +24,7 @@ fn diagnose(network: &Network<f64>, rows: usize) -> Diagnosis {
     // the gradient of the loss, as in training
     let output = network.loss_and_gradients(&MeanSquaredError, &x, &data.y()).unwrap().output;
     let dy: Array2<f64> = (output - data.y()) * (2.0 / rows as f64);
-    lab::diagnose(network, x.view(), dy.view()).unwrap()
+    lab::diagnose(network, &x, &dy).unwrap()
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_lost_gradient_is_reported_with_its_layer() {
         |net: Sequential<f32>, _| net.then(Linear::new(8, 8).init(Init::xavier_normal())).then(Sigmoid);
     let network = Network::with_inputs((0..80).fold(Sequential::new(), block), 8).unwrap();
     let (x, dy) = (lab::normal_batch(4, 8, 1), lab::normal_batch(4, 8, 2));
-    let diagnosis = lab::diagnose(&network, x.view(), dy.view()).unwrap();
+    let diagnosis = lab::diagnose(&network, &x, &dy).unwrap();
     assert!(matches!(diagnosis.findings[0], Finding::Lost { zero_weights: false, .. }), "{diagnosis}");
 }
 
@@ -131,7 +131,7 @@ fn unscaled_sums_grow() {
 fn the_parts_of_a_ratio_add_up() {
     let network = deep(|n| Linear::new(n, 48).init(Init::xavier_normal()), Tanh);
     let (x, dy) = (lab::normal_batch(20, 10, 1), lab::normal_batch(20, 1, 2));
-    let measured = lab::measure_with_cotangent(&network, x.slice(s![..20, ..]), dy.view()).unwrap();
+    let measured = lab::measure_with_cotangent(&network, &x.slice(s![..20, ..]), &dy).unwrap();
     let parts = measured.decompose();
     assert_eq!(parts.len(), 11);
     for part in &parts {
@@ -160,7 +160,7 @@ fn healthy_vanishing_exploding_and_dead_networks_on_a_table_of_cars() {
     };
     let diagnose = |network: &Network<f64>| {
         let output = network.predict(&x).unwrap();
-        lab::diagnose(network, x.view(), ((output - &y) * (2.0 / y.len() as f64)).view()).unwrap()
+        lab::diagnose(network, &x, &((output - &y) * (2.0 / y.len() as f64))).unwrap()
     };
     let healthy = diagnose(&build(Init::he_normal(), 0.0, false));
     assert_eq!(healthy.findings, [], "{healthy}");

@@ -50,8 +50,8 @@ fn compare(name: &str, network: &Network<f64>) -> Comparison {
         let network = network.clone().with_seed(seed);
         let x = normal_batch(ROWS, network.inputs(), 1000 + seed);
         let dy = normal_batch(ROWS, network.outputs(), 2000 + seed);
-        let measurement = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
-        let prediction = lab::predict(&network, x.view(), dy.view()).unwrap();
+        let measurement = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
+        let prediction = lab::predict(&network, &x, &dy).unwrap();
         assert_eq!(prediction.limits, [], "{name}");
         measured += measurement.decades() / SEEDS as f64;
         predicted += prediction.decades(&measurement.stations()).unwrap() / SEEDS as f64;
@@ -125,7 +125,7 @@ fn residual_networks_with_projections_follow_the_theory() {
 fn diagnose(network: &Network<f64>) -> Diagnosis {
     let x = normal_batch(32, network.inputs(), 1);
     let dy = normal_batch(32, network.outputs(), 2);
-    lab::diagnose(network, x.view(), dy.view()).unwrap()
+    lab::diagnose(network, &x, &dy).unwrap()
 }
 
 const LONG: &[usize] = &[64, 256, 128, 64, 64, 32, 32, 16, 10];
@@ -197,7 +197,7 @@ fn a_bottleneck_with_large_weights_explodes() {
 fn stations_leave_out_only_the_head_of_a_stack_of_one_width() {
     let stations = |network: &Network<f64>| {
         let (x, dy) = (normal_batch(4, network.inputs(), 1), normal_batch(4, network.outputs(), 2));
-        let measured: Measurement = lab::measure_with_cotangent(network, x.view(), dy.view()).unwrap();
+        let measured: Measurement = lab::measure_with_cotangent(network, &x, &dy).unwrap();
         measured.stations()
     };
     let of = |widths: &[usize]| stations(&stack(widths, Init::lecun_normal(), Tanh));

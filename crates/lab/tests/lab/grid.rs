@@ -69,8 +69,8 @@ impl Case {
         for seed in 0..SEEDS {
             let network = network.clone().with_seed(seed);
             let [x, dy] = [1000, 2000].map(|from| normal_batch(ROWS, self.width, from + seed));
-            let measurement = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
-            let prediction = lab::predict(&network, x.view(), dy.view()).unwrap();
+            let measurement = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
+            let prediction = lab::predict(&network, &x, &dy).unwrap();
             assert_eq!(prediction.limits, [], "{self:?}");
             measured += measurement.decades() / SEEDS as f64;
             predicted += prediction.decades(&measurement.stations()).unwrap() / SEEDS as f64;
@@ -129,8 +129,8 @@ fn gradients_whose_squares_underflow() {
     let layers = (1..290).fold(Sequential::new().then(linear()), |net, _| net.then(Sigmoid).then(linear()));
     let network = Network::<f64>::with_inputs(layers, 64).unwrap();
     let [x, dy] = [1, 2].map(|seed| normal_batch(4, 64, seed));
-    let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
-    let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
+    let measured = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
+    let predicted = lab::predict(&network, &x, &dy).unwrap();
     let (decades, deviation) =
         (predicted.decades(&measured.stations()).unwrap(), predicted.layers[0].deviation / 10_f64.ln());
     assert!(decades < -165.0 && deviation < 2.0, "{decades} ± {deviation}");
@@ -178,8 +178,8 @@ fn batch_norm(
     for seed in 0..SEEDS {
         let network = network.clone().with_seed(seed);
         let (x, dy) = (normal_batch(rows, inputs, 1000 + seed), normal_batch(rows, 1, 2000 + seed));
-        let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
-        let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
+        let measured = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
+        let predicted = lab::predict(&network, &x, &dy).unwrap();
         assert_eq!(predicted.limits, []);
         sum[0] += measured.decades() / SEEDS as f64;
         sum[1] += predicted.decades(&measured.stations()).unwrap() / SEEDS as f64;
@@ -214,8 +214,7 @@ fn batch_norm_of_few_rows_or_over_narrow_layers_is_a_limit() {
     let limits = |blocks: usize, width: usize, rows: usize| {
         let network = batch_norm_network(Tanh, blocks, width, 20);
         let prediction =
-            lab::predict(&network, normal_batch(rows, 20, 1).view(), normal_batch(rows, 1, 2).view())
-                .unwrap();
+            lab::predict(&network, &normal_batch(rows, 20, 1), &normal_batch(rows, 1, 2)).unwrap();
         prediction.limits.iter().map(|limit| (limit.layers.len(), limit.to_string())).collect::<Vec<_>>()
     };
     assert_eq!(limits(20, 64, 6), []);

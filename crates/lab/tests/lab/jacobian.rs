@@ -7,13 +7,13 @@ use ndarray::{Array2, array};
 
 #[test]
 fn singular_values_of_known_matrices() {
-    let values = lab::singular_values(array![[3.0, 0.0], [4.0, 5.0]].view());
+    let values = lab::singular_values(&array![[3.0, 0.0], [4.0, 5.0]]);
     assert!((values[0] - 45_f64.sqrt()).abs() < 1e-14 && (values[1] - 5_f64.sqrt()).abs() < 1e-14);
-    assert_eq!(lab::singular_values(Array2::<f64>::zeros((3, 2)).view()), [0.0, 0.0]);
+    assert_eq!(lab::singular_values(&Array2::<f64>::zeros((3, 2))), [0.0, 0.0]);
     // random: Σ s² = |A|², Σ s⁴ = |AᵀA|², Π s² = det of a 2 × 2 Gram matrix
     let a: Array2<f64> = normal_batch(17, 9, 3);
     for matrix in [a.view(), a.t()] {
-        let values = lab::singular_values(matrix);
+        let values = lab::singular_values(&matrix);
         assert_eq!(values.len(), 9);
         let gram = a.t().dot(&a);
         assert!((values.iter().map(|s| s * s).sum::<f64>() - gram.diag().sum()).abs() < 1e-11);
@@ -61,7 +61,7 @@ fn jacobian_spread_follows_the_theory() {
         let one = |seed| {
             let x = normal_batch::<f64>(1, width, 100 + seed);
             lab::spread(&lab::singular_values(
-                network.clone().with_seed(seed).jacobian(&x.row(0)).unwrap().matrix.view(),
+                &network.clone().with_seed(seed).jacobian(&x.row(0)).unwrap().matrix,
             ))
         };
         (0..4).map(one).sum::<f64>() / 4.0
@@ -91,10 +91,7 @@ fn gradients_of_different_inputs_decorrelate_with_depth() {
         let network = Network::with_inputs((0..depth).fold(Sequential::new(), block), width).unwrap();
         let one = |seed| {
             let x = normal_batch(32, width, 50 + seed);
-            *lab::gradient_correlation(&network.clone().with_seed(seed), x.view(), seed)
-                .unwrap()
-                .last()
-                .unwrap()
+            *lab::gradient_correlation(&network.clone().with_seed(seed), &x, seed).unwrap().last().unwrap()
         };
         (0..8).map(one).sum::<f64>() / 8.0
     };
@@ -118,8 +115,8 @@ fn the_paths_of_a_residual_network_add_up_to_the_gradient() {
         .then(Linear::new(width, width));
     let network = Network::<f64>::new(layers).unwrap().with_seed(1);
     let (x, dy) = (normal_batch(20, 5, 1), normal_batch(20, width, 2));
-    let spectrum = lab::path_spectrum(&network, x.view(), dy.view()).unwrap();
-    let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
+    let spectrum = lab::path_spectrum(&network, &x, &dy).unwrap();
+    let measured = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
     assert_eq!(spectrum.lengths.len(), blocks + 1);
     assert!((spectrum.total / measured.input_gradient - 1.0).abs() < 1e-12);
     // energy by length: binomial with c = s² σw² E φ'² = 1/4, within the fluctuation of 100 units

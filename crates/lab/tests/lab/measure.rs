@@ -30,8 +30,8 @@ fn measured_and_predicted(
     let network = network.clone().with_seed(seed);
     let x = normal_batch(rows, network.inputs(), 1000 + seed);
     let dy = normal_batch(rows, network.outputs(), 2000 + seed);
-    let measured = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
-    let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
+    let measured = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
+    let predicted = lab::predict(&network, &x, &dy).unwrap();
     let stations = measured.stations();
     let gradient = |i: usize| predicted.layers[i].gradient.unwrap();
     let decades = (gradient(stations[0]) / gradient(*stations.last().unwrap())).log10();
@@ -50,7 +50,7 @@ fn measurements_equal_the_network_s_own_passes() {
     let network = Network::<f64>::new(layers).unwrap().with_seed(5);
     let (x, target) = (normal_batch(7, 3, 1), normal_batch(7, 2, 2));
     let pass = network.loss_and_gradients(&MeanSquaredError, &x, &target).unwrap();
-    let measured = lab::measure(&network, &MeanSquaredError, x.view(), target.view()).unwrap();
+    let measured = lab::measure(&network, &MeanSquaredError, &x, &target).unwrap();
     let norm = |values: &mut dyn Iterator<Item = &f64>| values.map(|v| v * v).sum::<f64>().sqrt();
 
     assert_eq!(measured.loss, Some(pass.loss));
@@ -212,7 +212,7 @@ fn limits_of_the_theory_are_reported() {
     let layers = Sequential::new().then(Linear::new(8, 8)).then(Sigmoid).then(Tanh).then(Linear::new(8, 8));
     let network = Network::<f64>::new(layers).unwrap();
     let (x, dy) = (normal_batch(8, 8, 1), normal_batch(8, 8, 2));
-    let predicted = lab::predict(&network, x.view(), dy.view()).unwrap();
+    let predicted = lab::predict(&network, &x, &dy).unwrap();
     assert!(predicted.layers[2].q.is_none() && predicted.layers[1].gradient.is_none());
     assert!(predicted.layers[2].gradient.is_some(), "above it, the weights determine the gradient");
     assert!(predicted.limits[0].layers == ["2 Tanh"], "{:?}", predicted.limits);

@@ -67,10 +67,10 @@ fn compare(name: &str, network: &Network<f64>, rows: usize, networks: usize) -> 
         let network = network.clone().with_seed(seed as u64);
         let batch = |from| normal_batch(rows, network.inputs(), from + seed as u64);
         let (x, dy): (ndarray::Array2<f64>, _) = (batch(10_000), batch(20_000));
-        let measurement = lab::measure_with_cotangent(&network, x.view(), dy.view()).unwrap();
+        let measurement = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
         measured.push(measurement.decades());
         if seed < predictions {
-            let prediction = lab::predict(&network, x.view(), dy.view()).unwrap();
+            let prediction = lab::predict(&network, &x, &dy).unwrap();
             predicted.push(prediction.decades(&measurement.stations()).unwrap());
             deviations.push(prediction.layers[0].deviation);
             limits = prediction.limits.iter().map(ToString::to_string).collect();

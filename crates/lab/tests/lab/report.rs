@@ -13,7 +13,7 @@ fn network(activation: impl Elementwise + Copy + 'static) -> Network<f64> {
 
 fn report() -> Report {
     let x = normal_batch(16, 24, 1);
-    let experiment = |name, network| Experiment::at_initialisation(name, &network, x.view(), 3).unwrap();
+    let experiment = |name, network| Experiment::at_initialisation(name, &network, &x, 3).unwrap();
     let experiments =
         vec![experiment("sigmoid \"s\" <b>", network(Sigmoid)), experiment("tanh", network(Tanh))];
     let spectra = vec![spectra("tanh", network(Tanh)), spectra("skip & <b>", residual(48, 5, 0.5))];
@@ -23,8 +23,8 @@ fn report() -> Report {
 fn spectra(name: &str, network: Network<f64>) -> Spectra {
     let x = normal_batch(16, network.inputs(), 1);
     let networks: Vec<_> = (0..4).map(|seed| network.clone().with_seed(seed)).collect();
-    let experiment = Experiment::of(name, &networks, x.view()).unwrap();
-    Spectra::of(&experiment, &networks, x.view()).unwrap()
+    let experiment = Experiment::of(name, &networks, &x).unwrap();
+    Spectra::of(&experiment, &networks, &x).unwrap()
 }
 
 /// Blocks `h + scale · W relu(h)`.
@@ -94,7 +94,7 @@ fn f32_networks_are_measured_and_predicted() {
         |net: Sequential<f32>, _| net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid);
     let network = Network::<f32>::with_inputs((0..12).fold(Sequential::new(), build), 64).unwrap();
     let x = normal_batch::<f32>(16, 64, 1);
-    let experiment = Experiment::at_initialisation("f32", &network, x.view(), 3).unwrap();
+    let experiment = Experiment::at_initialisation("f32", &network, &x, 3).unwrap();
     let decades = experiment.measured.decades().mean;
     assert!((decades - experiment.predicted_decades().unwrap()).abs() < 0.15 && decades < -6.0, "{decades}");
 }
@@ -173,7 +173,7 @@ fn repeated_measurements_equal_fresh_ones() {
         recorder.record(0, network).unwrap();
     }
     for (network, snapshot) in networks.iter().zip(recorder.snapshots()) {
-        let fresh = measure(network, &MeanSquaredError, x.view(), y.view()).unwrap();
+        let fresh = measure(network, &MeanSquaredError, &x, &y).unwrap();
         assert_eq!(snapshot.measurement, fresh);
         let saturated: Vec<f64> = fresh.layers.iter().filter_map(|l| Some(l.units?.saturated)).collect();
         assert!(saturated[0] > 0.1, "slopes of 0.01 are below a twentieth of 1");

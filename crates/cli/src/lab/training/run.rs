@@ -162,7 +162,7 @@ impl<'a> Watcher<'a> {
 
     /// `|δ|` by layer, from the input up: linear layers and the ends of residual connections.
     fn gradients(&self, network: &Network<f64>) -> Result<Vec<(String, f64)>, Error> {
-        let measured = lab::measure(network, self.prepared.loss(), self.probe.0.view(), self.probe.1.view())?;
+        let measured = lab::measure(network, self.prepared.loss(), &self.probe.0, &self.probe.1)?;
         let main = |layer: &&lab::LayerMeasurement| {
             layer.nesting == 0 && matches!(layer.kind, Kind::Linear | Kind::Residual { .. })
         };
