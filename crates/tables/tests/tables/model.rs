@@ -1,5 +1,6 @@
 //! Training, files, reports.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use geartrain::io::TensorFile;
@@ -311,6 +312,7 @@ fn progress_counts_every_epoch() {
             calls.fetch_add(1, Ordering::Relaxed);
             last.fetch_max(progress.done, Ordering::Relaxed);
             assert_eq!(progress.total, 6);
+            ControlFlow::Continue(())
         })
         .unwrap();
     assert_eq!((calls.into_inner(), last.into_inner()), (6, 6));
@@ -355,4 +357,16 @@ fn invalid_choices_are_errors() {
     }
     let diverging = quick().learning_rate(1e30).weight_decay(0.0).fit(&table, "y");
     assert!(matches!(diverging, Err(Error::Diverged { .. })), "{diverging:?}");
+}
+
+#[test]
+fn training_stops_after_the_epoch_when_progress_says_so() {
+    let table = features(&table(50), &["x", "y"]);
+    let stop = |progress: geartrain_tables::Progress| match progress.done {
+        3.. => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let model = quick().fit_with_progress(&table, "y", stop).unwrap();
+    assert_eq!(model.histories()[0].train_loss.len(), 3);
+    assert!(model.histories()[0].best_epoch <= 3);
 }
