@@ -131,6 +131,10 @@ impl Task for Classification {
         vec![self.target.clone()]
     }
 
+    fn outputs_by_name(&self) -> Vec<String> {
+        self.classes.clone()
+    }
+
     fn encode(&self, table: &Table) -> Result<Array2<f32>, Error> {
         let classes: Vec<f32> = self.indices(table)?.into_iter().map(|class| class as f32).collect();
         Ok(Array2::from_shape_vec((classes.len(), 1), classes).expect("one column"))

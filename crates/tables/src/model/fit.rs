@@ -139,7 +139,8 @@ impl<T: Task> Recipe<T> {
 
     /// Trains a model on all folds but one and scores it on that one, for each fold. Folds are
     /// trained side by side if a model has a single network. Rows without a target are in no fold:
-    /// their predictions are NaN.
+    /// their predictions are NaN. A class that the training rows of a fold lack has probability 0
+    /// there.
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit) and [`Model::score`]; [`Error::Argument`] if `folds` has another
@@ -152,30 +153,39 @@ impl<T: Task> Recipe<T> {
     ) -> Result<CrossValidation, Error> {
         self.check()?;
         require(folds.rows() == table.rows(), "folds", "for the rows of the table", folds.rows())?;
+        let targets = [target.to_string()];
+        let usable = usable_rows(table, &targets, self.weights.as_deref(), "cross_validate")?;
+        // The training rows of a fold may lack a class of the table.
+        let whole = T::fit(&self.task, table, &targets, &usable)?;
+        let names = whole.outputs_by_name();
         let run = |fold: usize| {
-            let (train, test) = folds.split(fold);
-            let targets = [target.to_string()];
-            let usable = usable_rows(table, &targets, self.weights.as_deref(), "score")?;
-            let test: Vec<usize> = test.into_iter().filter(|row| usable.binary_search(row).is_ok()).collect();
+            let (train, mut test) = folds.split(fold);
+            test.retain(|row| usable.binary_search(row).is_ok());
             if test.is_empty() {
                 let reason = format!("no row of fold {fold} has a target");
                 return Err(Error::NoData { what: "cross_validate", reason });
             }
             let model = self.fit(&table.select(&train), target)?;
             let held_out = table.select(&test);
-            let scores = model.score(&held_out)?;
-            Ok((scores, test, model.predict_numbers(&held_out)?, model.task))
+            let predicted = model.predict_numbers(&held_out)?;
+            let mut predictions = Array2::zeros((test.len(), names.len()));
+            for (name, column) in model.task.outputs_by_name().iter().zip(predicted.columns()) {
+                if let Some(place) = names.iter().position(|own| own == name) {
+                    predictions.column_mut(place).assign(&column);
+                }
+            }
+            let scores = whole.score(&predictions, &held_out, &model.weights_of(&held_out)?)?;
+            Ok((scores, test, predictions))
         };
         // An ensemble has members to share among the threads.
         let threads = if self.members == 1 { self.threads } else { Some(1) };
         let folds: Vec<_> =
             side_by_side(threads, folds.count(), run).into_iter().collect::<Result<_, Error>>()?;
-        let outputs = folds.iter().map(|(_, _, predictions, _)| predictions.ncols()).max().unwrap_or(0);
-        let mut predictions = Array2::from_elem((table.rows(), outputs), f64::NAN);
+        let mut predictions = Array2::from_elem((table.rows(), names.len()), f64::NAN);
         let mut scores = Vec::new();
-        for (score, test, predicted, _) in folds {
+        for (score, test, predicted) in folds {
             for (row, predicted) in test.into_iter().zip(predicted.rows()) {
-                predictions.row_mut(row).slice_mut(ndarray::s![..predicted.len()]).assign(&predicted);
+                predictions.row_mut(row).assign(&predicted);
             }
             scores.push(score);
         }

@@ -203,7 +203,7 @@ impl Model<Regression> {
 
     /// The names of the columns of a prediction: `price`, or `price[0.1]` for a quantile.
     pub fn output_names(&self) -> Vec<String> {
-        self.task.names()
+        self.task.outputs_by_name()
     }
 }
 

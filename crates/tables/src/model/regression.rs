@@ -83,16 +83,6 @@ impl Regression {
             _ => 1,
         }
     }
-
-    pub(crate) fn names(&self) -> Vec<String> {
-        let names = |target: &Target| match &self.loss {
-            RegressionLoss::Quantiles(levels) => {
-                levels.iter().map(|level| format!("{}[{level}]", target.name)).collect()
-            }
-            _ => vec![target.name.clone()],
-        };
-        self.targets.iter().flat_map(names).collect()
-    }
 }
 
 /// The numbers of a target column.
@@ -172,6 +162,16 @@ impl Task for Regression {
 
     fn targets(&self) -> Vec<String> {
         self.targets.iter().map(|target| target.name.clone()).collect()
+    }
+
+    fn outputs_by_name(&self) -> Vec<String> {
+        let names = |target: &Target| match &self.loss {
+            RegressionLoss::Quantiles(levels) => {
+                levels.iter().map(|level| format!("{}[{level}]", target.name)).collect()
+            }
+            _ => vec![target.name.clone()],
+        };
+        self.targets.iter().flat_map(names).collect()
     }
 
     fn encode(&self, table: &Table) -> Result<Array2<f32>, Error> {

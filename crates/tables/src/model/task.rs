@@ -33,6 +33,10 @@ pub trait Task:
     #[doc(hidden)]
     fn targets(&self) -> Vec<String>;
 
+    /// The names of the predictions' columns.
+    #[doc(hidden)]
+    fn outputs_by_name(&self) -> Vec<String>;
+
     /// The targets of all rows as the loss reads them.
     #[doc(hidden)]
     fn encode(&self, table: &Table) -> Result<Array2<f32>, Error>;

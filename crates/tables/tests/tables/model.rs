@@ -290,6 +290,20 @@ fn cross_validation_trains_on_the_other_folds_only() {
 }
 
 #[test]
+fn cross_validation_with_a_class_of_one_row() {
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i % 7, ["b", "c"][i % 2])).collect();
+    let table = Table::parse_csv(format!("x,class\n3,a\n{rows}").as_bytes()).unwrap();
+    let folds = Folds::from_numbers((0..61).map(|row| row % 3).collect()).unwrap();
+    let recipe = TabularClassifier::recipe().hidden(&[4]).epochs(3);
+    let result = recipe.cross_validate(&table, "class", &folds).unwrap();
+    // Row 0 is the only one of class a, and fold 0 is trained without it.
+    assert_eq!(result.predictions.dim(), (61, 3));
+    assert_eq!(result.predictions[(0, 0)], 0.0);
+    assert!(result.predictions[(0, 1)] > 0.2 && result.predictions[(1, 0)] > 0.0);
+    assert!(result.folds[0].get("log-loss").unwrap() > 1.0, "{}", result.folds[0]);
+}
+
+#[test]
 fn folds_are_balanced() {
     let classes = Column::texts("c", (0..103).map(|i| Some(if i % 10 == 0 { "a" } else { "b" }))).unwrap();
     let folds = Folds::stratified(&classes, 5, 1).unwrap();
