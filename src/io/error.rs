@@ -48,13 +48,13 @@ pub enum FileProblem {
         /// The rule that is broken.
         reason: String,
     },
-    /// A name is there twice.
+    /// A name occurs twice.
     #[error("the name `{name}` is there twice")]
     DuplicateName {
         /// The name.
         name: String,
     },
-    /// The format keeps this name for itself.
+    /// The format reserves this name.
     #[error("no tensor can have the name `{name}` in a {format} file")]
     ReservedName {
         /// The name.
@@ -62,7 +62,7 @@ pub enum FileProblem {
         /// The format.
         format: &'static str,
     },
-    /// A tensor that was asked for is not there.
+    /// A tensor that was asked for does not exist.
     #[error("there is no tensor `{name}`; there are: {}", known.join(", "))]
     UnknownTensor {
         /// The name that was asked for.
@@ -73,29 +73,29 @@ pub enum FileProblem {
     /// The file was written by a newer version of this crate.
     #[error("the file has format version {got}, but this version of geartrain reads up to {newest}")]
     NewerVersion {
-        /// The version that the file says.
+        /// The file's version.
         got: u32,
         /// The newest version that can be read.
         newest: u32,
     },
-    /// The weights lie in another order, which could not be seen in a square matrix.
+    /// The weights have another order, which a square matrix would not show.
     #[error("the weights are laid out as {got:?}, expected {expected:?}")]
     WeightLayout {
         /// The order that this crate reads.
         expected: &'static str,
-        /// The order that the file says.
+        /// The order of the file.
         got: String,
     },
-    /// What the file says about its model cannot be.
+    /// The file describes its model in an invalid way.
     #[error("the description of the model cannot be used: {reason}")]
     Description {
         /// Why not.
         reason: String,
     },
-    /// The file holds weights, but not what they are the weights of.
+    /// The file holds weights, but no architecture.
     #[error(
-        "the file does not say which layers its weights belong to (a file of PyTorch never does, nor one with a layer \
-         that is not geartrain's); build the network and use `load_weights`"
+        "the file has no architecture (neither PyTorch nor networks with custom layers save one); build the network \
+         and use `load_weights`"
     )]
     NoArchitecture,
     /// The file holds tensors, but not the state of a training.
@@ -104,17 +104,17 @@ pub enum FileProblem {
         /// What it lacks.
         reason: String,
     },
-    /// The checkpoint is that of a training with other data or other settings, from which going on would give neither.
+    /// The checkpoint is from a training with other data or settings.
     #[error("the checkpoint belongs to another training: {setting} was {saved}, now it is {given}")]
     OtherTraining {
-        /// What is different, as in `batch size`.
+        /// The setting that differs, as in `batch size`.
         setting: String,
-        /// What the checkpoint says.
+        /// Its value in the checkpoint.
         saved: String,
-        /// What the training says.
+        /// Its value now.
         given: String,
     },
-    /// A network without its scales would predict something else.
+    /// A network without its scalers would predict something else.
     #[error("the model scales its inputs or outputs; load it as a `Predictor`")]
     Scaled,
     /// The tensors in the file are not the parameters of the network.
@@ -125,7 +125,7 @@ pub enum FileProblem {
     Unsupported {
         /// Where the layer is, as in `3.body.0`; empty for the outermost layer.
         path: String,
-        /// The layer as its name tells it.
+        /// The layer's name.
         layer: String,
         /// The format.
         format: &'static str,
@@ -193,6 +193,11 @@ impl fmt::Display for Mismatch {
             .filter(|(_, list)| !list.is_empty())
             .map(|(title, list)| format!("{title}: {}", list.join(", ")))
             .collect();
-        f.write_str(&parts.join("; "))
+        f.write_str(&parts.join("; "))?;
+        let only_names = self.shapes.is_empty() && self.types.is_empty();
+        if only_names && !self.missing.is_empty() && !self.unexpected.is_empty() {
+            f.write_str("; `Loader::rename` maps other names")?;
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,8 @@
-//! Arrays of NumPy in `.npy` files: one array, with its shape and number type.
+//! Arrays of NumPy in `.npy` files, with their shapes and number types.
+//!
+//! The crate `ndarray-npy` reads less: no `f16`, no integers as floating-point numbers, no headers of
+//! Python 2 such as `(2L, 3L)`. It allocates what a header claims, and a claim of terabytes aborts the
+//! program; it adds 44 crates.
 
 use std::io::Read;
 use std::path::Path;
@@ -28,6 +32,25 @@ pub fn load<F: Scalar>(path: impl AsRef<Path>) -> Result<ArrayD<F>, Error> {
     };
     let tensor = read(path.as_ref()).map_err(|problem| problem.at(&path))?;
     Ok(array(tensor).map_err(|problem| problem.at(path))?)
+}
+
+/// Reads all arrays of the file at `path`, one after the other, as NumPy writes them with several
+/// calls of `save` on one open file.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_all<F: Scalar>(path: impl AsRef<Path>) -> Result<Vec<ArrayD<F>>, Error> {
+    let read = |path: &Path| {
+        let (mut file, mut len) = open_file(path)?;
+        let mut arrays = Vec::new();
+        while arrays.is_empty() || len > 0 {
+            let (tensor, used) = read_one(&mut file, len)?;
+            arrays.push(array(tensor)?);
+            len -= used;
+        }
+        Ok(arrays)
+    };
+    Ok(read(path.as_ref()).map_err(|problem: FileProblem| problem.at(path))?)
 }
 
 /// [`load`] for bytes in memory.
@@ -105,8 +128,22 @@ pub(super) fn encode(tensor: &Tensor) -> Option<Vec<u8>> {
     Some([MAGIC, &[1, 0], &len.to_le_bytes(), header.as_bytes(), &tensor.bytes].concat())
 }
 
-/// Reads a file of `len` bytes.
+/// Reads a file of `len` bytes that holds one array.
 pub(super) fn parse_from(mut reader: impl Read, len: u64) -> Result<Tensor, FileProblem> {
+    let (tensor, used) = read_one(&mut reader, len)?;
+    if used == len {
+        return Ok(tensor);
+    }
+    let mut next = Vec::new();
+    reader.take(MAGIC.len() as u64).read_to_end(&mut next).map_err(FileProblem::io("read"))?;
+    Err(wrong(match next == MAGIC {
+        true => "another array follows the first; `npy::load_all` reads them all".to_string(),
+        false => format!("{} bytes follow the array", len - used),
+    }))
+}
+
+/// Reads the next array, and gives the bytes that it takes. `len` is what is left of the file.
+fn read_one(mut reader: impl Read, len: u64) -> Result<(Tensor, u64), FileProblem> {
     const LONGEST_HEADER: u64 = 1 << 20;
     let mut take = |count: u64| {
         let mut bytes = Vec::new();
@@ -132,13 +169,13 @@ pub(super) fn parse_from(mut reader: impl Read, len: u64) -> Result<Tensor, File
     let unreadable = || wrong(format!("numbers of type {:?} cannot be read", shortened(&descr)));
     let (dtype, big_endian, size) = number_type(&descr).ok_or_else(unreadable)?;
 
-    let data_len = len.saturating_sub(8 + width + header_len);
+    let left = len.saturating_sub(8 + width + header_len);
     let count = shape.iter().try_fold(1_u64, |product, &size| product.checked_mul(size as u64));
-    let expected = count.and_then(|count| count.checked_mul(size as u64));
-    if expected != Some(data_len) {
-        let reason = format!("{data_len} bytes of numbers do not fill the shape {shape:?} of type {descr:?}");
+    let needed = count.and_then(|count| count.checked_mul(size as u64));
+    let Some(data_len) = needed.filter(|&needed| needed <= left) else {
+        let reason = format!("{left} bytes of numbers do not fill the shape {shape:?} of type {descr:?}");
         return Err(wrong(reason));
-    }
+    };
     if data_len > MAX_ARRAY_BYTES {
         return Err(wrong(format!("{data_len} bytes of numbers, at most {MAX_ARRAY_BYTES} are read")));
     }
@@ -156,7 +193,7 @@ pub(super) fn parse_from(mut reader: impl Read, len: u64) -> Result<Tensor, File
     // An array without numbers may still have a size that ndarray cannot hold.
     ndarray::ArrayViewD::from_shape(IxDyn(&shape), &bytes[..bytes.len() / size])
         .map_err(|error| wrong(error.to_string()))?;
-    Ok(Tensor { dtype, shape, bytes })
+    Ok((Tensor { dtype, shape, bytes }, 8 + width + header_len + data_len))
 }
 
 /// `<f8` and the like: the type, whether the most significant byte comes first, and bytes per number.
@@ -232,7 +269,9 @@ fn sizes(text: &str) -> Option<Vec<usize>> {
         return Some(Vec::new());
     }
     let text = text.strip_suffix(',').unwrap_or(text);
-    let sizes: Option<Vec<usize>> = text.split(',').map(|size| size.trim().parse().ok()).collect();
+    // Python 2 writes a long integer with an L.
+    let size = |text: &str| text.trim().trim_end_matches('L').parse().ok();
+    let sizes: Option<Vec<usize>> = text.split(',').map(size).collect();
     sizes.filter(|sizes| sizes.len() <= MOST_DIMENSIONS)
 }
 

@@ -6,7 +6,7 @@ use ndarray::{Array1, Array2, ArrayRef2, Axis};
 
 use super::description::Description;
 use super::{FileProblem, Loader, TensorFile};
-use crate::data::{Csv, DataError, DataProblem, Missing, Note, Part, Scaling, StandardScaler};
+use crate::data::{Csv, DataError, DataProblem, Missing, Note, Scaling, StandardScaler};
 use crate::error::{require, same_shape};
 use crate::{Error, Kind, Layer, LayerSpec, Network, Scalar, metrics};
 
@@ -373,8 +373,8 @@ fn cast<G: Scalar, F: Scalar>(x: &ArrayRef2<G>) -> Result<Array2<F>, Error> {
     match lost {
         None => Ok(narrow),
         Some(((row, column), _)) => {
-            let value = x[[row, column]].as_f64();
-            let problem = DataProblem::NotFinite { part: Part::X, row, column, name: None, value };
+            let text = format!("x[[{row}, {column}]] = {:e}", x[[row, column]].as_f64());
+            let problem = DataProblem::NotFiniteCell { text, number: std::any::type_name::<F>() };
             Err(DataError::from(problem).into())
         }
     }

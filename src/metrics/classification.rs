@@ -183,8 +183,9 @@ impl Counts {
         check_target(predicted.len(), target, MOST_CLASSES)?;
         let largest =
             target.iter().map(|truth| truth.as_f64() as usize).chain(predicted.iter().copied()).max();
-        let classes = largest.unwrap_or(0) + 1;
-        require(classes <= MOST_CLASSES, "predicted", "class indices below 2²⁴", classes - 1)?;
+        let largest = largest.unwrap_or(0);
+        require(largest < MOST_CLASSES, "predicted", "class indices below 2²⁴", largest)?;
+        let classes = largest + 1;
         let (mut hits, mut rows, mut predictions) = (vec![0; classes], vec![0; classes], vec![0; classes]);
         for (&class, truth) in predicted.iter().zip(target) {
             let truth = truth.as_f64() as usize;

@@ -179,6 +179,25 @@ mod numpy {
     }
 
     #[test]
+    fn an_array_of_python_2_and_several_arrays_in_one_file() {
+        let array = npy::load::<f32>("tests/fixtures/trials/npy_L.npy").unwrap();
+        assert_eq!(array, array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].into_dyn());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let first = npy::to_bytes(array![1.0_f64, 2.0].view().into_dyn());
+        let second = npy::to_bytes(array![[3.0_f32]].view().into_dyn());
+        std::fs::write(file.path(), [&first[..], &second].concat()).unwrap();
+        let error = npy::load::<f64>(file.path()).unwrap_err().to_string();
+        assert!(
+            error.ends_with("another array follows the first; `npy::load_all` reads them all"),
+            "{error}"
+        );
+        let arrays = npy::load_all::<f64>(file.path()).unwrap();
+        assert_eq!(arrays, [array![1.0, 2.0].into_dyn(), array![[3.0]].into_dyn()]);
+        std::fs::write(file.path(), [&first[..], b"x"].concat()).unwrap();
+        assert!(npy::load_all::<f64>(file.path()).is_err());
+    }
+
+    #[test]
     fn an_array_that_claims_much_is_refused_before_memory_is_taken() {
         for sizes in
             ["1099511627776", "18446744073709551615", "4294967296, 4294967296", "9223372036854775807, 2, 0"]

@@ -4,4 +4,5 @@ mod hostile_bytes;
 mod interop;
 mod model_files;
 mod onnx;
+mod predictions;
 mod torch_model;

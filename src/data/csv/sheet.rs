@@ -22,7 +22,7 @@ pub(super) struct Sheet<'a, R> {
     pub delimiter: Option<Suggestion>,
     /// The current record is the first row, not the header.
     row_waits: bool,
-    /// Cells per row; 0 before the first row.
+    /// The most cells of a row; 0 before the first row.
     width: usize,
 }
 
@@ -65,7 +65,7 @@ impl<'a, R: Read> Sheet<'a, R> {
             // A delimiter too many at the end of every row.
             self.width = if spare_is_empty { got.max(expected) } else { expected };
         }
-        if got == self.width && spare_is_empty {
+        if (expected..=self.width).contains(&got) && spare_is_empty {
             return Ok(true);
         }
         let row_names = (is_first && got == expected + 1).then_some(Suggestion::RowNames);
