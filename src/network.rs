@@ -76,24 +76,22 @@ impl<F: Scalar> Network<F> {
     /// # Errors
     /// As [`new`](Network::new).
     pub fn from_layer(layer: Arc<dyn Layer<F>>, inputs: usize) -> Result<Self, Error> {
-        let zeros = |layout: &Layout| Ok::<_, Error>(vec![F::zero(); layout.len()]);
-        Ok(Network::from_params(layer, inputs, zeros)?.with_seed(0))
+        let layout = lay_out(&*layer, inputs)?;
+        let zeros = vec![F::zero(); layout.len()];
+        Ok(Network::from_params(layer, inputs, layout, &zeros)?.with_seed(0))
     }
 
-    /// [`from_layer`](Network::from_layer) with the parameters that `params` returns for the layout.
-    pub(crate) fn from_params<E: From<Error>>(
+    /// A network of `layer` with the parameters `params`, whose layout is that of [`lay_out`].
+    pub(crate) fn from_params(
         layer: Arc<dyn Layer<F>>,
         inputs: usize,
-        params: impl FnOnce(&Layout) -> Result<Vec<F>, E>,
-    ) -> Result<Self, E> {
+        layout: Layout,
+        params: &[F],
+    ) -> Result<Self, Error> {
         let outputs = output_features(&*layer, inputs)?;
-        let layout = Layout::new::<F>(layer.params())?;
-        for (spec, _) in layout.iter() {
-            spec.init.check()?;
-        }
-        let params = Flat::from(&params(&layout)?[..]);
         let min_batch_size = min_batch_size(&*layer);
-        Ok(Network { layer, inputs, outputs, min_batch_size, layout: Arc::new(layout), params })
+        let (layout, params) = (Arc::new(layout), Flat::from(params));
+        Ok(Network { layer, inputs, outputs, min_batch_size, layout, params })
     }
 
     /// Draws the parameters again: the same seed gives the same numbers on every machine.
@@ -331,6 +329,16 @@ impl<F: Scalar> Network<F> {
         }
         Ok(())
     }
+}
+
+/// The layout of the parameters of `layer`, after all checks of its sizes and initialisations.
+pub(crate) fn lay_out<F: Scalar>(layer: &dyn Layer<F>, inputs: usize) -> Result<Layout, Error> {
+    output_features(layer, inputs)?;
+    let layout = Layout::new::<F>(layer.params())?;
+    for (spec, _) in layout.iter() {
+        spec.init.check()?;
+    }
+    Ok(layout)
 }
 
 /// [`Layer::output_features`] with the layer's path and name in the error.

@@ -5,9 +5,9 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, s};
 
 use super::dataset::Dataset;
-use super::error::{DataError, DataProblem};
 use super::split::permute;
 use crate::Scalar;
+use crate::error::data::{DataError, DataProblem};
 
 /// The rows of a data set in mini-batches, reshuffled for each epoch.
 ///

@@ -2,9 +2,9 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::error::{DataError, DataProblem, Part};
 use super::note::Note;
 use crate::Scalar;
+use crate::error::data::{DataError, DataProblem, Part};
 
 /// Rows to learn from: inputs `x` (rows × features) and targets `y` (rows × outputs).
 ///

@@ -10,7 +10,6 @@
 //! | `scaler` | [`StandardScaler`]: every column to mean 0 and standard deviation 1, and back |
 //! | `scaling` | [`Scaling`]: the scalers, names, classes and fill values that belong to a model |
 //! | [`toy`] | data sets made from a formula and a seed |
-//! | `error` | [`DataError`]: everything that can be wrong with data |
 //!
 //! ```
 //! use geartrain::data::{Csv, Dataset, Scaling};
@@ -32,17 +31,16 @@
 mod batches;
 mod csv;
 mod dataset;
-mod error;
 mod note;
 mod scaler;
 mod scaling;
 mod split;
 pub mod toy;
 
+pub use crate::error::data::{Column, DataError, DataProblem, NumberFormat, Part, Place, Suggestion};
 pub use batches::Batches;
 pub use csv::{Csv, Inputs, MAX_RECORD_BYTES, Missing, TargetValues};
 pub use dataset::Dataset;
-pub use error::{Column, DataError, DataProblem, NumberFormat, Part, Place, Suggestion};
 pub use note::{IndexKind, Note};
 pub use scaler::StandardScaler;
 pub use scaling::Scaling;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::{Column, NumberFormat, Suggestion};
+use crate::error::data::{Column, NumberFormat, Suggestion};
 use crate::text::{self, shown};
 
 /// Something about a table that its reader should be shown: a column left out, rows dropped, cells

@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2, ArrayRef2, ArrayView1, Zip};
 use serde::{Deserialize, Serialize};
 
 use super::dataset::check_finite;
-use super::error::{DataError, DataProblem, Part};
 use crate::Scalar;
+use crate::error::data::{DataError, DataProblem, Part};
 
 /// Shifts and scales every column to mean 0 and standard deviation 1: `(x - mean) / std`, where
 /// `std` is the population standard deviation, as in scikit-learn's `StandardScaler`.

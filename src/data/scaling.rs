@@ -3,9 +3,9 @@
 use ndarray::Array2;
 
 use super::dataset::Dataset;
-use super::error::DataError;
 use super::scaler::StandardScaler;
 use crate::Scalar;
+use crate::error::data::DataError;
 
 /// The scalers of inputs and targets with the names, classes and fill values of a data set: learned
 /// from the training rows, applied to any rows, and kept with the model by

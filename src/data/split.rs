@@ -5,8 +5,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::dataset::Dataset;
-use super::error::{DataError, DataProblem};
 use crate::Scalar;
+use crate::error::data::{DataError, DataProblem};
 
 /// Writes 0, 1, 2, … in random order: a pure function of the length, the seed and the stream.
 pub(super) fn permute(order: &mut [usize], seed: u64, stream: u64) {

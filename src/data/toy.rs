@@ -14,8 +14,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use super::dataset::Dataset;
-use super::error::{DataError, DataProblem};
 use crate::Scalar;
+use crate::error::data::{DataError, DataProblem};
 
 /// Regression on one wave: `y = sin(x) + noise`, with `x` uniform in [-3, 3).
 ///

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{FileProblem, TensorFile, header};
+use crate::Scalar;
 use crate::data::StandardScaler;
 use crate::layers::LayerSpec;
-use crate::{Error, Scalar};
 
 /// The key of the description in the metadata.
 const KEY: &str = "geartrain";
@@ -65,7 +65,7 @@ impl Description {
     /// Puts the description into a file, unless it cannot be read again (layers nested too deeply
     /// for JSON).
     pub fn write(&self, file: &mut TensorFile) -> Result<(), FileProblem> {
-        let json = serde_json::to_string(self).map_err(unusable)?;
+        let json = serde_json::to_string(self).map_err(FileProblem::description)?;
         file.set_metadata(KEY, json);
         match Description::read(file)? {
             Some(read) if read == *self => Ok(()),
@@ -78,29 +78,17 @@ impl Description {
     /// The description in a file; `None` for a file of another program.
     pub fn read(file: &TensorFile) -> Result<Option<Self>, FileProblem> {
         let Some(json) = file.metadata(KEY) else { return Ok(None) };
-        if let Some(name) = header::first_duplicate(json).map_err(unusable)? {
+        if let Some(name) = header::first_duplicate(json).map_err(FileProblem::description)? {
             return Err(FileProblem::DuplicateName { name });
         }
-        let Version { version } = serde_json::from_str(json).map_err(unusable)?;
+        let Version { version } = serde_json::from_str(json).map_err(FileProblem::description)?;
         if version > VERSION {
             return Err(FileProblem::NewerVersion { got: version, newest: VERSION });
         }
-        let description: Description = serde_json::from_str(json).map_err(unusable)?;
+        let description: Description = serde_json::from_str(json).map_err(FileProblem::description)?;
         if description.weights != WEIGHT_LAYOUT {
             return Err(FileProblem::WeightLayout { expected: WEIGHT_LAYOUT, got: description.weights });
         }
         Ok(Some(description))
-    }
-}
-
-/// The description says something invalid.
-pub(super) fn unusable(reason: impl std::fmt::Display) -> FileProblem {
-    FileProblem::Description { reason: reason.to_string() }
-}
-
-impl From<Error> for FileProblem {
-    /// The error of an architecture from a file.
-    fn from(error: Error) -> Self {
-        unusable(error)
     }
 }

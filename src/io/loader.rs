@@ -6,6 +6,7 @@ use std::path::Path;
 use super::description::Description;
 use super::number;
 use super::{FileProblem, Mismatch, Predictor, TensorFile};
+use crate::network::lay_out;
 use crate::params::{self, Layout};
 use crate::{Error, Network, Scalar};
 
@@ -87,24 +88,13 @@ impl Loader {
     /// [`FileProblem`] with what is wrong.
     pub fn predictor_from<F: Scalar>(&self, file: &TensorFile) -> Result<Predictor<F>, FileProblem> {
         let description = Description::read(file)?.ok_or(FileProblem::NoArchitecture)?;
-        let architecture = description.architecture.ok_or(FileProblem::NoArchitecture)?;
-        let params = |layout: &Layout| self.params(file, layout);
-        let network = Network::from_params(architecture.build(), description.inputs, params)?;
-        let mut predictor =
-            Predictor::new(network).named(description.feature_names, description.target_names)?;
-        if let Some(scaler) = description.x_scale {
-            predictor = predictor.with_x_scale(scaler)?;
-        }
-        if let Some(scaler) = description.y_scale {
-            predictor = predictor.with_y_scale(scaler)?;
-        }
-        if !description.classes.is_empty() {
-            predictor = predictor.with_classes(description.classes)?;
-        }
-        if let Some(fill) = description.fill {
-            predictor = predictor.with_fill(fill)?;
-        }
-        Ok(predictor)
+        let architecture = description.architecture.as_ref().ok_or(FileProblem::NoArchitecture)?;
+        let (layer, inputs) = (architecture.build(), description.inputs);
+        let layout = lay_out(&*layer, inputs).map_err(FileProblem::description)?;
+        let params = self.params(file, &layout)?;
+        let network =
+            Network::from_params(layer, inputs, layout, &params).map_err(FileProblem::description)?;
+        assemble(network, description).map_err(FileProblem::description)
     }
 
     /// [`weights`](Loader::weights) for contents in memory.
@@ -212,4 +202,22 @@ impl Loader {
         mismatch.unexpected = unexpected.map(String::from).collect();
         mismatch
     }
+}
+
+/// The predictor of `network` with everything else that its file says.
+fn assemble<F: Scalar>(network: Network<F>, description: Description) -> Result<Predictor<F>, Error> {
+    let mut predictor = Predictor::new(network).named(description.feature_names, description.target_names)?;
+    if let Some(scaler) = description.x_scale {
+        predictor = predictor.with_x_scale(scaler)?;
+    }
+    if let Some(scaler) = description.y_scale {
+        predictor = predictor.with_y_scale(scaler)?;
+    }
+    if !description.classes.is_empty() {
+        predictor = predictor.with_classes(description.classes)?;
+    }
+    if let Some(fill) = description.fill {
+        predictor = predictor.with_fill(fill)?;
+    }
+    Ok(predictor)
 }

@@ -12,11 +12,9 @@
 //! | `npy`, `npz` | arrays of NumPy, alone and in archives |
 //! | `number` | the number types of tensors |
 //! | [`atomic`] | writes a file whole or not at all |
-//! | `error` | [`FileError`]: everything that can be wrong with a file |
 
 pub mod atomic;
 mod description;
-mod error;
 mod header;
 mod loader;
 #[cfg(feature = "npy")]
@@ -29,8 +27,8 @@ mod onnx;
 mod predictor;
 mod tensors;
 
+pub use crate::error::file::{FileError, FileProblem, Mismatch};
 pub use atomic::check_writable;
-pub use error::{FileError, FileProblem, Mismatch};
 pub use loader::Loader;
 pub use predictor::{Predictions, Predictor};
 pub use tensors::TensorFile;

@@ -212,7 +212,7 @@ impl<F: Scalar> Graph<'_, F> {
         let mut inputs = vec![x];
         for name in names {
             let name = join(path, name);
-            let tensor = self.network.param(&name)?;
+            let tensor = self.network.param(&name).map_err(FileProblem::description)?;
             for (index, value) in tensor.indexed_iter() {
                 if !(value.as_f64() as f32).is_finite() {
                     let index = ndarray::Dimension::slice(&index).to_vec();

@@ -197,7 +197,8 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
 
         let mut history = self.history.clone();
         history.epochs = epochs;
-        let watch = self.early_stopping.as_ref().map(|early| Watch::new(early, &history)).transpose()?;
+        let watch = self.early_stopping.as_ref().map(|early| Watch::new(early, &history)).transpose();
+        let watch = watch.map_err(FileProblem::description)?;
         history.best = watch.as_ref().and_then(Watch::best);
         let best = history.best.map(|_| Loader::new().params(&file.split_off(BEST), layout)).transpose()?;
 

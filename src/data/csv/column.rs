@@ -1,8 +1,8 @@
 //! One column of numbers while a file is read: its values, and what its cells look like.
 
-use super::super::error::DataProblem;
 use super::super::note::IndexKind;
 use super::number::{Notation, boolean};
+use crate::error::data::DataProblem;
 
 /// Fewer rows say nothing about a column.
 const FEW_ROWS: usize = 10;

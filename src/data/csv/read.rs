@@ -8,13 +8,13 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::super::dataset::Dataset;
-use super::super::error::{DataError, DataProblem, Part, Place, Suggestion};
 use super::super::note::{IndexKind, Note};
 use super::column::{Bad, Role, Values, is_index_name};
 use super::labels::Labels;
 use super::options::{Csv, Missing};
 use super::sheet::Sheet;
 use crate::Scalar;
+use crate::error::data::{DataError, DataProblem, Part, Place, Suggestion};
 
 /// Inputs to predict from, and what was noticed in them.
 #[derive(Clone, Debug, PartialEq)]

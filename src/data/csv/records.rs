@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
-use super::super::error::{DataError, DataProblem, Place};
+use crate::error::data::{DataError, DataProblem, Place};
 
 /// The longest record that is read from a CSV file: 16 MiB. A longer one is an error, so that a
 /// quote that is never closed does not load the whole file into memory.

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
-use super::super::error::{Column, DataError, DataProblem, Part, Place, Suggestion};
 use super::super::note::Note;
 use super::options::Csv;
 use super::records::Records;
+use crate::error::data::{Column, DataError, DataProblem, Part, Place, Suggestion};
 
 /// A file whose columns are known and whose rows are still to be read.
 pub(super) struct Sheet<'a, R> {

@@ -22,12 +22,12 @@ pub struct DataError {
 
 impl DataError {
     /// An error at `place`.
-    pub(super) fn at(place: Place, problem: DataProblem) -> Self {
+    pub(crate) fn at(place: Place, problem: DataProblem) -> Self {
         DataError { place: Some(Box::new(place)), problem, suggestion: None }
     }
 
     /// The same error with a suggestion.
-    pub(super) fn suggest(mut self, suggestion: impl Into<Option<Suggestion>>) -> Self {
+    pub(crate) fn suggest(mut self, suggestion: impl Into<Option<Suggestion>>) -> Self {
         self.suggestion = suggestion.into();
         self
     }
@@ -71,12 +71,12 @@ pub struct Place {
 
 impl Place {
     /// The whole file.
-    pub(super) fn file(path: impl Into<String>) -> Self {
+    pub(crate) fn file(path: impl Into<String>) -> Self {
         Place { path: path.into(), line: None, column: None }
     }
 
     /// One column of the same file or line.
-    pub(super) fn column(self, column: Column) -> Self {
+    pub(crate) fn column(self, column: Column) -> Self {
         Place { column: Some(column), ..self }
     }
 }
@@ -354,7 +354,7 @@ pub enum DataProblem {
     /// A quote is still open at the end of the file.
     #[error("a quote (\") opened in this record is never closed")]
     OpenQuote,
-    /// A record is longer than [`MAX_RECORD_BYTES`](super::MAX_RECORD_BYTES).
+    /// A record is longer than [`MAX_RECORD_BYTES`](crate::data::MAX_RECORD_BYTES).
     #[error("the record is longer than {limit} bytes; is a quote (\") not closed?")]
     RecordTooLong {
         /// The largest length allowed, in bytes.
@@ -362,9 +362,9 @@ pub enum DataProblem {
     },
 }
 
-/// What may help, for an error or a [`Note`](super::Note).
+/// What may help, for an error or a [`Note`](crate::data::Note).
 ///
-/// [`Display`](fmt::Display) names the methods of [`Csv`](super::Csv). A program with other words
+/// [`Display`](fmt::Display) names the methods of [`Csv`](crate::data::Csv). A program with other words
 /// for them takes the suggestion out of the error and prints its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -469,9 +469,9 @@ impl Column {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NumberFormat {
-    /// For [`Csv::decimal_comma`](super::Csv::decimal_comma).
+    /// For [`Csv::decimal_comma`](crate::data::Csv::decimal_comma).
     pub decimal_comma: bool,
-    /// For [`Csv::ignore_in_numbers`](super::Csv::ignore_in_numbers).
+    /// For [`Csv::ignore_in_numbers`](crate::data::Csv::ignore_in_numbers).
     pub ignored: String,
     /// The number that the cell then holds.
     pub value: String,

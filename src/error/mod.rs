@@ -1,9 +1,20 @@
-//! Every way in which a public call can fail, saying what, where, what was expected and what was got.
+//! Every error of the crate: what is wrong, where, what was expected and what was found.
+//!
+//! The types are here, below all modules that return them, so that no module imports from one above it.
+//!
+//! | file | error |
+//! |---|---|
+//! | `mod` | [`Error`], which most calls return, and [`LayerProblem`] |
+//! | `data` | [`DataError`]: data sets and tables |
+//! | `file` | [`FileError`]: model files |
+
+pub(crate) mod data;
+pub(crate) mod file;
 
 use std::fmt;
 
-use crate::data::DataError;
-use crate::io::FileError;
+use self::data::DataError;
+use self::file::FileError;
 
 /// What went wrong in a call of this crate. No error changes the network it happened to.
 #[derive(Debug, thiserror::Error)]

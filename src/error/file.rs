@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::Shape;
+use super::Shape;
 
 /// What is wrong with which file.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +148,12 @@ impl FileProblem {
         FileError { path: path.as_ref().display().to_string(), problem: self }
     }
 
-    pub(super) fn io(doing: &'static str) -> impl Fn(std::io::Error) -> Self {
+    /// A description of a model, or the state of a training, that is invalid for this `reason`.
+    pub(crate) fn description(reason: impl fmt::Display) -> Self {
+        FileProblem::Description { reason: reason.to_string() }
+    }
+
+    pub(crate) fn io(doing: &'static str) -> impl Fn(std::io::Error) -> Self {
         move |source| FileProblem::Io { doing, source }
     }
 }
