@@ -51,10 +51,10 @@
 //! with very many categories and heavy-tailed targets, and above about 10,000 rows. Below about 400
 //! rows, simpler networks may be as good.
 //!
-//! Tried for small tables and not adopted, on samples of 300 rows of ten public tables: standardised
-//! instead of robust-scaled numbers (1% worse in ensembles of 4), weight decay 0.3 (within 1%), no
-//! bins (RMSE 10% worse, log-loss 2% better); 4 or 8 bins and dropout 0.3 in single networks (within
-//! the noise of 3%).
+//! Tried for small tables and not adopted, on samples of 300 rows of ten public tables:
+//! standardised instead of robust-scaled numbers (1% worse in ensembles of 4), weight decay 0.3
+//! (within 1%), no bins (RMSE 10% worse, log-loss 2% better); 4 or 8 bins and dropout 0.3 in single
+//! networks (within the noise of 3%).
 //!
 //! # Large tables
 //!
