@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `dataset` | [`Dataset`]: inputs `x`, targets `y`, the names of their columns and of classes |
-//! | `csv` | [`Csv`]: how to read a CSV file, which columns, and what to do with [`Missing`] cells |
+//! | `csv` | [`Csv`]: how to read a CSV file, which columns, what to do with [`Missing`] cells |
 //! | `note` | [`Note`]: what a program should show its user about a file |
 //! | `split` | train/test split, k-fold cross-validation, and the one shuffle behind them |
 //! | `batches` | [`Batches`]: a new order of the rows for each epoch, cut into mini-batches |
@@ -14,7 +14,8 @@
 //! ```
 //! use geartrain::data::{Csv, Dataset, Scaling};
 //!
-//! let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"]))?;
+//! let csv = Csv::new("mpg").drop_columns(["name"]);
+//! let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &csv)?;
 //! let (train, test) = cars.split(0.2, 7)?;
 //! assert_eq!((train.rows(), test.rows()), (314, 78));
 //! for note in cars.notes() {
@@ -23,7 +24,8 @@
 //!
 //! // The scales are learned from the training rows only, and applied to both.
 //! let scaling = Scaling::fit(&train)?;
-//! let (train, test): (Dataset<f32>, Dataset<f32>) = (scaling.apply(&train)?, scaling.apply(&test)?);
+//! let train: Dataset<f32> = scaling.apply(&train)?;
+//! let test: Dataset<f32> = scaling.apply(&test)?;
 //! # assert_eq!((train.x().dim(), test.x().dim()), ((314, 7), (78, 7)));
 //! # Ok::<(), geartrain::data::DataError>(())
 //! ```

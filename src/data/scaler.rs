@@ -73,7 +73,8 @@ impl StandardScaler {
     pub fn transform<F: Scalar>(&self, x: &ArrayRef2<F>) -> Result<Array2<F>, DataError> {
         self.map(x, |x, mean, std| {
             let difference = x - mean;
-            // The difference of two numbers near the end of the range may not fit; that of their halves does.
+            // The difference of two numbers near the end of the range may not fit; that of their
+            // halves does.
             if difference.is_finite() { difference / std } else { (x / 2.0 - mean / 2.0) / (std / 2.0) }
         })
     }

@@ -18,14 +18,17 @@ use crate::error::data::DataError;
 /// ```
 /// use geartrain::{data::{Csv, Scaling}, prelude::*};
 ///
-/// let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"]))?;
+/// let csv = Csv::new("mpg").drop_columns(["name"]);
+/// let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &csv)?;
 /// let (train, test) = cars.split(0.2, 7)?;
 /// let scaling = Scaling::fit(&train)?;
-/// let (train, watched): (Dataset<f32>, Dataset<f32>) = (scaling.apply(&train)?, scaling.apply(&test)?);
+/// let train: Dataset<f32> = scaling.apply(&train)?;
+/// let watched: Dataset<f32> = scaling.apply(&test)?;
 ///
 /// let layers = Sequential::new().then(Linear::new(7, 8)).then(Tanh).then(Linear::new(8, 1));
 /// let mut network = Network::new(layers)?;
-/// Training::new(MeanSquaredError, Adam::new(0.01)).epochs(3).progress(false).validation(&watched).fit(&mut network, &train)?;
+/// let training = Training::new(MeanSquaredError, Adam::new(0.01)).epochs(3).progress(false);
+/// training.validation(&watched).fit(&mut network, &train)?;
 /// let model = Predictor::new(network).with_scaling(scaling)?;
 /// assert_eq!(model.feature_names()[0], "cyl");
 /// assert_eq!(model.predict(&test.x())?.dim(), (78, 1));

@@ -1,7 +1,7 @@
 //! Data sets made from a formula and a seed, for examples, tests and comparisons.
 //!
-//! `noise` is the standard deviation of the normal noise added to the formula; 0 adds none. The sets
-//! are drawn in `f64` and rounded, so the `f32` and the `f64` set of a seed agree.
+//! `noise` is the standard deviation of the normal noise added to the formula; 0 adds none. The
+//! sets are drawn in `f64` and rounded, so the `f32` and the `f64` set of a seed agree.
 //!
 //! Each function fails with [`DataProblem::EmptyDataset`] for no rows, and with
 //! [`DataProblem::Noise`] for a negative or non-finite noise.

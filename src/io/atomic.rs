@@ -21,9 +21,9 @@ mod tests;
 /// The new file has the permissions of the old one. Of a symbolic link, the target is replaced.
 ///
 /// # Errors
-/// [`FileProblem::NotAFile`] if `path` is a folder or a device, [`FileProblem::ReadOnly`] if the old
-/// file is write protected, [`FileProblem::Io`] with the step that failed. If that step was the last
-/// one, flushing the folder, the new file is in place.
+/// [`FileProblem::NotAFile`] if `path` is a folder or a device, [`FileProblem::ReadOnly`] if the
+/// old file is write protected, [`FileProblem::Io`] with the step that failed. If that step was the
+/// last one, flushing the folder, the new file is in place.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
     write_by(&Disk, path.as_ref(), bytes).map_err(|problem| problem.at(path.as_ref()))
 }
@@ -67,7 +67,8 @@ fn write_by(system: &impl Operations, path: &Path, bytes: &[u8]) -> Result<(), F
     let (mut file, temporary) = target.create_temporary(system)?;
     let mut replace = || {
         system.write_all(&mut file, bytes).map_err(FileProblem::io("write"))?;
-        // Without this, a power cut after the rename can leave a file of the right name without its contents.
+        // Without this, a power cut after the rename can leave a file of the right name without its
+        // contents.
         system.sync(&file).map_err(FileProblem::io("flush the file to disk"))?;
         system.rename(&temporary, &target.path).map_err(FileProblem::io("replace the old file"))
     };

@@ -1,4 +1,5 @@
-//! The first part of a safetensors file: which tensor lies where. Nothing in it is believed before it is checked.
+//! The header of a safetensors file: names, types, shapes and positions of the tensors. All of it
+//! is checked before it is used.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -9,13 +10,13 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use super::number::Dtype;
 use super::{FileProblem, tensors::FORMAT};
 
-/// A header of more bytes is refused, as by the reference implementation.
+/// The limit of the header in bytes, that of the reference implementation.
 pub(super) const LONGEST: u64 = 100_000_000;
 
-/// What the header says.
+/// The contents of the header.
 pub(super) struct Header {
     pub metadata: BTreeMap<String, String>,
-    /// In the order of the data, which they cover without a gap.
+    /// In the order of the data, which they cover completely.
     pub tensors: Vec<Entry>,
 }
 
@@ -29,8 +30,9 @@ pub(super) struct Entry {
 
 /// Reads the JSON of a header that is followed by `data_len` bytes of data.
 ///
-/// The `safetensors` crate proves that the tensors cover the data exactly, one after the other, and that shapes and types
-/// agree with their lengths. It lets the last of several equal names win, so those are looked for first.
+/// The `safetensors` crate checks that the tensors cover the data exactly, one after the other, and
+/// that shapes and types agree with their lengths. Of several equal names it keeps the last, so
+/// duplicates are searched for first.
 pub(super) fn parse(json: &[u8], data_len: u64) -> Result<Header, FileProblem> {
     let format = |reason: String| FileProblem::Format { format: FORMAT, reason };
     let text = str::from_utf8(json).map_err(|error| format(error.to_string()))?;

@@ -52,9 +52,9 @@ impl Loader {
     }
 
     /// Reads the tensors of the layer called `from` in the file as those of the layer `to` of the
-    /// network: `fc1.weight` as `0.weight`. Both are the names up to a dot, or whole names. An empty
-    /// `to` removes the name and its dot. Of several renames that apply, the first is used; each
-    /// must apply to at least one tensor.
+    /// network: `fc1.weight` as `0.weight`. Both are the names up to a dot, or whole names. An
+    /// empty `to` removes the name and its dot. Of several renames that apply, the first is used;
+    /// each must apply to at least one tensor.
     pub fn rename(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.renames.push((from.into(), to.into()));
         self
@@ -69,8 +69,8 @@ impl Loader {
         Ok(self.predictor_from(&file).map_err(|problem| problem.at(path))?)
     }
 
-    /// Writes the weights in the file at `path` into `network`. The file may come from this crate or
-    /// from PyTorch's `safetensors.torch.save_file(model.state_dict(), path)`, whose
+    /// Writes the weights in the file at `path` into `network`. The file may come from this crate
+    /// or from PyTorch's `safetensors.torch.save_file(model.state_dict(), path)`, whose
     /// `num_batches_tracked` are ignored. [`rename`](Loader::rename) maps other names.
     ///
     /// Only names and shapes are compared: the weights of a `ReLU` network fit a `Tanh` network.

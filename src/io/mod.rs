@@ -3,7 +3,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `predictor` | [`Predictor`]: a network with its scalers, names and fill values; save and load |
+//! | `predictor` | [`Predictor`]: a network with its scalers, names and fill values |
 //! | `loader` | [`Loader`]: how strictly a file is read, and under which names |
 //! | `description` | the JSON text that describes a model besides its weights |
 //! | `tensors` | [`TensorFile`]: named tensors, in the safetensors format |

@@ -1,8 +1,8 @@
 //! Arrays of NumPy in `.npy` files, with their shapes and number types.
 //!
-//! The crate `ndarray-npy` reads less: no `f16`, no integers as floating-point numbers, no headers of
-//! Python 2 such as `(2L, 3L)`. It allocates what a header claims, and a claim of terabytes aborts the
-//! program; it adds 44 crates.
+//! The crate `ndarray-npy` reads less: no `f16`, no integers as floating-point numbers, no headers
+//! of Python 2 such as `(2L, 3L)`. It allocates what a header claims, and a claim of terabytes
+//! aborts the program; it adds 44 crates.
 
 use std::io::Read;
 use std::path::Path;
@@ -17,14 +17,16 @@ use crate::{Error, Scalar};
 const FORMAT: &str = "npy";
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// More bytes of numbers in one array are refused: 4 GiB. In an archive, a few compressed bytes may claim any number.
+/// The limit of the numbers of one array: 4 GiB. In an archive, a few compressed bytes may claim
+/// any size.
 pub const MAX_ARRAY_BYTES: u64 = 4 << 30;
 
-/// Reads the array in the file at `path`, in C or Fortran order and of any byte order. Floating-point numbers, integers
-/// and booleans are rounded to `F`.
+/// Reads the array in the file at `path`, in C or Fortran order and of any byte order.
+/// Floating-point numbers, integers and booleans are rounded to `F`.
 ///
 /// # Errors
-/// [`Error::File`] with [`FileProblem::Format`] for anything else, pickled objects among them.
+/// [`Error::File`] with [`FileProblem::Format`] for anything else, such as pickled objects and
+/// several arrays.
 pub fn load<F: Scalar>(path: impl AsRef<Path>) -> Result<ArrayD<F>, Error> {
     let read = |path: &Path| {
         let (file, len) = open_file(path)?;
@@ -94,7 +96,7 @@ fn wrong(reason: impl Into<String>) -> FileProblem {
     FileProblem::Format { format: FORMAT, reason: reason.into() }
 }
 
-/// NumPy's types with their letters and sizes.
+/// NumPy's types with their letters and sizes in bytes.
 const TYPES: [(Dtype, char, usize); 12] = [
     (Dtype::BOOL, 'b', 1),
     (Dtype::I8, 'i', 1),
@@ -190,13 +192,14 @@ fn read_one(mut reader: impl Read, len: u64) -> Result<(Tensor, u64), FileProble
         drop(columns);
         bytes = rows;
     }
-    // An array without numbers may still have a size that ndarray cannot hold.
+    // An array without numbers may still have a shape that ndarray refuses.
     ndarray::ArrayViewD::from_shape(IxDyn(&shape), &bytes[..bytes.len() / size])
         .map_err(|error| wrong(error.to_string()))?;
     Ok((Tensor { dtype, shape, bytes }, 8 + width + header_len + data_len))
 }
 
-/// `<f8` and the like: the type, whether the most significant byte comes first, and bytes per number.
+/// `<f8` and the like: the type, whether the most significant byte comes first, and bytes per
+/// number.
 fn number_type(descr: &str) -> Option<(Dtype, bool, usize)> {
     let mut letters = descr.chars();
     let order = letters.next().filter(|order| "<>=|".contains(*order))?;

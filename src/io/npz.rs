@@ -17,7 +17,7 @@ const FORMAT: &str = "npz";
 impl TensorFile {
     /// Reads the arrays of an `.npz` file, compressed or not. Such a file has no metadata.
     ///
-    /// The weights of a network are taken over by [`Loader::weights_from`](super::Loader::weights_from).
+    /// [`Loader::weights_from`](super::Loader::weights_from) loads them into a network.
     ///
     /// # Errors
     /// [`FileProblem::Format`] and [`FileProblem::Io`].
@@ -34,8 +34,8 @@ impl TensorFile {
         read(Cursor::new(bytes))
     }
 
-    /// Writes the tensors, without the metadata, as an uncompressed `.npz` file, whole or not at all
-    /// ([`atomic::write`]).
+    /// Writes the tensors, without the metadata, as an uncompressed `.npz` file, whole or not at
+    /// all ([`atomic::write`]).
     ///
     /// # Errors
     /// As [`atomic::write`], and [`FileProblem::Format`] for a tensor that NumPy cannot hold.
@@ -61,8 +61,8 @@ impl TensorFile {
 }
 
 impl<F: Scalar> Dataset<F> {
-    /// The arrays `x`, `(rows, features)`, and `y`, `(rows, outputs)` or `(rows,)`, of an `.npz` file. Floating-point
-    /// numbers, integers and booleans are rounded to `F`.
+    /// The arrays `x`, `(rows, features)`, and `y`, `(rows, outputs)` or `(rows,)`, of an `.npz`
+    /// file. Floating-point numbers, integers and booleans are rounded to `F`.
     ///
     /// # Errors
     /// [`Error::File`] with what is wrong with the file, and as [`Dataset::new`].

@@ -4,22 +4,22 @@ pub(super) use safetensors::Dtype;
 
 use crate::Scalar;
 
-/// The type in a file of the numbers of a network.
+/// The type of a network's numbers in files.
 pub(super) fn dtype<F: Scalar>() -> Dtype {
     if size_of::<F>() == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
 }
 
-/// How messages and headers call a type.
+/// The name of a type in messages and headers.
 pub(super) fn name(dtype: Dtype) -> String {
     format!("{dtype:?}")
 }
 
-/// Whether a network may be made of numbers of this type.
+/// Whether the type is a floating-point type that a network can be loaded from.
 pub(super) fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
 }
 
-/// The little-endian bytes of `values` in the type that [`dtype`] says.
+/// The little-endian bytes of `values` in the type [`dtype`].
 pub(super) fn encode<F: Scalar>(values: impl Iterator<Item = F>) -> Vec<u8> {
     match dtype::<F>() {
         Dtype::F32 => values.flat_map(|value| (value.as_f64() as f32).to_le_bytes()).collect(),
@@ -27,7 +27,8 @@ pub(super) fn encode<F: Scalar>(values: impl Iterator<Item = F>) -> Vec<u8> {
     }
 }
 
-/// Numbers from their bytes, rounded to `F`; `None` for types that are neither floating point nor integers.
+/// Numbers from their bytes, rounded to `F`; `None` for types that are neither floating-point types
+/// nor integers.
 pub(super) fn decode<F: Scalar>(dtype: Dtype, bytes: &[u8]) -> Option<Vec<F>> {
     match dtype {
         Dtype::F16 => Some(numbers(bytes, |bytes| f16_to_f64(u16::from_le_bytes(bytes)))),
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn half_precision_numbers_are_those_of_numpy() {
-        // numpy.array([1.0, -2.5, 65504.0, 0.1, 2**-24, -2**-14, 0.0]).astype(numpy.float16).view(numpy.uint16)
+        // numpy.array([1.0, -2.5, 65504.0, 0.1, 2**-24, -2**-14,
+        // 0.0]).astype(numpy.float16).view(numpy.uint16)
         let bits = [0x3c00, 0xc100, 0x7bff, 0x2e66, 0x0001, 0x8400, 0x0000];
         let values = [1.0, -2.5, 65504.0, 0.0999755859375, 2_f64.powi(-24), -(2_f64.powi(-14)), 0.0];
         assert_eq!(bits.map(f16_to_f64), values);

@@ -25,13 +25,15 @@ impl<F: Scalar> Predictor<F> {
     /// Writes the model as an ONNX file (operators of version 20), whole or not at all
     /// ([`atomic::write`](super::atomic::write)).
     ///
-    /// It reads `x`, any number of rows of raw data, and writes `y`, both of `f32`, in prediction mode: `Dropout` does
-    /// nothing and `BatchNorm` uses its running statistics. Weights of `f64` are rounded to `f32`; the scales are applied
-    /// in `f64`, as by [`predict`](Predictor::predict).
+    /// It reads `x`, any number of rows of raw data, and writes `y`, both of `f32`, in prediction
+    /// mode: `Dropout` does nothing and `BatchNorm` uses its running statistics. Weights of `f64`
+    /// are rounded to `f32`; the scales are applied in `f64`, as by
+    /// [`predict`](Predictor::predict).
     ///
     /// # Errors
-    /// [`Error::File`] with [`FileProblem::Unsupported`] and the path of a layer that is not of this crate,
-    /// [`FileProblem::NonFinite`] for a weight that is no finite `f32`, and as [`atomic::write`](super::atomic::write).
+    /// [`Error::File`] with [`FileProblem::Unsupported`] and the path of a layer that is not of
+    /// this crate, [`FileProblem::NonFinite`] for a weight that is no finite `f32`, and as
+    /// [`atomic::write`](super::atomic::write).
     pub fn export_onnx(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let bytes = self.to_onnx().map_err(|problem| problem.at(&path))?;
         Ok(atomic::write(path, &bytes)?)
@@ -130,7 +132,8 @@ impl<F: Scalar> Graph<'_, F> {
                 self.node("LayerNormalization", inputs, vec![integer("axis", -1), float("epsilon", *eps)])
             }
             LayerSpec::RMSNorm { eps, .. } => {
-                // RMSNormalization came with a later version of the operators, so it is written out.
+                // RMSNormalization came with a later version of the operators, so it is written
+                // out.
                 let eps = self.constant(
                     path,
                     "eps",
@@ -189,8 +192,8 @@ impl<F: Scalar> Graph<'_, F> {
         layers.into_iter().try_fold(x, |x, (i, layer)| self.layer(layer, &join(path, &i.to_string()), x))
     }
 
-    /// `value` transformed in `f64` by two operations, with the means and the standard deviations of `scale` as their
-    /// second operands: `(x − mean) / std` or `y · std + mean`.
+    /// `value` transformed in `f64` by two operations, with the means and the standard deviations
+    /// of `scale` as their second operands: `(x − mean) / std` or `y · std + mean`.
     fn scaled(&mut self, value: String, part: &str, scale: &StandardScaler, operations: [&str; 2]) -> String {
         let [mean, std] = [("mean", scale.mean()), ("std", scale.std())].map(|(what, numbers)| {
             let name = format!("{part}_{what}");

@@ -246,8 +246,8 @@ impl<F: Scalar> Predictor<F> {
     /// A gap is filled with the model's own [value](Predictor::fill) for the feature, if it was
     /// trained on data read with [`Missing::Mean`] or [`Missing::Median`]. For another model, it is
     /// an error with [`Missing::Error`], and the mean over the training rows stands in for it with
-    /// [`Missing::Mean`] or [`Missing::Median`]. With [`Missing::DropRows`] the row stays and has no
-    /// prediction.
+    /// [`Missing::Mean`] or [`Missing::Median`]. With [`Missing::DropRows`] the row stays and has
+    /// no prediction.
     ///
     /// # Errors
     /// [`Error::Data`] as [`Csv::load_inputs`], and as [`predict`](Predictor::predict).

@@ -21,8 +21,8 @@ const METADATA: &str = "__metadata__";
 
 /// Named tensors and a few named texts: the contents of a safetensors file.
 ///
-/// In the file, every tensor lies in row-major order, and the same contents give the same bytes. Names are only names:
-/// `../x` is a name like any other.
+/// In the file, every tensor lies in row-major order, and the same contents give the same bytes.
+/// Names are only names: `../x` is a name like any other.
 ///
 /// ```
 /// use geartrain::io::TensorFile;
@@ -48,7 +48,7 @@ pub(super) struct Tensor {
 }
 
 impl TensorFile {
-    /// No tensors yet.
+    /// No tensors.
     pub fn new() -> Self {
         TensorFile::default()
     }
@@ -73,7 +73,8 @@ impl TensorFile {
     /// The tensor called `name`.
     ///
     /// # Errors
-    /// [`FileProblem::UnknownTensor`]; [`FileProblem::Mismatch`] if its numbers are not of type `F`.
+    /// [`FileProblem::UnknownTensor`]; [`FileProblem::Mismatch`] if its numbers are not of type
+    /// `F`.
     pub fn get<F: Scalar>(&self, name: &str) -> Result<ArrayD<F>, FileProblem> {
         let tensor = self.find(name)?;
         if tensor.dtype != number::dtype::<F>() {
@@ -82,10 +83,11 @@ impl TensorFile {
         self.get_rounded(name)
     }
 
-    /// The tensor called `name`, whatever its numbers, rounded to `F`.
+    /// The tensor called `name`, of any number type, rounded to `F`.
     ///
     /// # Errors
-    /// [`FileProblem::UnknownTensor`]; [`FileProblem::Mismatch`] if it holds neither floating-point numbers nor integers.
+    /// [`FileProblem::UnknownTensor`]; [`FileProblem::Mismatch`] if it holds neither floating-point
+    /// numbers nor integers.
     pub fn get_rounded<F: Scalar>(&self, name: &str) -> Result<ArrayD<F>, FileProblem> {
         let tensor = self.find(name)?;
         let values = number::decode(tensor.dtype, &tensor.bytes);
@@ -98,17 +100,17 @@ impl TensorFile {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Sets a text that travels with the tensors.
+    /// Sets a text of the metadata.
     pub fn set_metadata(&mut self, key: impl Into<String>, text: impl Into<String>) {
         self.metadata.insert(key.into(), text.into());
     }
 
-    /// The text under `key`.
+    /// The metadata text under `key`.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// Takes out the tensors whose names begin with `prefix` and returns them without it.
+    /// Removes the tensors whose names begin with `prefix` and returns them without it.
     pub fn split_off(&mut self, prefix: &str) -> TensorFile {
         let mut part = TensorFile::new();
         for (name, tensor) in std::mem::take(&mut self.tensors) {
@@ -177,7 +179,7 @@ impl TensorFile {
         open(path.as_ref()).map_err(|problem| problem.at(path))
     }
 
-    /// Reads the contents of a file. Any bytes are safe: what they claim is checked before memory is asked for.
+    /// Reads the contents of a file. Any bytes are safe: sizes are checked before allocation.
     ///
     /// # Errors
     /// [`FileProblem::Format`], [`FileProblem::DuplicateName`] and [`FileProblem::Pickle`].
@@ -196,7 +198,8 @@ impl TensorFile {
         let mut length = Vec::new();
         reader.by_ref().take(8).read_to_end(&mut length).map_err(FileProblem::io("read"))?;
         let format = |reason: String| FileProblem::Format { format: FORMAT, reason };
-        // Neither start could be the length of a header, and both are those of torch.save, new and old.
+        // Neither start could be the length of a header, and both are those of torch.save, new and
+        // old.
         let pickled = length.starts_with(b"PK\x03\x04") || length.starts_with(b"\x80\x02");
         let header_len = match <[u8; 8]>::try_from(&length[..]).map(u64::from_le_bytes) {
             Ok(header_len) if header_len <= header::LONGEST.min(len.saturating_sub(8)) => header_len,
@@ -206,7 +209,7 @@ impl TensorFile {
             }
             Err(_) => {
                 return Err(format(format!(
-                    "it has {} bytes, not even the 8 it must begin with",
+                    "it has {} bytes, fewer than the 8 of the header's length",
                     length.len()
                 )));
             }
@@ -227,9 +230,9 @@ impl TensorFile {
     }
 }
 
-/// The file at `path`, if it is one, and its length.
+/// The regular file at `path`, and its length.
 pub(super) fn open_file(path: &Path) -> Result<(File, u64), FileProblem> {
-    // Asked before opening, which could wait forever for the other end of a pipe.
+    // Tested before opening: opening a pipe waits for its other end.
     if !fs::metadata(path).map_err(FileProblem::io("open"))?.is_file() {
         return Err(FileProblem::NotAFile);
     }

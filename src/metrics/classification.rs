@@ -132,9 +132,9 @@ pub fn roc_auc<F: Scalar>(scores: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Resul
     Ok(area / (positives * negatives))
 }
 
-/// Average precision, `Σ (Rᵢ − Rᵢ₋₁) Pᵢ` over falling thresholds, with recall R and precision P: the
-/// area under the precision-recall curve, as scikit-learn's `average_precision_score`. NaN without
-/// a row of class 1. Arguments and cost as of [`roc_auc`].
+/// Average precision, `Σ (Rᵢ − Rᵢ₋₁) Pᵢ` over falling thresholds, with recall R and precision P:
+/// the area under the precision-recall curve, as scikit-learn's `average_precision_score`. NaN
+/// without a row of class 1. Arguments and cost as of [`roc_auc`].
 ///
 /// # Errors
 /// As [`roc_auc`].

@@ -52,7 +52,8 @@ impl ConfusionMatrix {
     /// ```
     /// use geartrain::ConfusionMatrix;
     /// use ndarray::array;
-    /// let confusion = ConfusionMatrix::from_probabilities(&array![[0.2], [0.7]], &array![[0.0], [1.0]])?;
+    /// let (probabilities, target) = (array![[0.2], [0.7]], array![[0.0], [1.0]]);
+    /// let confusion = ConfusionMatrix::from_probabilities(&probabilities, &target)?;
     /// assert_eq!(confusion.accuracy(), 1.0);
     /// # Ok::<(), geartrain::Error>(())
     /// ```
@@ -101,8 +102,8 @@ impl ConfusionMatrix {
     /// The matrix as a table with names for the classes, true ones down the side and predicted ones
     /// along the top.
     ///
-    /// Of more than 20 classes, the 20 with most rows have a row and a column of their own, the rest
-    /// share one. Names are cut to 24 characters.
+    /// Of more than 20 classes, the 20 with most rows have a row and a column of their own, the
+    /// rest share one. Names are cut to 24 characters.
     ///
     /// # Errors
     /// [`Error::Shape`] unless there is a name for every class.

@@ -3,19 +3,19 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `regression` | [`r2`], [`mean_squared_error`], [`root_mean_squared_error`], [`mean_absolute_error`] |
+//! | `regression` | [`r2`], [`root_mean_squared_error`], [`mean_absolute_error`] and others |
 //! | `classification` | from outputs to classes and probabilities, and how good those are |
 //! | `confusion` | [`ConfusionMatrix`] |
 //!
 //! Functions compare a prediction of `rows` rows with a target of as many, and sum in `f64`. Empty
-//! arrays and arrays of different shapes are errors: nothing is broadcast. A score that is undefined
-//! for the data at hand is NaN; the functions say when.
+//! arrays and arrays of different shapes are errors: nothing is broadcast. A score that is
+//! undefined for the data at hand is NaN; the functions say when.
 //!
 //! A network that ends in `Linear` writes **logits**, as the losses
 //! [`CrossEntropy`](crate::loss::CrossEntropy) and
-//! [`BinaryCrossEntropyWithLogits`](crate::loss::BinaryCrossEntropyWithLogits) expect; one that ends
-//! in `Sigmoid` or `Softmax` writes **probabilities**. The functions say in their names which they
-//! read, because a single column is cut at 0 in one case and at 0.5 in the other.
+//! [`BinaryCrossEntropyWithLogits`](crate::loss::BinaryCrossEntropyWithLogits) expect; one that
+//! ends in `Sigmoid` or `Softmax` writes **probabilities**. The functions say in their names which
+//! they read, because a single column is cut at 0 in one case and at 0.5 in the other.
 //!
 //! ```
 //! use geartrain::metrics;

@@ -56,7 +56,8 @@ pub fn mean_absolute_error<F: Scalar>(
 }
 
 fn r2_of_column<F: Scalar>(prediction: ArrayView1<F>, target: ArrayView1<F>) -> f64 {
-    // Deviations from the first target are exactly 0 if all are equal, whatever the rounding of their mean.
+    // Deviations from the first target are exactly 0 if all are equal, whatever the rounding of
+    // their mean.
     let first = target[0].as_f64();
     let deviation = |t: &F| t.as_f64() - first;
     let mean = target.iter().map(deviation).sum::<f64>() / target.len() as f64;

@@ -123,7 +123,8 @@ impl Notation {
             let ignored = signs.clone() + more;
             let value = Notation { decimal_comma, ignored: ignored.clone(), missing: None }.parse(text);
             let Some(value) = value.filter(|value| value.is_finite()) else { continue };
-            // The simplest notation comes first; another is worth naming if it reads another number.
+            // The simplest notation comes first; another is worth naming if it reads another
+            // number.
             if formats.iter().all(|format| format.value != value.to_string()) {
                 formats.push(NumberFormat { decimal_comma, ignored, value: value.to_string() });
             }

@@ -31,8 +31,8 @@ pub enum Missing {
 ///   [`ignore_in_numbers`](Csv::ignore_in_numbers); the error message says which.
 /// - Feature columns of `true` and `false`, or `yes` and `no`, in any case: 1 and 0.
 /// - As missing: empty cells, `?`, `NA`, `N/A`, `NaN`, `null`, `<NA>`, `\N`, errors of spreadsheets
-///   such as `#N/A`; where a number is expected also `-`, `--`, `.`, `*`, `None`, `missing` and some
-///   more. [`missing_markers`](Csv::missing_markers) replaces the list.
+///   such as `#N/A`; where a number is expected also `-`, `--`, `.`, `*`, `None`, `missing` and
+///   some more. [`missing_markers`](Csv::missing_markers) replaces the list.
 ///
 /// Everything else in a column that is used is a [`DataError`](super::super::DataError) that names
 /// line and column: other text, infinities, numbers too large for the type, rows of another length,
@@ -68,8 +68,9 @@ pub enum Missing {
 /// assert_eq!((people.rows(), people.feature_names()), (1, &["height".to_string()][..]));
 /// assert_eq!(people.notes()[0].to_string(), "1 of 2 rows dropped for a missing value");
 ///
-/// let error = Csv::new("weight").delimiter(b';').read::<f32>(text.as_bytes(), "people").unwrap_err();
-/// assert!(error.to_string().starts_with("people, line 2, column 3 (`name`): `Ada` is not a number"));
+/// let csv = Csv::new("weight").delimiter(b';');
+/// let error = csv.read::<f32>(text.as_bytes(), "people").unwrap_err().to_string();
+/// assert!(error.starts_with("people, line 2, column 3 (`name`): `Ada` is not a number"));
 /// # Ok::<(), geartrain::data::DataError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,7 +34,8 @@ impl<F: Scalar> Dataset<F> {
     /// ```
     /// use geartrain::data::{Csv, Dataset};
     ///
-    /// let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"]))?;
+    /// let csv = Csv::new("mpg").drop_columns(["name"]);
+    /// let cars = Dataset::<f64>::from_csv("data/auto-mpg.csv", &csv)?;
     /// assert_eq!((cars.rows(), cars.features()), (392, 7));
     /// assert_eq!(cars.feature_names()[..3], ["cyl", "displ", "hp"]);
     /// # Ok::<(), geartrain::data::DataError>(())
@@ -173,7 +174,8 @@ impl Csv {
     /// ```
     /// use geartrain::data::Csv;
     ///
-    /// let cars = Csv::default().load_inputs::<f32, _>("data/auto-mpg.csv", &["weight", "hp"], None)?;
+    /// let path = "data/auto-mpg.csv";
+    /// let cars = Csv::default().load_inputs::<f32, _>(path, &["weight", "hp"], None)?;
     /// assert_eq!(cars.x.dim(), (392, 2));
     /// assert_eq!(cars.x.row(0).to_vec(), [3504.0, 130.0]);
     /// # Ok::<(), geartrain::data::DataError>(())
@@ -238,7 +240,8 @@ impl Csv {
     /// [`read`](Csv::read) and [`read_classes`](Csv::read_classes). Missing values do not count.
     ///
     /// # Errors
-    /// As [`read_classes`](Csv::read_classes), except for missing values and for the number of classes.
+    /// As [`read_classes`](Csv::read_classes), except for missing values and for the number of
+    /// classes.
     ///
     /// ```
     /// use geartrain::data::Csv;

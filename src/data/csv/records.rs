@@ -105,7 +105,8 @@ impl<R: Read> Records<R> {
     pub(super) fn cell(&self, column: usize) -> &str {
         let start = if column == 0 { 0 } else { self.ends[column - 1] };
         let text = &self.text[start..self.ends[column]];
-        // Whole lines were checked, and no character spans two cells: quotes and delimiters are ASCII.
+        // Whole lines were checked, and no character spans two cells: quotes and delimiters are
+        // ASCII.
         str::from_utf8(text).expect("cells are UTF-8").trim()
     }
 

@@ -5,7 +5,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The real file system, except that it writes down what is asked of it and fails at one step, counted from 0.
+/// The real file system, except that it writes down what is asked of it and fails at one step,
+/// counted from 0.
 #[derive(Default)]
 struct Faulty {
     fail_at: Option<usize>,

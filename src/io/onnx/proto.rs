@@ -1,4 +1,5 @@
-//! The part of ONNX's Protocol Buffers messages that a model of layers needs, with the field numbers of `onnx.proto`.
+//! The part of ONNX's Protocol Buffers messages that a model of layers needs, with the field
+//! numbers of `onnx.proto`.
 
 use prost::Message;
 
