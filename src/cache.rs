@@ -1,11 +1,11 @@
-//! What one pass writes: buffers that grow once and are reused by every pass after it.
+//! Reusable memory for what a pass saves.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use crate::Scalar;
 use crate::flat::aligned;
 
-/// A matrix whose memory is kept between passes: it only ever grows.
+/// A matrix that keeps its memory between passes; the memory only grows.
 #[derive(Debug, Clone)]
 pub struct Buffer<F>(Array2<F>);
 
@@ -16,7 +16,8 @@ impl<F: Scalar> Default for Buffer<F> {
 }
 
 impl<F: Scalar> Buffer<F> {
-    /// Makes this a `rows × columns` matrix and lends it. Its entries are left over from earlier passes: write them all.
+    /// Makes this a `rows × columns` matrix and lends it. Its entries are left over from earlier
+    /// passes: write them all.
     pub fn resize(&mut self, rows: usize, columns: usize) -> ArrayViewMut2<'_, F> {
         if self.0.dim() != (rows, columns) {
             let (memory, _) = std::mem::take(self).0.into_raw_vec_and_offset();
@@ -26,21 +27,23 @@ impl<F: Scalar> Buffer<F> {
         self.view_mut()
     }
 
-    /// The matrix as it was last resized and written.
+    /// The matrix in its current size.
     pub fn view(&self) -> ArrayView2<'_, F> {
         self.0.view()
     }
 
-    /// The same matrix, to be written.
+    /// The matrix in its current size, mutably.
     pub fn view_mut(&mut self) -> ArrayViewMut2<'_, F> {
         self.0.view_mut()
     }
 }
 
-/// Everything that a layer keeps from its forward pass for its backward pass, beyond its own input and output.
+/// Everything that a layer keeps from its forward pass for its backward pass, beyond its own input
+/// and output.
 ///
-/// A cache starts empty and takes the form that its layer asks for in [`parts`](Cache::parts): some buffers, and a
-/// cache for each layer inside. One cache serves one pass at a time; a second thread has a second cache.
+/// A cache starts empty and takes the form that its layer asks for in [`parts`](Cache::parts): some
+/// buffers, and a cache for each layer inside. One cache serves one pass at a time; a second thread
+/// has a second cache.
 #[derive(Debug, Clone, Default)]
 pub struct Cache<F> {
     buffers: Vec<Buffer<F>>,
@@ -53,7 +56,8 @@ impl<F: Scalar> Cache<F> {
         Cache { buffers: Vec::new(), children: Vec::new() }
     }
 
-    /// The first `buffers` buffers and the caches of the first `children` layers inside; new ones are empty.
+    /// The first `buffers` buffers and the caches of the first `children` layers inside; new ones
+    /// are empty.
     pub fn parts(&mut self, buffers: usize, children: usize) -> (&mut [Buffer<F>], &mut [Cache<F>]) {
         if self.buffers.len() < buffers {
             self.buffers.resize_with(buffers, Buffer::default);

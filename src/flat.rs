@@ -1,4 +1,4 @@
-//! Vectors that begin where a cache line does.
+//! Vectors aligned to cache lines.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,13 +7,14 @@ use ndarray::{Array1, s};
 use crate::Scalar;
 use geartrain_kernels::LINE;
 
-/// A vector of numbers, of which the first begins a cache line: no register is read from two lines where one will do, and
-/// threads that write different rows of a matrix in it seldom meet in one. Otherwise it is a slice, as which it is used.
+/// A vector of numbers, of which the first begins a cache line: no register is read from two lines
+/// where one will do, and threads that write different rows of a matrix in it seldom meet in one.
+/// Otherwise it is a slice, as which it is used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flat<F>(Array1<F>);
 
 impl<F: Scalar> Flat<F> {
-    /// No numbers yet, and no memory.
+    /// An empty vector without memory.
     pub(crate) fn new() -> Self {
         Flat(Array1::zeros(0))
     }

@@ -1,4 +1,4 @@
-//! Initialisation: what a parameter is before training.
+//! Initialisation of parameters.
 
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -8,7 +8,8 @@ use crate::error::require;
 use crate::params::ParamSpec;
 use crate::{Error, Scalar};
 
-/// How a parameter is drawn, from its fan-in *n* and fan-out *m* (the inputs and outputs of its layer).
+/// How a parameter is drawn, from its fan-in *n* and fan-out *m* (the inputs and outputs of its
+/// layer).
 ///
 /// | scheme | normal: standard deviation | uniform: bound | source |
 /// |---|---|---|---|
@@ -16,8 +17,8 @@ use crate::{Error, Scalar};
 /// | He (Kaiming) | √(2 / n) | √(6 / n) | He et al. 2015 |
 /// | LeCun | √(1 / n) | √(3 / n) | LeCun et al. 1998 |
 ///
-/// A uniform scheme has the variance of the normal one: (bound)² / 3. Numbers are drawn in `f64` and rounded, so an
-/// `f32` network starts where the `f64` network with the same seed does.
+/// A uniform scheme has the variance of the normal one: (bound)² / 3. Numbers are drawn in `f64`
+/// and rounded, so an `f32` network starts where the `f64` network with the same seed does.
 ///
 /// ```
 /// use geartrain::{Init, layers::Linear};
@@ -106,12 +107,14 @@ impl Init {
         Init::new(Scheme::Uniform(Scale::LeCun))
     }
 
-    /// Orthonormal rows or columns, whichever are fewer, uniform over all such matrices (Saxe et al. 2014).
+    /// Orthonormal rows or columns, whichever are fewer, uniform over all such matrices (Saxe et
+    /// al. 2014).
     pub const fn orthogonal() -> Self {
         Init::new(Scheme::Orthogonal)
     }
 
-    /// PyTorch's default for the weight and the bias of `Linear`: uniform with bound 1 / √n, that is variance 1 / (3n).
+    /// PyTorch's default for the weight and the bias of `Linear`: uniform with bound 1 / √n, that
+    /// is variance 1 / (3n).
     pub const fn torch_linear() -> Self {
         Init::new(Scheme::Uniform(Scale::TorchLinear))
     }
@@ -121,7 +124,7 @@ impl Init {
         Init { scheme: self.scheme, gain: self.gain * gain }
     }
 
-    /// Fails unless every number in this is finite and no standard deviation is negative.
+    /// Checks that every number is finite and no standard deviation is negative.
     pub(crate) fn check(self) -> Result<(), Error> {
         require(self.gain.is_finite(), "gain", "a finite number", self.gain)?;
         if let Scheme::Normal(Scale::Fixed(deviation)) = self.scheme {
@@ -154,8 +157,9 @@ impl Init {
     }
 }
 
-/// The Q factor of a Gaussian matrix by modified Gram-Schmidt, each vector done twice so that rounding does not spoil
-/// the angles. Without the signs that a QR routine may flip, Q is uniform (Mezzadri 2007).
+/// The Q factor of a Gaussian matrix by modified Gram-Schmidt, each vector done twice so that
+/// rounding does not spoil the angles. Without the signs that a QR routine may flip, Q is uniform
+/// (Mezzadri 2007).
 fn orthogonal((rows, columns): (usize, usize), rng: &mut ChaCha8Rng) -> Array2<f64> {
     if rows > columns {
         return orthogonal((columns, rows), rng).reversed_axes();

@@ -20,12 +20,14 @@ use crate::{Scalar, random};
 
 /// A pure function of `(params, x)`. A layer knows its sizes and options, never its weights.
 ///
-/// The weights are a slice of the network's flat parameter vector and are passed to every call. Whatever
-/// a pass saves for a later one is in the caller's [`Cache`]. Matrices hold one sample per row. The caller
-/// has checked all shapes with [`output_features`](Layer::output_features) and allocated the outputs, so
-/// a pass neither fails nor allocates. Outputs hold arbitrary numbers before they are written.
+/// The weights are a slice of the network's flat parameter vector and are passed to every call.
+/// Whatever a pass saves for a later one is in the caller's [`Cache`]. Matrices hold one sample per
+/// row. The caller has checked all shapes with [`output_features`](Layer::output_features) and
+/// allocated the outputs, so a pass neither fails nor allocates. Outputs hold arbitrary numbers
+/// before they are written.
 ///
-/// A container calls its children in order (forward) or in reverse (backward), and is a layer itself.
+/// A container calls its children in order (forward) or in reverse (backward), and is a layer
+/// itself.
 ///
 /// The example `custom_layer` shows a user's layer;
 /// [`gradcheck::layer`](crate::gradcheck::layer) checks one against this contract.
@@ -33,8 +35,8 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
     /// The number of output features per row for `inputs` input features.
     ///
     /// # Errors
-    /// If the input width does not match, or the layer was built with invalid arguments. The caller adds
-    /// the layer's path and name.
+    /// If the input width does not match, or the layer was built with invalid arguments. The caller
+    /// adds the layer's path and name.
     fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem>;
 
     /// The parameters, in the order in which they lie in `params`. Default: none.
@@ -47,16 +49,16 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Description::opaque::<Self>()
     }
 
-    /// Writes `y = f(x; params)`. In [`Mode::Train`], also saves in `cache` what the other passes need
-    /// besides `x` and `y`.
+    /// Writes `y = f(x; params)`. In [`Mode::Train`], also saves in `cache` what the other passes
+    /// need besides `x` and `y`.
     fn forward(&self, pass: Forward<'_, F>);
 
-    /// The vector-Jacobian product (reverse mode): from `dy = ∂L/∂y`, writes `∂L/∂params` to every entry
-    /// of `grads`, and `∂L/∂x` to every entry of `dx` if it is requested.
+    /// The vector-Jacobian product (reverse mode): from `dy = ∂L/∂y`, writes `∂L/∂params` to every
+    /// entry of `grads`, and `∂L/∂x` to every entry of `dx` if it is requested.
     fn backward(&self, pass: Backward<'_, F>);
 
-    /// The Jacobian-vector product (forward mode): writes the first-order change `dy` of the output for
-    /// a change `dx` of the input and `dparams` of the parameters.
+    /// The Jacobian-vector product (forward mode): writes the first-order change `dy` of the output
+    /// for a change `dx` of the input and `dparams` of the parameters.
     ///
     /// # Errors
     /// [`LayerProblem::NoJvp`], the default, if the layer has no forward mode.
@@ -65,8 +67,9 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Err(LayerProblem::NoJvp)
     }
 
-    /// Updates the non-trainable parameters, such as running means, from the last training pass. Called
-    /// after a successful optimizer step. Default: nothing. Containers call it for their children.
+    /// Updates the non-trainable parameters, such as running means, from the last training pass.
+    /// Called after a successful optimizer step. Default: nothing. Containers call it for their
+    /// children.
     fn update_running_stats(&self, params: &mut [F], cache: &mut Cache<F>) {
         let _ = (params, cache);
     }
@@ -100,8 +103,8 @@ pub struct Backward<'a, F> {
     pub dy: ArrayView2<'a, F>,
     /// `∂L/∂params`, in the order of `params`: to be written.
     pub grads: &'a mut [F],
-    /// `∂L/∂x`, `(rows, inputs)`: to be written. `None` if it is not needed, as for the first layer of
-    /// a network in training.
+    /// `∂L/∂x`, `(rows, inputs)`: to be written. `None` if it is not needed, as for the first layer
+    /// of a network in training.
     pub dx: Option<ArrayViewMut2<'a, F>>,
     /// What the forward pass saved. A backward pass may use further buffers for its own work.
     pub cache: &'a mut Cache<F>,
@@ -132,11 +135,12 @@ pub enum Mode {
     /// A backward or forward-mode pass follows: everything it needs is saved.
     Train {
         /// The seed of all randomness in this pass and layer: the same key gives the same
-        /// [`Dropout`](crate::layers::Dropout) mask. [`child`](Mode::child) derives one key per child.
+        /// [`Dropout`](crate::layers::Dropout) mask. [`child`](Mode::child) derives one key per
+        /// child.
         key: u64,
     },
-    /// Only the output is needed: nothing is saved, so memory does not grow with depth, and nothing is
-    /// random.
+    /// Only the output is needed: nothing is saved, so memory does not grow with depth, and nothing
+    /// is random.
     Predict,
 }
 
@@ -170,8 +174,8 @@ pub struct Description<'a, F> {
     pub spec: Option<Box<dyn Any>>,
     /// The layers inside it, in order. Default: none.
     pub children: Vec<Child<'a, F>>,
-    /// The least number of rows in a training batch that the layer itself needs, whatever its children
-    /// need. Default: 1.
+    /// The least number of rows in a training batch that the layer itself needs, whatever its
+    /// children need. Default: 1.
     pub min_batch_size: usize,
     /// The input width, if the layer accepts only one. Default: `None`.
     pub input_features: Option<usize>,
@@ -222,8 +226,8 @@ impl<'a, F: Scalar> Description<'a, F> {
     }
 
     /// The children, each with its input width, if this layer reads `inputs` features: in a
-    /// [`Kind::Sequential`], what the child before it writes, and otherwise `inputs`. Ends before the
-    /// first child that does not fit.
+    /// [`Kind::Sequential`], what the child before it writes, and otherwise `inputs`. Ends before
+    /// the first child that does not fit.
     pub fn children_reading(&self, inputs: usize) -> impl Iterator<Item = (&Child<'a, F>, usize)> {
         let mut next = Some(inputs);
         self.children.iter().map_while(move |child| {
@@ -245,13 +249,13 @@ pub struct Child<'a, F> {
     pub layer: &'a Arc<dyn Layer<F>>,
 }
 
-/// What kind of function a layer is. The gradient laboratory (crate `geartrain-lab`) uses it to open containers and to predict
-/// how a layer changes signals and gradients.
+/// What kind of function a layer is. The gradient laboratory (crate `geartrain-lab`) uses it to
+/// open containers and to predict how a layer changes signals and gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `y = φ(x)`, each number by itself. Every [`Elementwise`](crate::layers::Elementwise) has this
-    /// kind.
+    /// `y = φ(x)`, each number by itself. Every [`Elementwise`](crate::layers::Elementwise) has
+    /// this kind.
     Elementwise,
     /// `y = x Wᵀ + b` with parameters `weight`, `outputs × inputs`, and optionally `bias`.
     Linear,
@@ -272,8 +276,8 @@ pub enum Kind {
         /// Added to the mean square.
         eps: f64,
     },
-    /// Each column shifted to mean 0 and scaled to variance 1; parameters `weight` and `bias`, and the
-    /// non-trainable `running_mean` and `running_var`.
+    /// Each column shifted to mean 0 and scaled to variance 1; parameters `weight` and `bias`, and
+    /// the non-trainable `running_mean` and `running_var`.
     BatchNorm {
         /// Added to the variance.
         eps: f64,

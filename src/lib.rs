@@ -1,11 +1,12 @@
 //! Trains small neural networks on [`ndarray`], and shows how their gradients flow.
 //!
-//! Every network is one long composed function. Training asks how the loss moves when a weight is nudged, and the chain
-//! rule answers: local derivatives are multiplied backward, from the loss to the weight, using what the forward pass saved.
-//! [`graph`] teaches that with single numbers; the rest of the crate does it with matrices.
+//! Every network is one long composed function. Training asks how the loss moves when a weight is
+//! nudged, and the chain rule answers: local derivatives are multiplied backward, from the loss to
+//! the weight, using what the forward pass saved. [`graph`] teaches that with single numbers; the
+//! rest of the crate does it with matrices.
 //!
-//! **A layer is a pure function of `(params, x)`; a network owns one flat parameter vector; a cache owns everything that a
-//! pass writes; an optimizer is a loop over two slices.**
+//! **A layer is a pure function of `(params, x)`; a network owns one flat parameter vector; a cache
+//! owns everything that a pass writes; an optimizer is a loop over two slices.**
 //!
 //! | module | in one sentence |
 //! |---|---|
@@ -21,8 +22,9 @@
 //! | [`io`], [`LayerSpec`] | model files that other programs open; the architecture as data |
 //! | [`gradcheck`] | gradient checks for everything, and the whole contract of a layer |
 //!
-//! The hot loops are in the crate `geartrain-kernels`, the only one with `unsafe` code. [`with_threads`] sets how many
-//! threads they use; results do not depend on it. The gradient laboratory is the crate `geartrain-lab`.
+//! The hot loops are in the crate `geartrain-kernels`, the only one with `unsafe` code.
+//! [`with_threads`] sets how many threads they use; results do not depend on it. The gradient
+//! laboratory is the crate `geartrain-lab`.
 
 mod cache;
 pub mod data;
@@ -56,6 +58,8 @@ pub use layer::{Kind, Layer, Mode};
 pub use layers::{LayerSpec, Sequential};
 pub use loss::Loss;
 pub use metrics::ConfusionMatrix;
+/// The arrays that this crate takes and returns.
+pub use ndarray;
 pub use network::{AutodiffMode, Jacobian, Network, Pass, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};

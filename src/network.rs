@@ -19,9 +19,11 @@ use geartrain_kernels::flushing;
 
 pub use jacobian::{AutodiffMode, Jacobian};
 
-/// A layer, usually a [`Sequential`](crate::layers::Sequential), with its parameters in one flat vector.
+/// A layer, usually a [`Sequential`](crate::layers::Sequential), with its parameters in one flat
+/// vector.
 ///
-/// `F` is `f32` or `f64`. A clone has its own parameters and shares the layers, which are immutable.
+/// `F` is `f32` or `f64`. A clone has its own parameters and shares the layers, which are
+/// immutable.
 ///
 /// ```
 /// use geartrain::prelude::*;
@@ -47,22 +49,22 @@ pub struct Network<F> {
 }
 
 impl<F: Scalar> Network<F> {
-    /// A network of `layer`, whose first layer with a fixed input width sets the network's. Checks that
-    /// the width of each layer fits the layer before it, and initialises the parameters with seed 0;
-    /// [`with_seed`](Network::with_seed) draws others.
+    /// A network of `layer`, whose first layer with a fixed input width sets the network's. Checks
+    /// that the width of each layer fits the layer before it, and initialises the parameters with
+    /// seed 0; [`with_seed`](Network::with_seed) draws others.
     ///
     /// # Errors
-    /// [`Error::Layer`] with the path of the layer that does not fit and both sizes, or if no layer has a
-    /// fixed input width; [`Error::TooLarge`]; [`Error::DuplicateParameter`]; and [`Error::Argument`] for
-    /// an invalid initialisation.
+    /// [`Error::Layer`] with the path of the layer that does not fit and both sizes, or if no layer
+    /// has a fixed input width; [`Error::TooLarge`]; [`Error::DuplicateParameter`]; and
+    /// [`Error::Argument`] for an invalid initialisation.
     pub fn new(layer: impl Layer<F> + 'static) -> Result<Self, Error> {
         let Description { name, input_features, .. } = layer.describe();
         let inputs = input_features.ok_or_else(|| Error::layer(name, LayerProblem::NoInputWidth))?;
         Network::with_inputs(layer, inputs)
     }
 
-    /// [`new`](Network::new) for layers that accept any width, such as `Tanh`: the network reads `inputs`
-    /// features per row.
+    /// [`new`](Network::new) for layers that accept any width, such as `Tanh`: the network reads
+    /// `inputs` features per row.
     ///
     /// # Errors
     /// As [`new`](Network::new).
@@ -113,8 +115,8 @@ impl<F: Scalar> Network<F> {
         self.outputs
     }
 
-    /// The least number of rows in a training batch: 2 with a [`BatchNorm`](crate::layers::BatchNorm)
-    /// inside, otherwise 1.
+    /// The least number of rows in a training batch: 2 with a
+    /// [`BatchNorm`](crate::layers::BatchNorm) inside, otherwise 1.
     pub fn min_batch_size(&self) -> usize {
         self.min_batch_size
     }
@@ -139,7 +141,8 @@ impl<F: Scalar> Network<F> {
         ParamsMut { values: &mut self.params, layout: &self.layout }
     }
 
-    /// The parameter called `name`, such as `0.weight`, in its own shape (`outputs × inputs` for a weight).
+    /// The parameter called `name`, such as `0.weight`, in its own shape (`outputs × inputs` for a
+    /// weight).
     ///
     /// # Errors
     /// [`Error::UnknownParameter`].
@@ -160,7 +163,8 @@ impl<F: Scalar> Network<F> {
     /// Sets the parameter called `name` to `values`, row by row.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`]; [`Error::Shape`] if the number of values is not that of the parameter.
+    /// [`Error::UnknownParameter`]; [`Error::Shape`] if the number of values is not that of the
+    /// parameter.
     pub fn set_param(&mut self, name: &str, values: &[F]) -> Result<(), Error> {
         let (spec, range) = self.layout.find(name)?;
         same_shape(&format!("values of `{name}`"), &[spec.len()], &[values.len()])?;
@@ -178,16 +182,16 @@ impl<F: Scalar> Network<F> {
         self.layout.iter().map(|(spec, range)| (spec.name.as_str(), params::view(spec, &flat[range])))
     }
 
-    /// A table of the layers: path, layer, output shape, number of parameters and of trainable ones; and
-    /// totals.
+    /// A table of the layers: path, layer, output shape, number of parameters and of trainable
+    /// ones; and totals.
     pub fn summary(&self) -> Summary {
         Summary::new(self)
     }
 
     /// The output, `(rows, outputs)`, for the input `x`, `(rows, inputs)`.
     ///
-    /// In [`Mode::Predict`]: `Dropout` does nothing and `BatchNorm` uses its running statistics. Needs two
-    /// buffers at any depth.
+    /// In [`Mode::Predict`]: `Dropout` does nothing and `BatchNorm` uses its running statistics.
+    /// Needs two buffers at any depth.
     ///
     /// # Errors
     /// [`Error::Layer`] or [`Error::Shape`] if the number of columns of `x` is not
@@ -210,8 +214,9 @@ impl<F: Scalar> Network<F> {
         Ok(loss.value(&output, target))
     }
 
-    /// One forward and one backward pass of training: the loss, the output and all gradients. Random
-    /// layers use key 0. [`gradients`](Network::gradients) computes the same numbers without allocating.
+    /// One forward and one backward pass of training: the loss, the output and all gradients.
+    /// Random layers use key 0. [`gradients`](Network::gradients) computes the same numbers without
+    /// allocating.
     ///
     /// In `f32`, gradients below 2⁻¹⁰⁰ (7.9e-31) behind an activation are set to 0; see
     /// [`Workspace::flush_subnormals`].
@@ -231,10 +236,10 @@ impl<F: Scalar> Network<F> {
         Ok(Pass { loss, output: output.view().to_owned(), grads: grads.to_vec(), grad_input })
     }
 
-    /// [`loss_and_gradients`](Network::loss_and_gradients) in the memory of `workspace`, without allocating
-    /// after the first batch of a size. Returns the loss, writes the gradients of the parameters to
-    /// [`workspace.grads`](Workspace::grads), and that of the input, `(rows, inputs)`, to `dx` if given.
-    /// Random layers use [`workspace.key`](Workspace::key).
+    /// [`loss_and_gradients`](Network::loss_and_gradients) in the memory of `workspace`, without
+    /// allocating after the first batch of a size. Returns the loss, writes the gradients of the
+    /// parameters to [`workspace.grads`](Workspace::grads), and that of the input, `(rows,
+    /// inputs)`, to `dx` if given. Random layers use [`workspace.key`](Workspace::key).
     ///
     /// # Errors
     /// As [`loss_and_gradients`](Network::loss_and_gradients).
@@ -324,7 +329,8 @@ impl<F: Scalar> Network<F> {
     pub fn check_input(&self, x: &ArrayRef2<F>) -> Result<(), Error> {
         if x.ncols() != self.inputs {
             output_features(&*self.layer, x.ncols())?;
-            // A layer that accepts any width does not fail, but the parameters after it fit only one.
+            // A layer that accepts any width does not fail, but the parameters after it fit only
+            // one.
             return same_shape("columns of x", &[self.inputs], &[x.ncols()]);
         }
         Ok(())
@@ -386,8 +392,8 @@ pub struct Workspace<F> {
     cache: Cache<F>,
     output: Buffer<F>,
     doutput: Buffer<F>,
-    /// The seed of the randomness in the next passes, initially 0. Passes with equal keys have equal
-    /// `Dropout` masks; `fit` sets a new key for every step, derived from its seed.
+    /// The seed of the randomness in the next passes, initially 0. Passes with equal keys have
+    /// equal `Dropout` masks; `fit` sets a new key for every step, derived from its seed.
     pub key: u64,
     /// The gradient of the loss in every parameter, from the last pass.
     pub grads: Flat<F>,
@@ -416,10 +422,10 @@ impl<F: Scalar> Workspace<F> {
         }
     }
 
-    /// Whether to set vanishing gradients to 0 before they become subnormal numbers, with which many
-    /// processors compute up to a hundred times slower. Default: `true`. In an `f32` network the gradient
-    /// behind an activation is then 0 where it would be below 2⁻¹⁰⁰, 7.9e-31. `f64` networks are not
-    /// affected.
+    /// Whether to set vanishing gradients to 0 before they become subnormal numbers, with which
+    /// many processors compute up to a hundred times slower. Default: `true`. In an `f32` network
+    /// the gradient behind an activation is then 0 where it would be below 2⁻¹⁰⁰, 7.9e-31. `f64`
+    /// networks are not affected.
     pub fn flush_subnormals(mut self, flush: bool) -> Self {
         self.flush = flush;
         self

@@ -1,4 +1,4 @@
-//! The one flat vector of a network: what lies where, by name.
+//! The layout of a network's flat parameter vector.
 
 use std::collections::HashSet;
 use std::ops::{Deref, DerefMut, Range};
@@ -9,26 +9,28 @@ use ndarray::{
 
 use crate::{Error, Init, Scalar};
 
-/// The most memory that the parameters of one network may take: 16 GiB. A typing error in a size is then an error, not
-/// a machine that swaps.
+/// The most memory that the parameters of one network may take: 16 GiB. A typing error in a size is
+/// then an error, not a machine that swaps.
 pub const MAX_PARAMETER_BYTES: u128 = 16 << 30;
 
-/// One parameter tensor as a layer declares it.
+/// A parameter tensor, as a layer declares it.
 ///
-/// In the flat vector a tensor lies in **column-major** order: a weight that is shown, named and saved as `out × in`, as
-/// in PyTorch, is stored as its transpose, row-major `in × out`, because the products of the forward pass then read
-/// both of their operands along rows.
+/// In the flat vector a tensor lies in **column-major** order: a weight that is shown, named and
+/// saved as `out × in`, as in PyTorch, is stored as its transpose, row-major `in × out`, because
+/// the products of the forward pass then read both of their operands along rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {
-    /// Its name inside the layer (`weight`), which containers prefix with the layer's (`3.body.0.weight`).
+    /// Its name inside the layer (`weight`), which containers prefix with the layer's
+    /// (`3.body.0.weight`).
     pub name: String,
     /// Its shape: `[outputs, inputs]` for a weight, `[outputs]` for a bias.
     pub shape: Vec<usize>,
-    /// How it is initialised.
+    /// Its initialisation.
     pub init: Init,
     /// Inputs and outputs of one unit, which set the scale of most initialisations.
     pub fans: (usize, usize),
-    /// Whether optimizers change it. `false` for statistics that a layer keeps here to be saved with the weights.
+    /// Whether optimizers change it. `false` for statistics that a layer keeps here to be saved
+    /// with the weights.
     pub trainable: bool,
 }
 
@@ -67,7 +69,7 @@ pub fn count(specs: &[ParamSpec]) -> usize {
     specs.iter().fold(0, |sum, spec| sum.saturating_add(spec.len()))
 }
 
-/// Which parameter lies where in a flat vector.
+/// The names, shapes and ranges of the parameters in a flat vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     specs: Vec<ParamSpec>,
@@ -76,7 +78,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Lays `specs` out one after the other.
+    /// The layout of `specs` one after the other.
     ///
     /// # Errors
     /// [`Error::TooLarge`] and [`Error::DuplicateParameter`].
@@ -130,7 +132,7 @@ impl Layout {
     /// The parameter called `name` and where it lies.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], which lists the names there are.
+    /// [`Error::UnknownParameter`], which lists the known names.
     pub fn find(&self, name: &str) -> Result<(&ParamSpec, Range<usize>), Error> {
         self.iter().find(|(spec, _)| spec.name == name).ok_or_else(|| Error::UnknownParameter {
             name: name.to_string(),
@@ -138,7 +140,8 @@ impl Layout {
         })
     }
 
-    /// [`Error::NonFinite`] with the name and index of the first entry of `values` that is NaN or infinite.
+    /// [`Error::NonFinite`] with the name and index of the first entry of `values` that is NaN or
+    /// infinite.
     pub(crate) fn check_finite<F: Scalar>(&self, what: &'static str, values: &[F]) -> Result<(), Error> {
         for (spec, range) in self.iter() {
             let tensor = view(spec, &values[range]);
@@ -172,22 +175,22 @@ pub fn split_matrix_mut<F>(
     (ArrayViewMut2::from_shape(shape.f(), matrix).expect("split at its length"), rest.into())
 }
 
-/// One tensor, `values` being its part of a flat vector.
+/// A tensor, from its part `values` of a flat vector.
 pub(crate) fn view<'a, F>(spec: &ParamSpec, values: &'a [F]) -> ArrayViewD<'a, F> {
     ArrayViewD::from_shape(IxDyn(&spec.shape).f(), values).expect("the layout counted the shape")
 }
 
-/// One tensor, to be written.
+/// A tensor, mutably, from its part `values` of a flat vector.
 pub(crate) fn view_mut<'a, F>(spec: &ParamSpec, values: &'a mut [F]) -> ArrayViewMutD<'a, F> {
     ArrayViewMutD::from_shape(IxDyn(&spec.shape).f(), values).expect("the layout counted the shape")
 }
 
-/// The parameters of a network, lent to be changed: the flat vector, and what lies where in it.
+/// The parameters of a network, borrowed mutably: the flat vector and its layout.
 #[derive(Debug)]
 pub struct ParamsMut<'a, F> {
     /// The flat vector.
     pub values: &'a mut [F],
-    /// What lies where.
+    /// Its layout.
     pub layout: &'a Layout,
 }
 

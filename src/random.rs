@@ -3,8 +3,9 @@
 /// The odd number nearest to 2⁶⁴ / golden ratio, the step of SplitMix64.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// 64 random bits that depend on `key` and `index` alone: entry `index` of the SplitMix64 sequence (Steele, Lea and Flood
-/// 2014) that starts at a scrambled `key`, so that the sequences of neighbouring keys do not overlap.
+/// 64 random bits that depend on `key` and `index` alone: entry `index` of the SplitMix64 sequence
+/// (Steele, Lea and Flood 2014) that starts at a scrambled `key`, so that the sequences of
+/// neighbouring keys do not overlap.
 pub(crate) fn mix(key: u64, index: u64) -> u64 {
     scramble(scramble(key.wrapping_add(GOLDEN)).wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1))))
 }
@@ -44,7 +45,8 @@ mod tests {
         }
         let ones: u32 = seen.iter().map(|bits| bits.count_ones()).sum();
         let mean = f64::from(ones) / seen.len() as f64;
-        // 20,000 draws of 64 bits: the mean number of ones is 32 with a standard error of 4 / √20,000 = 0.028.
+        // 20,000 draws of 64 bits: the mean number of ones is 32 with a standard error of 4 /
+        // √20,000 = 0.028.
         assert!((mean - 32.0).abs() < 0.15, "{mean}");
     }
 }

@@ -44,7 +44,8 @@ impl Summary {
     }
 }
 
-/// Adds the row of `layer` and below it those of its children. `skip` leaves out the row of `layer`.
+/// Adds the row of `layer` and below it those of its children. `skip` leaves out the row of
+/// `layer`.
 fn add_rows<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, path: &str, skip: bool, rows: &mut Vec<Row>) {
     let description = layer.describe();
     if !skip {

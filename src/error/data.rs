@@ -364,8 +364,8 @@ pub enum DataProblem {
 
 /// What may help, for an error or a [`Note`](crate::data::Note).
 ///
-/// [`Display`](fmt::Display) names the methods of [`Csv`](crate::data::Csv). A program with other words
-/// for them takes the suggestion out of the error and prints its own.
+/// [`Display`](fmt::Display) names the methods of [`Csv`](crate::data::Csv). A program with other
+/// words for them takes the suggestion out of the error and prints its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Suggestion {

@@ -1,6 +1,7 @@
 //! Every error of the crate: what is wrong, where, what was expected and what was found.
 //!
-//! The types are here, below all modules that return them, so that no module imports from one above it.
+//! The types are here, below all modules that return them, so that no module imports from one above
+//! it.
 //!
 //! | file | error |
 //! |---|---|
@@ -38,12 +39,14 @@ pub enum Error {
         name: String,
     },
 
-    /// The network would need more memory than [`MAX_PARAMETER_BYTES`](crate::params::MAX_PARAMETER_BYTES).
+    /// The network would need more memory than
+    /// [`MAX_PARAMETER_BYTES`](crate::params::MAX_PARAMETER_BYTES).
     #[error("the parameters up to `{name}` need {bytes} bytes, more than the limit of {limit}")]
     TooLarge {
         /// The first parameter that does not fit.
         name: String,
-        /// Bytes needed up to and with that parameter; `u128::MAX` stands for "more than can be counted".
+        /// Bytes needed up to and with that parameter; `u128::MAX` stands for "more than can be
+        /// counted".
         bytes: u128,
         /// The limit in bytes.
         limit: u128,
@@ -155,8 +158,9 @@ pub enum Error {
         metric: String,
     },
 
-    /// The workspace passed to [`Network::update_running_stats`](crate::Network::update_running_stats)
-    /// holds no training pass of this network.
+    /// The workspace passed to
+    /// [`Network::update_running_stats`](crate::Network::update_running_stats) holds no training
+    /// pass of this network.
     #[error("the workspace holds no training pass of this network: call `Network::gradients` with it first")]
     NoTrainingPass,
 
@@ -284,8 +288,8 @@ impl LayerProblem {
         if got == expected { Ok(got) } else { Err(LayerProblem::Features { expected, got }) }
     }
 
-    /// This problem of the layer `child`, reported by its container. `layer` is the child's name, which
-    /// is used only if the problem is the child's own.
+    /// This problem of the layer `child`, reported by its container. `layer` is the child's name,
+    /// which is used only if the problem is the child's own.
     pub fn inside(self, child: impl Into<String>, layer: impl Into<String>) -> Self {
         let child = child.into();
         match self {

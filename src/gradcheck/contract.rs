@@ -70,7 +70,8 @@ impl Subject {
         let mut normals = |count: usize, scale: f64| -> Vec<f64> {
             (0..count).map(|_| scale * Distribution::<f64>::sample(&StandardNormal, &mut rng)).collect()
         };
-        // A constant initialisation (a scale of 1, a bias of 0) would hide mistakes, so every parameter is moved.
+        // A constant initialisation (a scale of 1, a bias of 0) would hide mistakes, so every
+        // parameter is moved.
         let noise = normals(network.params().len(), 0.1);
         let params: Vec<f64> =
             network.params().iter().zip(noise).map(|(param, noise)| param + noise).collect();
@@ -89,7 +90,8 @@ impl Subject {
         y
     }
 
-    /// The gradients in the parameters and the input, the latter column by column behind the former.
+    /// The gradients in the parameters and the input, the latter column by column behind the
+    /// former.
     fn backward(
         &self,
         params: &[f64],
@@ -222,7 +224,8 @@ impl Subject {
         close("a batch equals its rows one by one", &got, &expected)
     }
 
-    /// ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ for one random u (in parameters and input) and one random v: two passes, whatever the size.
+    /// ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ for one random u (in parameters and input) and one random v: two passes,
+    /// whatever the size.
     fn inner_product(&self) -> Result<Check, Error> {
         let name = "⟨v, Ju⟩ = ⟨Jᵀv, u⟩";
         let mut cache = Cache::new();

@@ -12,8 +12,8 @@ use crate::params::{self, Layout};
 /// The number of points to try until one has a difference quotient for every entry.
 const POINTS: u64 = 20;
 
-/// The factors of the step to try at each entry `x`, times max(1, |x|): smaller steps where the function
-/// curves, a larger one where rounding errors dominate.
+/// The factors of the step to try at each entry `x`, times max(1, |x|): smaller steps where the
+/// function curves, a larger one where rounding errors dominate.
 const FACTORS: [f64; 6] = [1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e2];
 
 /// A vector function of named tensors, with what the code under test says of its derivative.
@@ -52,8 +52,8 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Compares every entry of the gradient with its central difference. If that is not reliable, moves the
-/// point a little and tries again.
+/// Compares every entry of the gradient with its central difference. If that is not reliable, moves
+/// the point a little and tries again.
 pub(super) fn central_differences(settings: &Gradcheck, mut case: Case<'_>) -> Check {
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     let nudge = Normal::new(0.0, 1e-3).expect("a standard deviation");
@@ -105,8 +105,8 @@ fn agree(settings: &Gradcheck, analytic: f64, numeric: f64) -> bool {
     (analytic - numeric).abs() <= settings.atol + settings.rtol * numeric.abs()
 }
 
-/// `cotangent · ∂outputs/∂point`. A reliable difference that disagrees with `analytic` is confirmed by one with
-/// another step.
+/// `cotangent · ∂outputs/∂point`. A reliable difference that disagrees with `analytic` is confirmed
+/// by one with another step.
 fn numeric_gradient(
     settings: &Gradcheck,
     point: &mut [f64],
@@ -120,7 +120,8 @@ fn numeric_gradient(
         let (mut found, mut changes) = (None, Vec::new());
         for factor in FACTORS {
             let Difference { slope, change, roughness } = difference(factor * scale, point, k, &centre, case);
-            // A function that changes, but not with a small step, is flat there only because of rounding.
+            // A function that changes, but not with a small step, is flat there only because of
+            // rounding.
             let flat = slope == 0.0 && change == 0.0 && !changes.is_empty();
             if flat || roughness > 1.0 {
                 if !flat && factor <= 1.0 {
@@ -153,8 +154,8 @@ struct Difference {
     roughness: f64,
 }
 
-/// The difference with step `h` at entry `k`. It is taken output by output before summing, so that a large
-/// output elsewhere does not drown a small derivative in rounding.
+/// The difference with step `h` at entry `k`. It is taken output by output before summing, so that
+/// a large output elsewhere does not drown a small derivative in rounding.
 fn difference(h: f64, point: &mut [f64], k: usize, centre: &[f64], case: &mut Case<'_>) -> Difference {
     let at = point[k];
     let h = (at + h) - at; // the step that the number can make
@@ -168,8 +169,9 @@ fn difference(h: f64, point: &mut [f64], k: usize, centre: &[f64], case: &mut Ca
     let [near_above, near_below] = [0.5 * h, -0.5 * h].map(&mut shifted);
     let mut sum = Difference { slope: 0.0, change: 0.0, roughness: 0.0 };
     for i in 0..centre.len() {
-        // For a smooth function, halving h keeps the slope and halves the bend (the second difference over
-        // h), up to terms in h². A kink within h changes one of them by a good part of its jump.
+        // For a smooth function, halving h keeps the slope and halves the bend (the second
+        // difference over h), up to terms in h². A kink within h changes one of them by a good part
+        // of its jump.
         let slope = (above[i] - below[i]) / (2.0 * h);
         let near_slope = (near_above[i] - near_below[i]) / h;
         let bend = (above[i] - 2.0 * centre[i] + below[i]) / h;
@@ -184,8 +186,8 @@ fn difference(h: f64, point: &mut [f64], k: usize, centre: &[f64], case: &mut Ca
     sum
 }
 
-/// What the changes at decreasing steps say. Halving a smaller step changes the slope less where the function
-/// curves, as much at a kink, and more where rounding errors dominate.
+/// What the changes at decreasing steps say. Halving a smaller step changes the slope less where
+/// the function curves, as much at a kink, and more where rounding errors dominate.
 fn trouble(changes: &[f64]) -> Trouble {
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Trouble::StepTooSmall };
     let largest = changes.iter().fold(0.0_f64, |max, change| max.max(*change));

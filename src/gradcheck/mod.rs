@@ -1,14 +1,15 @@
 //! Gradient checks of layers, networks, losses, functions and graphs.
 //!
-//! An analytic gradient is compared, entry by entry, with the central difference
-//! (f(x + h) − f(x − h)) / 2h in `f64`. Tolerances are those of `torch.autograd.gradcheck`: an entry
-//! passes if |analytic − numeric| ≤ 1e-5 + 1e-3 · |numeric|. The step is h = 1e-6 · max(1, |x|). The report
+//! An analytic gradient is compared, entry by entry, with the central difference (f(x + h) − f(x −
+//! h)) / 2h in `f64`. Tolerances are those of `torch.autograd.gradcheck`: an entry passes if
+//! |analytic − numeric| ≤ 1e-5 + 1e-3 · |numeric|. The step is h = 1e-6 · max(1, |x|). The report
 //! contains the largest *relative* error, which is about 1e-9 if the derivation is right.
 //!
-//! Where a function has a kink, such as ReLU at 0, no difference quotient is right; where it curves within
-//! a step, or where rounding errors are large, a quotient is inaccurate. All show themselves: quotients
-//! with h and h/2 then disagree. The check tries smaller steps and a larger one before it reports an entry
-//! as wrong, then moves to another point, and finally reports which of them it is.
+//! Where a function has a kink, such as ReLU at 0, no difference quotient is right; where it curves
+//! within a step, or where rounding errors are large, a quotient is inaccurate. All show
+//! themselves: quotients with h and h/2 then disagree. The check tries smaller steps and a larger
+//! one before it reports an entry as wrong, then moves to another point, and finally reports which
+//! of them it is.
 //!
 //! ```
 //! use geartrain::{gradcheck, prelude::*};
@@ -39,7 +40,8 @@ pub use report::{Check, Entry, Report};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Gradcheck {
-    /// The step h of the central difference at numbers up to 1; h · |x| at larger ones. Default: 1e-6.
+    /// The step h of the central difference at numbers up to 1; h · |x| at larger ones. Default:
+    /// 1e-6.
     pub step: f64,
     /// Absolute tolerance. Default: 1e-5.
     pub atol: f64,
@@ -47,8 +49,9 @@ pub struct Gradcheck {
     pub rtol: f64,
     /// Seed of the random inputs, weights and directions. Default: 0.
     pub seed: u64,
-    /// Whether a row's output depends on the other rows of its batch, as in batch normalisation, or on its
-    /// position, as in dropout: then a batch is not compared with its rows one by one. Default: false.
+    /// Whether a row's output depends on the other rows of its batch, as in batch normalisation, or
+    /// on its position, as in dropout: then a batch is not compared with its rows one by one.
+    /// Default: false.
     pub mixes_rows: bool,
 }
 
@@ -58,8 +61,8 @@ impl Default for Gradcheck {
     }
 }
 
-/// Checks `layer`, with `inputs` input features, against its whole contract with the default settings; see
-/// [`Gradcheck::layer`].
+/// Checks `layer`, with `inputs` input features, against its whole contract with the default
+/// settings; see [`Gradcheck::layer`].
 ///
 /// # Errors
 /// Those of [`Network::with_inputs`].
@@ -67,7 +70,8 @@ pub fn layer(layer: impl Layer<f64> + 'static, inputs: usize) -> Result<Report, 
     Gradcheck::default().layer(layer, inputs)
 }
 
-/// Checks the gradient of a whole network with its loss with the default settings; see [`Gradcheck::network`].
+/// Checks the gradient of a whole network with its loss with the default settings; see
+/// [`Gradcheck::network`].
 ///
 /// # Errors
 /// Those of [`Network::loss_and_gradients`].
@@ -132,12 +136,13 @@ impl Gradcheck {
         self
     }
 
-    /// Puts `layer`, reading `inputs` features, through the whole contract of [`Layer`] at random weights and inputs:
-    /// central differences in every parameter and input, alone and between other layers (inside a `Residual` where the
-    /// width is kept); the same gradients from a second backward pass; twice `dy` gives twice the gradients and zero
-    /// gives zero; every entry of `y`, `grads` and `dx` is written; `dx` can be left out; a batch equals its rows one by
-    /// one; strided and transposed inputs equal their copies; a small batch after a large one with the same cache; and
-    /// ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ between forward and reverse mode.
+    /// Puts `layer`, reading `inputs` features, through the whole contract of [`Layer`] at random
+    /// weights and inputs: central differences in every parameter and input, alone and between
+    /// other layers (inside a `Residual` where the width is kept); the same gradients from a second
+    /// backward pass; twice `dy` gives twice the gradients and zero gives zero; every entry of `y`,
+    /// `grads` and `dx` is written; `dx` can be left out; a batch equals its rows one by one;
+    /// strided and transposed inputs equal their copies; a small batch after a large one with the
+    /// same cache; and ⟨v, Ju⟩ = ⟨Jᵀv, u⟩ between forward and reverse mode.
     ///
     /// # Errors
     /// Those of [`Network::with_inputs`].
@@ -242,8 +247,8 @@ impl Gradcheck {
 }
 
 impl Gradcheck {
-    /// Checks the gradient of a scalar graph in every input, at their current values: against central
-    /// differences, against forward mode, and against a second backward pass.
+    /// Checks the gradient of a scalar graph in every input, at their current values: against
+    /// central differences, against forward mode, and against a second backward pass.
     ///
     /// ```
     /// use geartrain::{gradcheck::Gradcheck, graph::Graph};
@@ -258,7 +263,8 @@ impl Gradcheck {
     pub fn graph(&self, graph: &Graph) -> Result<Report, graph::Error> {
         let names: Vec<&str> = graph.input_names().collect();
         let at = names.iter().map(|&name| graph.value(name)).collect::<Result<Vec<f64>, _>>()?;
-        // One tensor of all inputs, so that an error counts relative to the largest of their gradients.
+        // One tensor of all inputs, so that an error counts relative to the largest of their
+        // gradients.
         let layout = with_input(Vec::new(), (at.len(), 1)).expect("it is small");
         let run = |at: &[f64]| {
             let mut graph = graph.clone();

@@ -5,8 +5,8 @@ use crate::{LayerProblem, Scalar};
 use geartrain_kernels as kernels;
 use geartrain_kernels::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 
-/// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why gradients vanish in
-/// deep stacks of it.
+/// The logistic sigmoid, `y = 1 / (1 + e⁻ˣ)`. Its slope `y (1 − y)` is at most 1/4, which is why
+/// gradients vanish in deep stacks of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sigmoid;
 
@@ -52,8 +52,9 @@ impl Elementwise for Tanh {
     }
 }
 
-/// The rectified linear unit, `y = max(0, x)`. The slope is 1 above 0 and 0 elsewhere; at the kink, x = 0, it is 0 as in
-/// PyTorch. NaN stays NaN, so that a diverged network cannot hide behind a zero.
+/// The rectified linear unit, `y = max(0, x)`. The slope is 1 above 0 and 0 elsewhere; at the kink,
+/// x = 0, it is 0 as in PyTorch. NaN stays NaN, so that a diverged network cannot hide behind a
+/// zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReLU;
 
@@ -71,15 +72,16 @@ impl Elementwise for ReLU {
     }
 }
 
-/// The leaky rectified linear unit (Maas et al. 2013): `y = x` above 0 and `y = s x` elsewhere, as `torch.nn.LeakyReLU`.
-/// The slope is 1 above 0 and *s* elsewhere, at 0 too.
+/// The leaky rectified linear unit (Maas et al. 2013): `y = x` above 0 and `y = s x` elsewhere, as
+/// `torch.nn.LeakyReLU`. The slope is 1 above 0 and *s* elsewhere, at 0 too.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LeakyReLU {
     negative_slope: f64,
 }
 
 impl LeakyReLU {
-    /// The slope *s* for negative numbers, a finite number; the usual one, that of [`LeakyReLU::default`], is 0.01.
+    /// The slope *s* for negative numbers, a finite number; the usual one, that of
+    /// [`LeakyReLU::default`], is 0.01.
     pub fn new(negative_slope: f64) -> Self {
         LeakyReLU { negative_slope }
     }
@@ -109,15 +111,17 @@ impl Elementwise for LeakyReLU {
     }
 }
 
-/// The exponential linear unit (Clevert et al. 2016): `y = x` above 0 and `y = α (eˣ − 1)` elsewhere, as `torch.nn.ELU`.
-/// The slope is 1 above 0 and `α eˣ` elsewhere; at 0 it jumps unless α = 1.
+/// The exponential linear unit (Clevert et al. 2016): `y = x` above 0 and `y = α (eˣ − 1)`
+/// elsewhere, as `torch.nn.ELU`. The slope is 1 above 0 and `α eˣ` elsewhere; at 0 it jumps unless
+/// α = 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ELU {
     alpha: f64,
 }
 
 impl ELU {
-    /// The limit −α for very negative numbers, α being finite; the usual α, that of [`ELU::default`], is 1.
+    /// The limit −α for very negative numbers, α being finite; the usual α, that of
+    /// [`ELU::default`], is 1.
     pub fn new(alpha: f64) -> Self {
         ELU { alpha }
     }
@@ -152,9 +156,9 @@ impl Elementwise for ELU {
     }
 }
 
-/// The scaled exponential linear unit (Klambauer et al. 2017): `λ` times an [`ELU`] with `α`, the two numbers for which mean
-/// 0 and variance 1 are a stable fixed point of a wide network with LeCun initialisation. The slope is `λ` above 0 and
-/// `λ α eˣ` elsewhere.
+/// The scaled exponential linear unit (Klambauer et al. 2017): `λ` times an [`ELU`] with `α`, the
+/// two numbers for which mean 0 and variance 1 are a stable fixed point of a wide network with
+/// LeCun initialisation. The slope is `λ` above 0 and `λ α eˣ` elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SELU;
 
@@ -181,8 +185,9 @@ impl Elementwise for SELU {
     }
 }
 
-/// The Gaussian error linear unit (Hendrycks and Gimpel 2016): `y = x Φ(x)` with the normal distribution's
-/// `Φ(x) = erfc(−x / √2) / 2`, as `torch.nn.GELU()`. The slope is `Φ(x) + x φ(x)` with the density `φ(x) = e^{−x²/2} / √(2π)`.
+/// The Gaussian error linear unit (Hendrycks and Gimpel 2016): `y = x Φ(x)` with the normal
+/// distribution's `Φ(x) = erfc(−x / √2) / 2`, as `torch.nn.GELU()`. The slope is `Φ(x) + x φ(x)`
+/// with the density `φ(x) = e^{−x²/2} / √(2π)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GELU;
 
@@ -217,8 +222,9 @@ impl Elementwise for GELU {
     }
 }
 
-/// The approximation of [`GELU`] by a tanh (same paper): `y = x (1 + tanh u) / 2` with `u = √(2/π) (x + 0.044715 x³)`, as
-/// `torch.nn.GELU(approximate="tanh")`. The slope is `(1 + tanh u) / 2 + x (1 − tanh² u) u' / 2`.
+/// The approximation of [`GELU`] by a tanh (same paper): `y = x (1 + tanh u) / 2` with `u = √(2/π)
+/// (x + 0.044715 x³)`, as `torch.nn.GELU(approximate="tanh")`. The slope is `(1 + tanh u) / 2 + x
+/// (1 − tanh² u) u' / 2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GELUTanh;
 
@@ -255,8 +261,8 @@ impl Elementwise for GELUTanh {
     }
 }
 
-/// The sigmoid linear unit, or swish (Hendrycks and Gimpel 2016; Ramachandran et al. 2017): `y = x σ(x)` with the
-/// [`Sigmoid`] σ, as `torch.nn.SiLU`. The slope is `σ(x) + x σ(x) σ(−x)`.
+/// The sigmoid linear unit, or swish (Hendrycks and Gimpel 2016; Ramachandran et al. 2017): `y = x
+/// σ(x)` with the [`Sigmoid`] σ, as `torch.nn.SiLU`. The slope is `σ(x) + x σ(x) σ(−x)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SiLU;
 
@@ -279,10 +285,11 @@ impl Elementwise for SiLU {
     }
 }
 
-/// A smooth [`ReLU`] (Dugas et al. 2001): `y = ln(1 + eˣ)`, as `torch.nn.Softplus()`, with the sigmoid as its slope.
+/// A smooth [`ReLU`] (Dugas et al. 2001): `y = ln(1 + eˣ)`, as `torch.nn.Softplus()`, with the
+/// sigmoid as its slope.
 ///
-/// Computed as `max(x, 0) + ln(1 + e^{−|x|})`, which neither overflows nor cancels. (PyTorch returns `x` itself above its
-/// threshold of 20; the difference is at most 2.1e-9.)
+/// Computed as `max(x, 0) + ln(1 + e^{−|x|})`, which neither overflows nor cancels. (PyTorch
+/// returns `x` itself above its threshold of 20; the difference is at most 2.1e-9.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Softplus;
 

@@ -7,18 +7,18 @@ use crate::cache::{Buffer, Cache};
 use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 
-/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, for each feature (Ioffe
-/// and Szegedy 2015), as `torch.nn.BatchNorm1d`.
+/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, for each
+/// feature (Ioffe and Szegedy 2015), as `torch.nn.BatchNorm1d`.
 ///
-/// `x` and `y` are `(rows, features)`. Parameters, one number per feature: `weight` (γ, initially 1), `bias`
-/// (β, 0), and, not trainable, `running_mean` (0) and `running_var` (1).
+/// `x` and `y` are `(rows, features)`. Parameters, one number per feature: `weight` (γ, initially
+/// 1), `bias` (β, 0), and, not trainable, `running_mean` (0) and `running_var` (1).
 ///
-/// - **Training** normalises by the statistics of the batch (variance divided by `rows`), and the gradient
-///   passes through them. A batch of one row has no variance, so training needs 2 rows. After the step the
-///   running statistics are updated: `running ← (1 − momentum) · running + momentum · batch`, with the
-///   unbiased variance (divided by `rows − 1`).
-/// - **Prediction** normalises by the running statistics, so a row's output does not depend on the other
-///   rows. Before training they are 0 and 1, and the layer is `γ x / √(1 + ε) + β`.
+/// - **Training** normalises by the statistics of the batch (variance divided by `rows`), and the
+///   gradient passes through them. A batch of one row has no variance, so training needs 2 rows.
+///   After the step the running statistics are updated: `running ← (1 − momentum) · running +
+///   momentum · batch`, with the unbiased variance (divided by `rows − 1`).
+/// - **Prediction** normalises by the running statistics, so a row's output does not depend on the
+///   other rows. Before training they are 0 and 1, and the layer is `γ x / √(1 + ε) + β`.
 ///
 /// ```
 /// use geartrain::{layers::BatchNorm, prelude::*};
@@ -60,10 +60,12 @@ impl BatchNorm {
         [0, 1, 2, 3].map(|i| ArrayView1::from(&params[i * self.features..(i + 1) * self.features]))
     }
 
-    /// `out = scale · (v − mean(v) − x̂ mean(v x̂))`, means over the rows: the Jacobian of x → x̂ times `v`.
+    /// `out = scale · (v − mean(v) − x̂ mean(v x̂))`, means over the rows: the Jacobian of x → x̂
+    /// times `v`.
     ///
-    /// x̂ = r (x − μ) with ∂μ/∂x_s = 1/n and ∂r/∂x_s = −r² x̂_s / n, so in every feature
-    /// ∂x̂_r/∂x_s = r (δ_rs − 1/n − x̂_r x̂_s / n), which is symmetric: forward and reverse mode are the same product.
+    /// x̂ = r (x − μ) with ∂μ/∂x_s = 1/n and ∂r/∂x_s = −r² x̂_s / n, so in every feature ∂x̂_r/∂x_s
+    /// = r (δ_rs − 1/n − x̂_r x̂_s / n), which is symmetric: forward and reverse mode are the same
+    /// product.
     fn times_jacobian<F: Scalar>(buffers: &mut [Buffer<F>], v: ArrayView2<F>, mut out: ArrayViewMut2<F>) {
         let (kept, work) = buffers.split_at_mut(KEPT);
         let (normal, scale) = (kept[NORMAL].view(), kept[SCALE].view());
@@ -83,8 +85,8 @@ impl BatchNorm {
     }
 }
 
-/// The buffers of the cache: x̂, `(rows, features)`; the batch's mean and variance and 1 / √(variance + ε),
-/// `(1, features)` each; then work space.
+/// The buffers of the cache: x̂, `(rows, features)`; the batch's mean and variance and 1 /
+/// √(variance + ε), `(1, features)` each; then work space.
 const NORMAL: usize = 0;
 const MEAN: usize = 1;
 const VARIANCE: usize = 2;
@@ -129,8 +131,8 @@ impl<F: Scalar> Layer<F> for BatchNorm {
             let mut normal = normal.resize(x.nrows(), x.ncols());
             let [mut mean, mut variance, mut scale] = [mean, variance, scale].map(|b| b.resize(1, x.ncols()));
             let (first, n) = (x.row(0), F::of(x.nrows() as f64));
-            // Sums are taken of x − first row: columns with a large mean and a small spread lose nothing to
-            // rounding, and equal numbers give exactly 0.
+            // Sums are taken of x − first row: columns with a large mean and a small spread lose
+            // nothing to rounding, and equal numbers give exactly 0.
             mean.fill(F::zero());
             for x in x.rows() {
                 Zip::from(mean.row_mut(0)).and(x).and(first).for_each(|sum, &x, &first| *sum += x - first);
@@ -201,7 +203,8 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         let (_, running) = params.split_at_mut(2 * self.features);
         let (running_mean, running_var) = running.split_at_mut(self.features);
         let momentum = F::of(self.momentum);
-        // running ← (1 − momentum) · running + momentum · batch, with the variance divided by rows − 1
+        // running ← (1 − momentum) · running + momentum · batch, with the variance divided by rows
+        // − 1
         let unbiased = F::of(rows as f64 / (rows as f64 - 1.0));
         for (running, &mean) in running_mean.iter_mut().zip(buffers[MEAN].view()) {
             *running = (F::one() - momentum) * *running + momentum * mean;

@@ -12,8 +12,8 @@ impl LayerSpec {
         let description = layer.describe();
         let mut specs = description.children.iter().map(|child| LayerSpec::of(&**child.layer));
         let names = description.children.iter().map(|child| child.name.as_str());
-        // The layer built from the spec calls its children "0", "1", … or "body": only then do the names of
-        // the parameters agree.
+        // The layer built from the spec calls its children "0", "1", … or "body": only then do the
+        // names of the parameters agree.
         match description.kind {
             Kind::Sequential if names.clone().enumerate().all(|(i, name)| name == i.to_string()) => {
                 Some(LayerSpec::Sequential { layers: specs.collect::<Option<_>>()? })

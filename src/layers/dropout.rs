@@ -6,12 +6,13 @@ use super::LayerSpec;
 use crate::layer::{Backward, Description, Forward, Jvp, Layer, Mode};
 use crate::{LayerProblem, Scalar, random};
 
-/// In training, each number becomes 0 with probability `p` and is divided by `1 − p` otherwise, which keeps
-/// its mean (Srivastava et al. 2014; inverted scaling, as `torch.nn.Dropout`). In prediction, `y = x`.
+/// In training, each number becomes 0 with probability `p` and is divided by `1 − p` otherwise,
+/// which keeps its mean (Srivastava et al. 2014; inverted scaling, as `torch.nn.Dropout`). In
+/// prediction, `y = x`.
 ///
-/// The mask depends only on the key of the pass ([`Mode::Train`]), the layer's position, the row and the
-/// column: neither on earlier draws nor on the number of threads. `fit` derives a new key for each step
-/// from its seed.
+/// The mask depends only on the key of the pass ([`Mode::Train`]), the layer's position, the row
+/// and the column: neither on earlier draws nor on the number of threads. `fit` derives a new key
+/// for each step from its seed.
 ///
 /// ```
 /// use geartrain::{layers::Dropout, prelude::*};
@@ -29,7 +30,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// A layer that drops with probability `p`, from 0 (nothing) to 1 (everything: the output is 0).
+    /// A layer that drops with probability `p`, from 0 (nothing) to 1 (everything: the output is
+    /// 0).
     pub fn new(p: f64) -> Self {
         Dropout { p }
     }

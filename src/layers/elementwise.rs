@@ -49,9 +49,9 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// `y = φ(x)` for slices of equal length. Default: [`value`](Elementwise::value) of each number,
-    /// compiled for the widest vector instructions of the processor. Override it only for a function
-    /// with a faster form.
+    /// `y = φ(x)` for slices of equal length. Default: [`value`](Elementwise::value) of each
+    /// number, compiled for the widest vector instructions of the processor. Override it only for a
+    /// function with a faster form.
     fn values<F: Scalar>(&self, x: &[F], y: &mut [F]) {
         kernels::values(&Pointwise(self), x, y);
     }

@@ -7,13 +7,13 @@ use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 use geartrain_kernels::sum_rows;
 
-/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros and
-/// Hinton 2016), as `torch.nn.LayerNorm`.
+/// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros
+/// and Hinton 2016), as `torch.nn.LayerNorm`.
 ///
 /// `x` and `y` are `(rows, features)`. The variance is that of the row, divided by `features`.
-/// Parameters: `weight` (γ, initially 1) and `bias` (β, initially 0), one number per feature. Rows are
-/// independent, so training and prediction are the same. A row of equal numbers, and so every row of one
-/// feature, gives exactly `y = β`.
+/// Parameters: `weight` (γ, initially 1) and `bias` (β, initially 0), one number per feature. Rows
+/// are independent, so training and prediction are the same. A row of equal numbers, and so every
+/// row of one feature, gives exactly `y = β`.
 ///
 /// ```
 /// use geartrain::{layers::LayerNorm, prelude::*};
@@ -43,8 +43,8 @@ impl LayerNorm {
 
 /// `(x_0, mean − x_0, 1 / √(variance + ε))` of a row `x`.
 ///
-/// Sums are taken of `x − x_0`: the numbers of a row with a large mean and a small spread lose nothing to
-/// rounding, and equal numbers give exactly 0.
+/// Sums are taken of `x − x_0`: the numbers of a row with a large mean and a small spread lose
+/// nothing to rounding, and equal numbers give exactly 0.
 fn moments<F: Scalar>(x: ArrayView1<F>, eps: f64) -> (F, F, F) {
     let (first, n) = (x[0], F::of(x.len() as f64));
     let mean = normalisation::sum(x, |x| x - first) / n;
@@ -54,8 +54,8 @@ fn moments<F: Scalar>(x: ArrayView1<F>, eps: f64) -> (F, F, F) {
 
 /// `out = scale · (v − mean(v) − x̂ mean(v x̂))`: the Jacobian of x → x̂ times `v`.
 ///
-/// x̂ = r (x − μ) with ∂μ/∂x_j = 1/n and ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n),
-/// which is symmetric: forward and reverse mode are the same product.
+/// x̂ = r (x − μ) with ∂μ/∂x_j = 1/n and ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − 1/n −
+/// x̂_i x̂_j / n), which is symmetric: forward and reverse mode are the same product.
 fn times_jacobian<F: Scalar>(
     scale: F,
     normal: ArrayView1<F>,

@@ -8,8 +8,8 @@ use geartrain_kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 
 /// `y = x Wᵀ + b`, as `torch.nn.Linear`.
 ///
-/// `x` is `(rows, inputs)`, `y` is `(rows, outputs)`. Parameters: `weight`, `outputs × inputs`, and `bias`,
-/// `outputs`. Both start as in PyTorch, uniform with bound 1 / √inputs ([`Init::torch_linear`]).
+/// `x` is `(rows, inputs)`, `y` is `(rows, outputs)`. Parameters: `weight`, `outputs × inputs`, and
+/// `bias`, `outputs`, both uniform with bound 1 / √inputs as in PyTorch ([`Init::torch_linear`]).
 ///
 /// ```
 /// use geartrain::prelude::*;

@@ -14,8 +14,8 @@ pub(super) fn check(features: usize, eps: f64, inputs: usize) -> Result<usize, L
     LayerProblem::check_features(features, inputs)
 }
 
-/// Partial sums of [`sum`]: they are independent, so the compiler adds them with vector instructions, and
-/// they keep the rounding error of long rows small.
+/// Partial sums of [`sum`]: they are independent, so the compiler adds them with vector
+/// instructions, and they keep the rounding error of long rows small.
 const LANES: usize = 8;
 
 /// `Σ term(x)` over a row: the same bits whether or not the row is contiguous.

@@ -11,11 +11,12 @@ use geartrain_kernels::zip;
 
 /// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s`, by default 1.
 ///
-/// The gradient reaches `x` by two paths, and their contributions add: `dx = dy + s · body'(x)ᵀ dy`. The
-/// first path has no factor, so the gradient survives in stacks of any depth. The sum grows, however:
-/// independent branches of equal size double its variance in every block, and `x + relu(Wx)`, whose branch
-/// is never negative, nearly triples it (2.9 at He initialisation). A scale of 1/√blocks keeps the total
-/// bounded. The body's parameters are called `body.0.weight` and so on.
+/// The gradient reaches `x` by two paths, and their contributions add: `dx = dy + s · body'(x)ᵀ
+/// dy`. The first path has no factor, so the gradient survives in stacks of any depth. The sum
+/// grows, however: independent branches of equal size double its variance in every block, and `x +
+/// relu(Wx)`, whose branch is never negative, nearly triples it (2.9 at He initialisation). A scale
+/// of 1/√blocks keeps the total bounded. The body's parameters are called `body.0.weight` and so
+/// on.
 #[derive(Debug, Clone)]
 pub struct Residual<F> {
     body: Arc<dyn Layer<F>>,

@@ -6,12 +6,12 @@ use super::{LayerSpec, normalisation};
 use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 
-/// `y = γ x̂` with `x̂ = x / √(mean(x²) + ε)` over the features of each row (Zhang and Sennrich 2019), as
-/// `torch.nn.RMSNorm`.
+/// `y = γ x̂` with `x̂ = x / √(mean(x²) + ε)` over the features of each row (Zhang and Sennrich
+/// 2019), as `torch.nn.RMSNorm`.
 ///
-/// `x` and `y` are `(rows, features)`. Parameter: `weight` (γ, initially 1), one number per feature. Rows
-/// are independent, so training and prediction are the same. Unlike [`LayerNorm`](super::LayerNorm), the
-/// mean stays.
+/// `x` and `y` are `(rows, features)`. Parameter: `weight` (γ, initially 1), one number per
+/// feature. Rows are independent, so training and prediction are the same. Unlike
+/// [`LayerNorm`](super::LayerNorm), the mean stays.
 ///
 /// ```
 /// use geartrain::{layers::RMSNorm, prelude::*};
@@ -27,8 +27,8 @@ pub struct RMSNorm {
 }
 
 impl RMSNorm {
-    /// A layer for rows of `features` numbers, at least 1. ε is the machine epsilon of the number type:
-    /// 1.2e-7 for `f32`, 2.2e-16 for `f64`.
+    /// A layer for rows of `features` numbers, at least 1. ε is the machine epsilon of the number
+    /// type: 1.2e-7 for `f32`, 2.2e-16 for `f64`.
     pub fn new(features: usize) -> Self {
         RMSNorm { features, eps: None }
     }
@@ -46,8 +46,8 @@ impl RMSNorm {
 
 /// `out = scale · (v − x̂ mean(v x̂))`: the Jacobian of x → x̂ times `v`.
 ///
-/// x̂ = r x with ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − x̂_i x̂_j / n), which is symmetric: forward
-/// and reverse mode are the same product.
+/// x̂ = r x with ∂r/∂x_j = −r² x̂_j / n, so ∂x̂_i/∂x_j = r (δ_ij − x̂_i x̂_j / n), which is
+/// symmetric: forward and reverse mode are the same product.
 fn times_jacobian<F: Scalar>(scale: F, x: ArrayView1<F>, v: impl Fn(usize) -> F, mut out: ArrayViewMut1<F>) {
     let product = x.iter().enumerate().fold(F::zero(), |sum, (j, &x)| sum + v(j) * (scale * x));
     let overlap = product / F::of(x.len() as f64);

@@ -12,9 +12,10 @@ use crate::{LayerProblem, ParamSpec, Scalar};
 
 /// `y = f_n(… f_2(f_1(x)))`: each layer reads the output of the layer before it.
 ///
-/// The forward pass keeps the output of every layer. The backward pass visits the layers in reverse and
-/// multiplies by one Jacobian after the other, which is the chain rule. Layers are called `0`, `1`, … in
-/// paths and parameter names, as in `torch.nn.Sequential`. Without layers it is the identity.
+/// The forward pass keeps the output of every layer. The backward pass visits the layers in reverse
+/// and multiplies by one Jacobian after the other, which is the chain rule. Layers are called `0`,
+/// `1`, … in paths and parameter names, as in `torch.nn.Sequential`. Without layers it is the
+/// identity.
 ///
 /// ```
 /// use geartrain::prelude::*;
@@ -102,8 +103,8 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
 
     fn forward(&self, Forward { params, x, mut y, cache, mode }: Forward<'_, F>) {
         let Some(last) = self.layers.len().checked_sub(1) else { return y.assign(&x) };
-        // In training, layer i has buffer i and cache i. In prediction, two buffers alternate and all
-        // layers share one cache.
+        // In training, layer i has buffer i and cache i. In prediction, two buffers alternate and
+        // all layers share one cache.
         let keep = matches!(mode, Mode::Train { .. });
         let (outputs, children) = if keep { cache.parts(last, last + 1) } else { cache.parts(2, 1) };
         for (i, layer, range) in self.layers() {

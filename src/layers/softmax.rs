@@ -22,8 +22,8 @@ use crate::{LayerProblem, Scalar};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Softmax;
 
-/// `out_i = y_i (v_i − Σ_j y_j v_j)`. The Jacobian ∂y_i/∂x_j = y_i (δ_ij − y_j) is symmetric, so this is
-/// both J v and Jᵀ v.
+/// `out_i = y_i (v_i − Σ_j y_j v_j)`. The Jacobian ∂y_i/∂x_j = y_i (δ_ij − y_j) is symmetric, so
+/// this is both J v and Jᵀ v.
 fn times_jacobian<F: Scalar>(y: ArrayView2<F>, v: ArrayView2<F>, mut out: ArrayViewMut2<F>) {
     for ((y, v), out) in y.rows().into_iter().zip(v.rows()).zip(out.rows_mut()) {
         let mean = Zip::from(y).and(v).fold(F::zero(), |sum, &y, &v| sum + y * v);

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A layer of this crate as data: [`of`](LayerSpec::of) reads it from a layer, [`build`](LayerSpec::build)
-/// makes the layer.
+/// A layer of this crate as data: [`of`](LayerSpec::of) reads it from a layer,
+/// [`build`](LayerSpec::build) makes the layer.
 ///
-/// A spec has everything that a layer's output depends on, but not its initialisation, which matters only
-/// before training. User-defined layers have no spec.
+/// A spec has everything that a layer's output depends on, but not its initialisation, which
+/// matters only before training. User-defined layers have no spec.
 ///
 /// ```
 /// use geartrain::{layers::LayerSpec, prelude::*};

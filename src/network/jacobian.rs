@@ -1,4 +1,4 @@
-//! Derivatives of the output itself, by forward mode, by reverse mode, or by whichever is cheaper.
+//! Derivatives of the output in the input, by forward or reverse mode.
 
 use ndarray::{Array2, ArrayRef1, ArrayRef2, Axis};
 
@@ -7,7 +7,7 @@ use crate::error::{LayerProblem, same_shape};
 use crate::layer::Jvp;
 use crate::{Error, Scalar};
 
-/// A direction in which the chain rule can be multiplied out.
+/// The order in which the chain rule multiplies Jacobians.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AutodiffMode {
     /// From the input to the output: one pass per input gives one column of the Jacobian (`J u`).
@@ -21,15 +21,16 @@ pub enum AutodiffMode {
 pub struct Jacobian<F> {
     /// `∂y_i/∂x_j`, `(outputs, inputs)`.
     pub matrix: Array2<F>,
-    /// How it was made.
+    /// The mode it was computed by.
     pub mode: AutodiffMode,
-    /// Passes that took, after the one forward pass both need.
+    /// The number of derivative passes, besides one forward pass.
     pub passes: usize,
 }
 
 impl<F: Scalar> Network<F> {
-    /// The Jacobian-vector product (forward mode): how the output changes, to first order, when the input `x`,
-    /// `(rows, inputs)`, changes by `dx` and the parameters by `dparams` (not at all if `None`). `(rows, outputs)`.
+    /// The Jacobian-vector product (forward mode): how the output changes, to first order, when the
+    /// input `x`, `(rows, inputs)`, changes by `dx` and the parameters by `dparams` (not at all if
+    /// `None`). `(rows, outputs)`.
     ///
     /// ```
     /// use geartrain::prelude::*;
@@ -42,8 +43,8 @@ impl<F: Scalar> Network<F> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit, and [`LayerProblem::NoJvp`] with the path of a
-    /// layer without a forward mode.
+    /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit, and
+    /// [`LayerProblem::NoJvp`] with the path of a layer without a forward mode.
     pub fn jvp(
         &self,
         x: &ArrayRef2<F>,
@@ -63,8 +64,8 @@ impl<F: Scalar> Network<F> {
         Ok(dy)
     }
 
-    /// The vector-Jacobian product (reverse mode): the gradients in the parameters and in the input `x` of `Σ dy · y`, for
-    /// any `dy`, `(rows, outputs)`.
+    /// The vector-Jacobian product (reverse mode): the gradients in the parameters and in the input
+    /// `x` of `Σ dy · y`, for any `dy`, `(rows, outputs)`.
     ///
     /// # Errors
     /// [`Error::Layer`] and [`Error::Shape`] for shapes that do not fit.
@@ -78,8 +79,9 @@ impl<F: Scalar> Network<F> {
         Ok((workspace.grads.to_vec(), dx))
     }
 
-    /// The Jacobian of the output in the input at one row `x`, with as few passes as possible: forward mode if there are
-    /// no more inputs than outputs and every layer has it, else reverse mode.
+    /// The Jacobian of the output in the input at one row `x`, with as few passes as possible:
+    /// forward mode if there are no more inputs than outputs and every layer has it, else reverse
+    /// mode.
     ///
     /// # Errors
     /// [`Error::Layer`] if `x` has not as many entries as the first layer reads.
@@ -93,7 +95,7 @@ impl<F: Scalar> Network<F> {
         self.jacobian_by(AutodiffMode::Reverse, x)
     }
 
-    /// The same by the mode that is asked for.
+    /// [`jacobian`](Network::jacobian) by the given mode.
     ///
     /// # Errors
     /// As [`jacobian`](Network::jacobian); forward mode also [`LayerProblem::NoJvp`].
