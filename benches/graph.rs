@@ -1,6 +1,6 @@
 //! The scalar graph: reverse against forward mode as the inputs grow, and a chain of a million nodes.
 //!
-//! Run with `cargo bench --bench graph`.
+//! Run with `cargo bench -p geartrain-benches --bench graph`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use geartrain::graph::Graph;

@@ -1,6 +1,6 @@
 //! The parts of a step: products, activations, updates.
 //!
-//! Run with `cargo bench --bench kernels`.
+//! Run with `cargo bench -p geartrain-benches --bench kernels`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use geartrain::layer::{Backward, Forward, Layer, Mode};

@@ -1,6 +1,6 @@
 //! Whole training steps: the networks of the README's table, stacks of 1 to 1024 layers, and vanishing gradients.
 //!
-//! Run with `cargo bench --bench train_step`.
+//! Run with `cargo bench -p geartrain-benches --bench train_step`.
 
 #[allow(dead_code)]
 #[path = "../crates/cli/src/bench/workloads.rs"]

@@ -1,22 +1,27 @@
 //! Progress on stderr: a bar on a terminal, lines elsewhere, or nothing.
 
-#[cfg(feature = "progress")]
-use std::io::IsTerminal;
-use std::io::Write;
-
-#[cfg(feature = "progress")]
-use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::Cell;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use super::history::History;
 
 /// The largest number of lines of one run.
 const LINES: usize = 20;
+/// Characters of the bar.
+const WIDTH: usize = 30;
+/// The shortest time between two drawings of the bar.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How `fit` reports its progress.
 pub(super) enum Progress {
     Silent,
-    #[cfg(feature = "progress")]
-    Bar(ProgressBar),
+    /// One line of a terminal, drawn again and again.
+    Bar {
+        epochs: usize,
+        start: Instant,
+        drawn: Cell<Option<Instant>>,
+    },
     Lines {
         epochs: usize,
     },
@@ -33,11 +38,8 @@ impl Progress {
         if epochs == 0 {
             return Progress::Silent;
         }
-        #[cfg(feature = "progress")]
         if std::io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb") {
-            let style = ProgressStyle::with_template("{bar:30} epoch {pos}/{len} {msg} [{elapsed} < {eta}]");
-            let style = style.expect("a valid template");
-            return Progress::Bar(ProgressBar::new(epochs as u64).with_style(style));
+            return Progress::Bar { epochs, start: Instant::now(), drawn: Cell::new(None) };
         }
         Progress::Lines { epochs }
     }
@@ -47,10 +49,19 @@ impl Progress {
         let number = history.epochs.len();
         match self {
             Progress::Silent => {}
-            #[cfg(feature = "progress")]
-            Progress::Bar(bar) => {
-                bar.set_message(values(history));
-                bar.set_position(number as u64);
+            Progress::Bar { epochs, start, drawn } => {
+                if number == *epochs || drawn.get().is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
+                    drawn.set(Some(Instant::now()));
+                    let elapsed = start.elapsed().as_secs_f64();
+                    let left = elapsed / number as f64 * epochs.saturating_sub(number) as f64;
+                    let full = (WIDTH * number / epochs).min(WIDTH);
+                    let (bar, rest) = ("█".repeat(full), "░".repeat(WIDTH - full));
+                    let values = values(history);
+                    let _ = write!(
+                        std::io::stderr(),
+                        "\r{bar}{rest} epoch {number}/{epochs} {values} [{elapsed:.0} s < {left:.0} s]\x1b[K"
+                    );
+                }
             }
             Progress::Lines { epochs } => {
                 if number == 1 || number == *epochs || number.is_multiple_of(epochs.div_ceil(LINES)) {
@@ -61,12 +72,11 @@ impl Progress {
     }
 }
 
-#[cfg(feature = "progress")]
 impl Drop for Progress {
     /// Leaves the bar as it is, also when training ends early.
     fn drop(&mut self) {
-        if let Progress::Bar(bar) = self {
-            bar.abandon();
+        if let Progress::Bar { .. } = self {
+            let _ = writeln!(std::io::stderr());
         }
     }
 }
