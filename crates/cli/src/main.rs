@@ -31,7 +31,7 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Train(train::Options),
+    Train(Box<train::Options>),
     Predict(predict::Options),
     Export(export::Options),
     Gradients(gradients::Options),

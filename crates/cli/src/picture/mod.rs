@@ -92,12 +92,7 @@ fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained
                 let truth = (options.table.data == Some(BuiltIn::Sine)).then_some(sine);
                 regression::curve(&right, data, trained, &title, truth)?;
             } else {
-                let rows = |one: &Trained| {
-                    let pairs = one.test.y().to_owned().into_iter().zip(one.predicted.clone());
-                    pairs
-                        .map(|(actual, predicted)| (f64::from(actual), f64::from(predicted)))
-                        .collect::<Vec<_>>()
-                };
+                let rows = |one: &Trained| one.test.y().to_owned().into_iter().zip(one.predicted.clone());
                 let points: Vec<_> = trained.iter().flat_map(rows).collect();
                 regression::scatter(&right, &points, &data.target_names()[0], &title)?;
             }

@@ -6,7 +6,7 @@ use crate::support::{Folder, assert_well_formed, data, number, stderr, stdout};
 fn table(rows: std::ops::Range<usize>) -> String {
     let row = |i: usize| {
         let (colour, base) = [("red", 10), ("green", 20), ("blue", 40)][i % 3];
-        let size = if i % 10 == 0 { String::new() } else { (i * 7 % 23).to_string() };
+        let size = if i.is_multiple_of(10) { String::new() } else { (i * 7 % 23).to_string() };
         format!("{colour},{size},{}\n", base + i * 7 % 23)
     };
     format!("colour,size,price\n{}", rows.map(row).collect::<String>())
