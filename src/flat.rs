@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use ndarray::{Array1, s};
+use ndarray::{Array1, Axis};
 
 use crate::Scalar;
 use geartrain_kernels::LINE;
@@ -56,7 +56,9 @@ pub(crate) fn aligned<F: Scalar>(mut memory: Vec<F>, len: usize) -> Array1<F> {
         memory.resize(len + spare, F::zero());
     }
     let first = memory.as_ptr().align_offset(LINE).min(spare);
-    Array1::from_vec(memory).slice_move(s![first..first + len])
+    let mut entries = Array1::from_vec(memory);
+    entries.slice_axis_inplace(Axis(0), (first..first + len).into());
+    entries
 }
 
 #[cfg(test)]

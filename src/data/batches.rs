@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
 
 use super::dataset::Dataset;
 use super::split::permute;
@@ -101,7 +101,8 @@ impl<'a, F: Scalar> Batches<'a, F> {
         let rows = &self.order[self.range(index)];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
-        (self.x.slice(s![..rows.len(), ..]), self.y.slice(s![..rows.len(), ..]))
+        let first = Slice::from(..rows.len());
+        (self.x.slice_axis(Axis(0), first), self.y.slice_axis(Axis(0), first))
     }
 
     /// The part of `order` that holds the rows of a batch.

@@ -1,8 +1,9 @@
 //! The contract of a layer, property by property.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, Slice, aview1};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
@@ -184,7 +185,7 @@ impl Subject {
         let mut cache = Cache::new();
         let y = self.forward(&self.params, self.x.view(), &mut cache);
         self.backward(&self.params, self.x.view(), &y, self.dy.view(), &mut cache);
-        let (x, dy) = (self.x.slice(s![..2, ..]), self.dy.slice(s![..2, ..]));
+        let (x, dy) = (rows(&self.x, 0..2), rows(&self.dy, 0..2));
         let y = self.forward(&self.params, x, &mut cache);
         let gradients = self.backward(&self.params, x, &y, dy, &mut cache);
         equal("a small batch after a large one", &gradients, &self.run(x, dy).1)
@@ -192,11 +193,15 @@ impl Subject {
 
     fn strided_input(&self) -> Check {
         let mut spread = Array2::from_elem((2 * ROWS, 3 * self.x.ncols()), f64::NAN);
-        spread.slice_mut(s![..;2, ..;3]).assign(&self.x);
+        let every = |step| Slice::new(0, None, step);
+        let mut strided = spread.view_mut();
+        strided.slice_axis_inplace(Axis(0), every(2));
+        strided.slice_axis_inplace(Axis(1), every(3));
+        strided.assign(&self.x);
         let transposed = matrix(self.x.dim(), &columns(&self.x.view()).copied().collect::<Vec<_>>());
         let (y, gradients) = self.run(self.x.view(), self.dy.view());
         let expected: Vec<f64> = y.into_iter().chain(gradients).collect();
-        for x in [spread.slice(s![..;2, ..;3]), transposed.view()] {
+        for x in [strided.view(), transposed.view()] {
             let (y, gradients) = self.run(x, self.dy.view());
             let got: Vec<f64> = y.into_iter().chain(gradients).collect();
             let check = close("strided and transposed inputs", &got, &expected);
@@ -210,17 +215,16 @@ impl Subject {
     fn row_by_row(&self) -> Check {
         let (y, gradients) = self.run(self.x.view(), self.dy.view());
         let expected: Vec<f64> = y.iter().copied().chain(gradients).collect();
-        let mut rows = Array2::zeros(y.dim());
+        let mut outputs = Array2::zeros(y.dim());
         let mut grads = vec![0.0; self.params.len()];
         let mut dx = Array2::zeros(self.x.dim());
         for row in 0..ROWS {
-            let here = s![row..=row, ..];
-            let (y, gradients) = self.run(self.x.slice(here), self.dy.slice(here));
-            rows.slice_mut(here).assign(&y);
+            let (y, gradients) = self.run(rows(&self.x, row..row + 1), rows(&self.dy, row..row + 1));
+            outputs.row_mut(row).assign(&y.row(0));
             grads.iter_mut().zip(&gradients).for_each(|(sum, g)| *sum += g);
-            dx.slice_mut(here).assign(&matrix((1, self.x.ncols()), &gradients[grads.len()..]));
+            dx.row_mut(row).assign(&aview1(&gradients[grads.len()..]));
         }
-        let got: Vec<f64> = rows.into_iter().chain(grads).chain(columns(&dx.view()).copied()).collect();
+        let got: Vec<f64> = outputs.into_iter().chain(grads).chain(columns(&dx.view()).copied()).collect();
         close("a batch equals its rows one by one", &got, &expected)
     }
 
@@ -266,6 +270,11 @@ pub(super) fn equal(name: &'static str, got: &[f64], expected: &[f64]) -> Check 
 pub(super) fn close(name: &'static str, got: &[f64], expected: &[f64]) -> Check {
     let largest = expected.iter().fold(0.0, |max: f64, e| max.max(e.abs()));
     differ(name, got, expected, 1e-13 * largest)
+}
+
+/// Some rows of a matrix.
+fn rows(matrix: &Array2<f64>, rows: Range<usize>) -> ArrayView2<'_, f64> {
+    matrix.slice_axis(Axis(0), rows.into())
 }
 
 fn differ(name: &'static str, got: &[f64], expected: &[f64], tolerance: f64) -> Check {

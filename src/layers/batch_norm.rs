@@ -72,7 +72,9 @@ impl BatchNorm {
         let n = F::of(v.nrows() as f64);
         let mut means = work[0].resize(2, v.ncols());
         means.fill(F::zero());
-        let (mut mean, mut overlap) = means.multi_slice_mut((ndarray::s![0, ..], ndarray::s![1, ..]));
+        let (mean, overlap) = means.split_at(ndarray::Axis(0), 1);
+        let (mut mean, mut overlap) =
+            (mean.remove_axis(ndarray::Axis(0)), overlap.remove_axis(ndarray::Axis(0)));
         for (v, normal) in v.rows().into_iter().zip(normal.rows()) {
             Zip::from(&mut mean).and(v).for_each(|sum, &v| *sum += v / n);
             Zip::from(&mut overlap).and(v).and(normal).for_each(|sum, &v, &normal| *sum += v * normal / n);

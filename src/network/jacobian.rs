@@ -110,7 +110,7 @@ impl<F: Scalar> Network<F> {
             AutodiffMode::Forward => {
                 let frozen = vec![F::zero(); self.params.len()];
                 for j in 0..self.inputs {
-                    let dy = matrix.slice_mut(ndarray::s![.., j..=j]).reversed_axes();
+                    let dy = matrix.slice_axis_mut(Axis(1), (j..j + 1).into()).reversed_axes();
                     let (params, dparams, dx) = (&self.params, &frozen, &unit(self.inputs, j));
                     self.run_jvp(Jvp { params, dparams, x, y, dx: dx.view(), dy, cache: &mut *cache })?;
                 }
@@ -118,7 +118,7 @@ impl<F: Scalar> Network<F> {
             }
             AutodiffMode::Reverse => {
                 for i in 0..self.outputs {
-                    let dx = matrix.slice_mut(ndarray::s![i..=i, ..]);
+                    let dx = matrix.slice_axis_mut(Axis(0), (i..i + 1).into());
                     self.run_backward(x, y, unit(self.outputs, i).view(), cache, grads, Some(dx));
                 }
                 self.outputs

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use ndarray::{ArrayRef2, ArrayView2, s};
+use ndarray::{ArrayRef2, ArrayView2, Axis};
 
 use super::callback::{EpochEnd, StepEnd};
 use super::checkpoint::RunSettings;
@@ -278,7 +278,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             if !self.allow_non_finite {
                 data.check_finite()?;
             }
-            let output = network.predict(&data.x().slice(s![..1, ..]))?;
+            let output = network.predict(&data.x().slice_axis(Axis(0), (..1).into()))?;
             // All targets at once, so that an error names the row of the data, not of a shuffled
             // batch.
             let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
