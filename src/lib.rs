@@ -26,6 +26,8 @@
 //! [`with_threads`] sets how many threads they use; results do not depend on it. The gradient
 //! laboratory is the crate `geartrain-lab`.
 
+#![forbid(unsafe_code)]
+
 mod cache;
 pub mod data;
 mod difference;
