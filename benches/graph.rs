@@ -1,4 +1,5 @@
-//! The scalar graph: reverse against forward mode as the inputs grow, and a chain of a million nodes.
+//! The scalar graph: reverse against forward mode as the inputs grow, and a chain of a million
+//! nodes.
 //!
 //! Run with `cargo bench -p geartrain-benches --bench graph`.
 

@@ -13,7 +13,8 @@ fn numbers(rows: usize, columns: usize) -> Array2<f32> {
     Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 131 + j * 71) % 257) as f32 / 74.0 - 1.73)
 }
 
-/// The products of a Linear layer: `y = x Wᵀ`, then `dW = dyᵀ x`, then both of the backward pass with `dx = dy W`.
+/// The products of a Linear layer: `y = x Wᵀ`, then `dW = dyᵀ x`, then both of the backward pass
+/// with `dx = dy W`.
 fn products(criterion: &mut Criterion) {
     for (rows, inputs, outputs) in
         [(16, 16, 16), (32, 32, 32), (64, 64, 64), (64, 128, 128), (128, 784, 128), (256, 1024, 1024)]

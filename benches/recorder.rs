@@ -1,8 +1,9 @@
 //! The cost of `lab::Recorder` in training: one measurement of 16, 64 or 256 rows every 100 steps
 //! on batches of 64 rows, and of 256 rows on batches of 256.
 //!
-//! Run with `cargo bench -p geartrain-benches --bench recorder`. Steps and measurements are timed one by one and their
-//! medians compared, so that interruptions by other programs affect few of them.
+//! Run with `cargo bench -p geartrain-benches --bench recorder`. Steps and measurements are timed
+//! one by one and their medians compared, so that interruptions by other programs affect few of
+//! them.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Whole training steps: the networks of the README's table, stacks of 1 to 1024 layers, and vanishing gradients.
+//! Whole training steps: the networks of the README's table, stacks of 1 to 1024 layers, and
+//! vanishing gradients.
 //!
 //! Run with `cargo bench -p geartrain-benches --bench train_step`.
 

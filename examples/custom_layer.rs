@@ -1,7 +1,8 @@
 //! A user-defined layer: write the equations down, check them against the contract, train with it.
 //!
-//! The layer is PReLU (He et al. 2015), a ReLU whose slope on the negative side is learned: `y = x` where
-//! x > 0 and `y = a x` elsewhere, with one weight `a` for all features, as `torch.nn.PReLU()`.
+//! The layer is PReLU (He et al. 2015), a ReLU whose slope on the negative side is learned: `y = x`
+//! where x > 0 and `y = a x` elsewhere, with one weight `a` for all features, as
+//! `torch.nn.PReLU()`.
 
 use geartrain::data::toy;
 use geartrain::layer::{Backward, Forward, Jvp};

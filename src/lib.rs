@@ -10,17 +10,17 @@
 //!
 //! | module | in one sentence |
 //! |---|---|
-//! | [`graph`] | the chain rule on a blackboard: a scalar computational graph that shows its work |
+//! | [`graph`] | a scalar computational graph that shows every step of the chain rule |
 //! | [`layer`], [`layers`] | the contract of a layer, and the layers |
-//! | [`Network`] | layers with their parameters: checked once, then run, differentiated, summarised |
-//! | [`params`], [`Init`] | what lies where in the flat vector, and what it is before training |
-//! | [`Cache`], [`Workspace`], [`Flat`] | what a pass writes; memory that is made once |
-//! | [`loss`], [`metrics`], [`ConfusionMatrix`] | what training makes small, and how good a prediction is |
+//! | [`Network`] | layers with their parameters: predict, differentiate, summarise |
+//! | [`params`], [`Init`] | the layout of the flat vector, and its initial values |
+//! | [`Cache`], [`Workspace`], [`Flat`] | memory of passes, allocated once |
+//! | [`loss`], [`metrics`], [`ConfusionMatrix`] | losses, and scores of predictions |
 //! | [`optim`] | update rules, gradient clipping, learning rate schedules |
 //! | [`data`] | CSV files, splits, mini-batches, standardisation, toy sets |
-//! | [`train`] | the training loop: callbacks, early stopping, checkpoints, the learning rate finder |
+//! | [`train`] | the training loop: callbacks, early stopping, checkpoints |
 //! | [`io`], [`LayerSpec`] | model files that other programs open; the architecture as data |
-//! | [`gradcheck`] | gradient checks for everything, and the whole contract of a layer |
+//! | [`gradcheck`] | gradient checks, and tests of the contract of a layer |
 //!
 //! The hot loops are in the crate `geartrain-kernels`, the only one with `unsafe` code.
 //! [`with_threads`] sets how many threads they use; results do not depend on it. The gradient

@@ -1,4 +1,5 @@
-//! After the first step, a training step takes no memory; and it never has more threads than it may have.
+//! After the first step, a training step takes no memory; and it never has more threads than it may
+//! have.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,7 +60,8 @@ fn workers() -> usize {
     names.filter(|name| name.trim() == "geartrain worke").count()
 }
 
-// Without the test harness, whose own thread takes memory whenever it likes: the counter sees every thread.
+// Without the test harness, whose own thread takes memory whenever it likes: the counter sees every
+// thread.
 fn main() {
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     drop(std::hint::black_box(vec![1_u8; 100]));

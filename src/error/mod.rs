@@ -21,7 +21,7 @@ use self::file::FileError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A layer does not fit where it stands, or was made with sizes that cannot be.
+    /// A layer does not match its input, or was built with invalid arguments.
     #[error("layer {path} ({layer}): {problem}", path = if path.is_empty() { "at the root" } else { path })]
     Layer {
         /// Where the layer is, as in `3.body.0`; empty for the outermost layer.

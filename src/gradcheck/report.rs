@@ -11,10 +11,10 @@ pub struct Entry {
     pub index: Vec<usize>,
     /// What the code under test says.
     pub analytic: f64,
-    /// What the central difference says.
+    /// The central difference.
     pub numeric: f64,
-    /// |analytic − numeric| relative to the larger of the two, or to the tensor's largest numeric gradient where both
-    /// are small beside that.
+    /// The absolute difference of the two relative to the larger of them, or to the tensor's
+    /// largest numeric gradient where both are small in comparison.
     pub relative_error: f64,
 }
 

@@ -42,7 +42,7 @@ impl<F: Scalar> Predictor<F> {
     /// The contents of the file that [`export_onnx`](Predictor::export_onnx) writes.
     ///
     /// # Errors
-    /// What stands against it.
+    /// [`FileProblem`] for a layer without a counterpart in ONNX.
     pub fn to_onnx(&self) -> Result<Vec<u8>, FileProblem> {
         let network = self.network();
         let Some(layers) = LayerSpec::of(network.layer()) else {

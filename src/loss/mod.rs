@@ -8,7 +8,7 @@
 //! | [`Quantile`] | regression of quantiles | any number | same shape |
 //! | [`Poisson`] | counts | logarithm of the rate | count ≥ 0, same shape |
 //! | [`BinaryCrossEntropyWithLogits`] | binary, per output | logit | 0 to 1, same shape |
-//! | [`CrossEntropy`] | one class of several | one logit per class | class index, or one probability per class |
+//! | [`CrossEntropy`] | one of several classes | logit per class | class index, or probabilities |
 //!
 //! Losses without arguments are unit structs. Required arguments go to `new`, options to methods.
 

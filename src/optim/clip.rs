@@ -14,7 +14,8 @@ use crate::{Error, Scalar, Settings};
 /// ```
 /// use geartrain::optim::Clip;
 /// use geartrain::params::{Layout, ParamSpec};
-/// let layout = Layout::new::<f64>(vec![ParamSpec::new("weight", &[2], geartrain::Init::constant(0.0))])?;
+/// let weight = ParamSpec::new("weight", &[2], geartrain::Init::constant(0.0));
+/// let layout = Layout::new::<f64>(vec![weight])?;
 /// let mut grads = [3.0, 4.0];
 /// assert_eq!(Clip::GlobalNorm(1.0).apply(&layout, &mut grads)?, 5.0);
 /// assert!((grads[0] - 0.6_f64).abs() < 1e-6 && (grads[1] - 0.8_f64).abs() < 1e-6);

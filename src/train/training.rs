@@ -249,10 +249,12 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     /// use geartrain::{data::toy, prelude::*};
     ///
     /// let (data, flag) = (toy::sine::<f64>(100, 0.1, 1)?, Arc::new(AtomicBool::new(false)));
-    /// let handler = flag.clone(); // `ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))`
+    /// // In a program: `ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))`.
+    /// let handler = flag.clone();
     /// handler.store(true, Ordering::Relaxed);
     /// let mut network = Network::new(Linear::new(1, 1))?;
-    /// let mut training = Training::new(MeanSquaredError, Sgd::new(0.1)).stop_flag(flag).progress(false);
+    /// let training = Training::new(MeanSquaredError, Sgd::new(0.1)).stop_flag(flag);
+    /// let mut training = training.progress(false);
     /// assert_eq!(training.fit(&mut network, &data)?.stop_reason, StopReason::StopFlag);
     /// # Ok::<(), geartrain::Error>(())
     /// ```

@@ -1,4 +1,5 @@
-//! Every `f32` activation and its slope, over a dense sweep of all finite numbers, beside the formula in `f64`.
+//! Every `f32` activation and its slope, over a dense sweep of all finite numbers, beside the
+//! formula in `f64`.
 
 use geartrain::Cache;
 use geartrain::layer::{Backward, Forward, Layer, Mode};
@@ -13,7 +14,8 @@ fn sweep() -> Array2<f32> {
     Array2::from_shape_vec((1, all.len()), all).unwrap()
 }
 
-/// The largest distance of `got` from `exact(x)`, in units of the last place of the exact value rounded to `f32`.
+/// The largest distance of `got` from `exact(x)`, in units of the last place of the exact value
+/// rounded to `f32`.
 fn worst(x: ArrayView2<f32>, got: ArrayView2<f32>, exact: impl Fn(f64) -> f64) -> (f64, f32) {
     let error = |(&x, &got): (&f32, &f32)| {
         let exact = exact(f64::from(x));

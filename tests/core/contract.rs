@@ -1,4 +1,5 @@
-//! Every layer goes through one contract test, alone and nested; and a wrong backward is caught by name.
+//! Every layer goes through one contract test, alone and nested; and a wrong backward is caught by
+//! name.
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ fn assert_right(name: &str, report: Result<Report, Error>) {
     assert!(worst.relative_error < WORST, "{name}\n{report}");
 }
 
-/// A net in which every layer stands whose training and prediction are the same, residuals inside residuals included.
+/// A net in which every layer stands whose training and prediction are the same, residuals inside
+/// residuals included.
 fn composite<F: Scalar>() -> Sequential<F> {
     let inner = Sequential::new().then(Linear::new(4, 4).without_bias()).then(Sigmoid).then(Identity);
     let outer = Sequential::new()
@@ -49,8 +51,8 @@ fn composite<F: Scalar>() -> Sequential<F> {
         .then(Linear::new(4, 2))
 }
 
-/// The same with the layers that train and predict differently. No bias stands before a batch normalisation, which takes it
-/// off again: its gradient would be 0 but for rounding.
+/// The same with the layers that train and predict differently. No bias stands before a batch
+/// normalisation, which takes it off again: its gradient would be 0 but for rounding.
 fn everything<F: Scalar>() -> Sequential<F> {
     let body = Sequential::new()
         .then(BatchNorm::new(3))
@@ -215,7 +217,8 @@ fn a_check_that_no_step_allows_says_why() {
     // The slope is another one at every step tried.
     let report = why(&|x| (1e14 * x).sin(), 0.3);
     assert!(report.contains("no reliable difference here: "), "{report}");
-    // A slope that changes within 1e-8, and differences of 1e12 that rounding leaves without a digit.
+    // A slope that changes within 1e-8, and differences of 1e12 that rounding leaves without a
+    // digit.
     let report = why(&|x| 1e-3 * (1e8 * x).sin(), 0.3);
     assert!(report.contains("the step is too large"), "{report}");
     let report = why(&|x| if x > 0.5 { f64::INFINITY } else { x }, 0.7);

@@ -1,4 +1,5 @@
-//! Networks are checked when they are made; their parameters have names; their derivatives come by either mode.
+//! Networks are checked when they are made; their parameters have names; their derivatives come by
+//! either mode.
 
 use geartrain::layer::{Backward, Forward};
 use geartrain::prelude::*;
@@ -199,7 +200,8 @@ fn the_input_width_is_that_of_the_first_layer_with_a_fixed_one() {
 
 #[test]
 fn gradients_in_a_workspace_are_those_that_loss_and_gradients_returns() {
-    // Twelve narrow sigmoids: the first gradients are below what f32 can hold, and are flushed to 0.
+    // Twelve narrow sigmoids: the first gradients are below what f32 can hold, and are flushed to
+    // 0.
     let layer = |net: Sequential<f32>, _| net.then(Linear::new(3, 3).init(Init::normal(1e-4))).then(Sigmoid);
     let network = Network::new((0..12).fold(Sequential::new(), layer)).unwrap();
     let (x, target) = (array![[0.5_f32, -1.0, 2.0]], array![[0.0_f32, 1.0, 0.5]]);

@@ -129,7 +129,8 @@ fn fit_learns_through_batch_norm_and_dropout_and_fills_the_running_statistics() 
     assert!(after < 0.4 * before, "{before} to {after}");
     let means = network.param("1.body.0.running_mean").unwrap();
     assert!(means.iter().all(|mean| *mean != 0.0));
-    // They are statistics of what the layer reads: those of the whole data are close, but for weights that still move.
+    // They are statistics of what the layer reads: those of the whole data are close, but for
+    // weights that still move.
     let mut first = Network::new(Linear::new(1, 8)).unwrap();
     first.params_mut().copy_from_slice(&network.params()[..16]);
     let read = first.predict(&data.x()).unwrap();
@@ -262,7 +263,8 @@ fn a_plateau_of_the_validation_loss_lowers_the_rate() {
 
 #[test]
 fn fault_94_and_95_predictions_are_never_those_of_training() {
-    // Dropout drops and BatchNorm looks at the batch in a training pass only: a row's prediction depends on that row alone.
+    // Dropout drops and BatchNorm looks at the batch in a training pass only: a row's prediction
+    // depends on that row alone.
     let network = noisy_network();
     let x = Array2::from_shape_fn((6, 1), |(i, _)| i as f64 - 2.5);
     let target = Array2::zeros((6, 1));

@@ -229,7 +229,8 @@ fn numbers_as_people_write_them() {
         let data = read(&csv, &format!("a,y\n{cell},1\n")).unwrap_or_else(|error| panic!("{cell}: {error}"));
         assert_eq!(data.x()[[0, 0]], value, "{cell}");
     }
-    // Refused without the option, by a message that names a reading which works; nobody is told to drop the column.
+    // Refused without the option, by a message that names a reading which works; nobody is told to
+    // drop the column.
     for (cell, advice) in [
         ("\"18,5\"", ".decimal_comma(true) reads 18.5"),
         ("12%", ".ignore_in_numbers(\"%\") reads 12"),

@@ -29,7 +29,8 @@ fn scores_agree_with_scikit_learn() {
 fn ties_count_half_and_any_rising_function_of_the_scores_gives_the_same() {
     let truth = array![[0.0], [1.0], [0.0], [1.0], [1.0]];
     let scores = array![[0.5], [0.5], [0.2], [0.9], [0.2]];
-    // Pairs of both classes: (0.5, 0.5) ½, (0.5, 0.9) 1, (0.5, 0.2) 0, (0.2, 0.5) 1, (0.2, 0.9) 1, (0.2, 0.2) ½.
+    // Pairs of both classes: (0.5, 0.5) ½, (0.5, 0.9) 1, (0.5, 0.2) 0, (0.2, 0.5) 1, (0.2, 0.9) 1,
+    // (0.2, 0.2) ½.
     assert_relative_eq!(metrics::roc_auc(&scores, &truth).unwrap(), 4.0 / 6.0, epsilon = 1e-15);
     // Precision 1 at recall 1/3, 2/3 at 2/3, 3/5 at 1.
     let expected = (1.0 + 2.0 / 3.0 + 3.0 / 5.0) / 3.0;

@@ -12,7 +12,8 @@ fn confusion(logits: &ArrayRef2<f64>, target: &[f64]) -> Result<ConfusionMatrix,
 
 #[test]
 fn rows_are_true_classes_and_columns_predicted_ones() {
-    // The example of scikit-learn's confusion_matrix: true [2, 0, 2, 2, 0, 1], predicted [0, 0, 2, 2, 0, 2].
+    // The example of scikit-learn's confusion_matrix: true [2, 0, 2, 2, 0, 1], predicted [0, 0, 2,
+    // 2, 0, 2].
     let predicted = [0, 0, 2, 2, 0, 2];
     let output = Array2::from_shape_fn((6, 3), |(row, class)| f64::from(u8::from(class == predicted[row])));
     let matrix = confusion(&output, &[2.0, 0.0, 2.0, 2.0, 0.0, 1.0]).unwrap();

@@ -84,7 +84,8 @@ fn marks_line_ends_quotes_blank_lines_and_spaces() {
 
 #[test]
 fn lines_are_counted_as_an_editor_does() {
-    // After blank lines, carriage returns and a quoted cell over three lines, the bad cell is on line 9.
+    // After blank lines, carriage returns and a quoted cell over three lines, the bad cell is on
+    // line 9.
     let text = "\u{feff}a,b\r\n\r\n1,2\r\n\r\n\r\n3,\"\r\n4\r\n\"\r\nx,5\r\n";
     let error = fails(&Csv::new("b"), text);
     assert!(error.to_string().starts_with("table, line 9, column 1 (`a`): `x` is not a number"), "{error}");
@@ -527,7 +528,8 @@ fn labels_become_indices_in_the_order_of_their_names() {
     let csv = Csv::new("kind");
     let read = |text: &str| classes(&csv, text).unwrap();
     assert_eq!(read("x,kind\n1,b\n2,a\n3, b \n"), (vec![1.0, 0.0, 1.0], vec!["a".into(), "b".into()]));
-    // Numbers are sorted as numbers, negative and fractional ones too, and written differently they are the same.
+    // Numbers are sorted as numbers, negative and fractional ones too, and written differently they
+    // are the same.
     let numbers = read("x,kind\n1,10\n2,9\n3,-1.5\n4,9.0\n");
     assert_eq!(numbers, (vec![2.0, 1.0, 0.0, 1.0], vec!["-1.5".into(), "9".into(), "10".into()]));
     // One text among them makes them all text.

@@ -1,4 +1,5 @@
-//! Data sets from arrays and formulas: splits, batches, scales, and everything that can be wrong with them.
+//! Data sets from arrays and formulas: splits, batches, scales, and everything that can be wrong
+//! with them.
 
 use geartrain::data::{Batches, Csv, DataError, DataProblem, Dataset, Part, StandardScaler, toy};
 use ndarray::{Array1, Array2, Axis, array, s};
@@ -445,7 +446,8 @@ fn no_columns_are_no_data_set() {
 
 #[test]
 fn a_scale_exists_only_once_it_is_fitted() {
-    // There is no other constructor, so nothing can be transformed before; and fitting nothing is an error.
+    // There is no other constructor, so nothing can be transformed before; and fitting nothing is
+    // an error.
     assert!(StandardScaler::fit(&Array2::<f64>::zeros((0, 2))).is_err());
 }
 

@@ -1,4 +1,5 @@
-//! No bytes make a reader panic: random ones, random headers, flipped bits, and files cut off anywhere.
+//! No bytes make a reader panic: random ones, random headers, flipped bits, and files cut off
+//! anywhere.
 
 use geartrain::data::{Csv, StandardScaler};
 use geartrain::io::{FileProblem, TensorFile};

@@ -1,5 +1,5 @@
-//! Files for other programs and from them. `tests/interop/run.sh` runs these tests around its Python scripts, in a folder
-//! that the environment variable `INTEROP_DIR` names.
+//! Files for other programs and from them. `tests/interop/run.sh` runs these tests around its
+//! Python scripts, in a folder that the environment variable `INTEROP_DIR` names.
 
 #![cfg(all(feature = "npy", feature = "onnx"))]
 

@@ -1,4 +1,5 @@
-//! Models in safetensors files: what comes back, what is refused, and that nothing changes when it is.
+//! Models in safetensors files: what comes back, what is refused, and that nothing changes when it
+//! is.
 
 use std::fs;
 
@@ -509,7 +510,7 @@ fn every_kind_comes_back<F: Scalar>() {
             Loader::new().predictor_from::<F>(&Predictor::new(network.clone()).to_tensors().unwrap());
         let loaded = loaded.unwrap().into_network();
         assert_eq!(LayerSpec::of(loaded.layer()), LayerSpec::of(network.layer()));
-        // In training, too: options that only matter there are kept.
+        // Options that matter in training alone are kept as well.
         let pass = |network: &Network<F>| network.loss_and_gradients(&MeanSquaredError, &x, &x).unwrap();
         let (before, after) = (pass(&network), pass(&loaded));
         assert_eq!(loaded.predict(&x).unwrap(), network.predict(&x).unwrap(), "{network:?}");

@@ -1,4 +1,5 @@
-//! Models that keep their scalers, names, classes and fill values, and predict every row of a table.
+//! Models that keep their scalers, names, classes and fill values, and predict every row of a
+//! table.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! A model that was trained and saved in PyTorch predicts the same here. `tests/fixtures/make_torch_model.py` made it.
+//! A model that was trained and saved in PyTorch predicts the same here.
+//! `tests/fixtures/make_torch_model.py` made it.
 
 use geartrain::Loader;
 use geartrain::layers::*;

@@ -253,8 +253,8 @@ fn reverse_mode_needs_one_sweep_and_forward_mode_one_pass_per_input() {
     for n in [1, 2, 10, 100] {
         assert_eq!(operations(n).0, 2 * (n as u64 + 2 * (n as u64 - 1)));
     }
-    // For one input both cost the same. For ten times the inputs, a reverse sweep costs ten times as
-    // much, and n forward passes a hundred times.
+    // For one input both cost the same. For ten times the inputs, a reverse sweep costs ten times
+    // as much, and n forward passes a hundred times.
     let (reverse, forward) = operations(1);
     assert_eq!(reverse, forward);
     let ((reverse_10, forward_10), (reverse_100, forward_100)) = (operations(10), operations(100));

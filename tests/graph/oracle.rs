@@ -13,8 +13,8 @@ struct Scalars<'a> {
 }
 
 impl Scalars<'_> {
-    /// y_i = Σ_j W_ij x_j + b_i. Each weight is an input of the graph, called after its parameter, as in
-    /// `0.weight[2, 1]`.
+    /// y_i = Σ_j W_ij x_j + b_i. Each weight is an input of the graph, called after its parameter,
+    /// as in `0.weight[2, 1]`.
     fn linear(&mut self, name: &str, x: &[NodeId]) -> Vec<NodeId> {
         let weight = self.network.param(&format!("{name}.weight")).unwrap();
         let outputs = weight.shape()[0];

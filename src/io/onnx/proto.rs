@@ -53,7 +53,7 @@ pub struct Node {
     pub attribute: Vec<Attribute>,
 }
 
-/// Its value is optional so that a 0 is written, too.
+/// The value is optional so that a 0 is written as well.
 #[derive(Clone, PartialEq, Message)]
 pub struct Attribute {
     #[prost(string, tag = "1")]

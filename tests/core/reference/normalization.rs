@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::fixture::*;
 
-/// PyTorch rounds, too: with ε = 1e-5 its x̂ of a constant is up to 1e-13 instead of 0.
+/// PyTorch rounds as well: with ε = 1e-5 its x̂ of a constant is up to 1e-13 instead of 0.
 const TOLERANCE: f64 = 1e-12;
 
 fn network(layer: impl Layer<f64> + 'static, case: &Value) -> Network<f64> {

@@ -44,8 +44,8 @@ pub fn replay(case: &Value) {
         "act_relu" => compare(case, &activation(layers.then(ReLU)), Some(("grad", f64::exp))),
         "act_sigmoid" => compare(case, &activation(layers.then(Sigmoid)), Some(("grad", one))),
         "act_tanh" => compare(case, &activation(layers.then(Tanh)), Some(("grad", one))),
-        // The peer's gradient is wrong, as the case says; other tests compare ours with PyTorch's and
-        // with finite differences.
+        // The peer's gradient is wrong, as the case says; other tests compare ours with PyTorch's
+        // and with finite differences.
         "act_accurate_gelu" => compare(case, &activation(layers.then(GELU)), None),
         "softmax" => compare(case, &activation(layers.then(Softmax)), None),
         "layer_norm" => {

@@ -1,5 +1,5 @@
-//! `peer_cases.json`: numbers from the tests of Keras, Burn, candle and dfdx. If a peer differs from
-//! PyTorch, the case says so (`convention`), and the test converts explicitly.
+//! `peer_cases.json`: numbers from the tests of Keras, Burn, candle and dfdx. If a peer differs
+//! from PyTorch, the case says so (`convention`), and the test converts explicitly.
 
 mod layers;
 mod losses;

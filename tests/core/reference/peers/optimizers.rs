@@ -68,8 +68,8 @@ fn sgd(case: &Value) {
     assert_expected(case, "param_after", &after);
 }
 
-/// Keras adds ε before it divides √v by √(1 − β₂ᵗ), so PyTorch's ε is `ε / √(1 − β₂ᵗ)`, which differs
-/// from step to step.
+/// Keras adds ε before it divides √v by √(1 − β₂ᵗ), so PyTorch's ε is `ε / √(1 − β₂ᵗ)`, which
+/// differs from step to step.
 fn adam_keras(case: &Value) {
     let mut params = numbers(&case["inputs"]["param0"]);
     let (beta1, beta2) = (of(case, "beta1"), of(case, "beta2"));
