@@ -49,38 +49,38 @@ trait Predicts: Task {
 
 /// Trains on the table at `path` and reports.
 pub fn run(options: &Options, path: &Path) -> Outcome {
-    let table = options.table.tabular(path)?;
+    let mut table = options.table.tabular(path)?;
     let target = options.table.target.as_deref().unwrap_or_default();
     let column = table.column(target)?;
-    let numbers = column.column_type() == ColumnType::Number || column.text(0).is_some_and(is_number);
-    let kind = options.task.unwrap_or(match column.column_type() {
-        ColumnType::Number => Kind::Regression,
-        _ => Kind::Classification,
-    });
+    let cells = || (0..table.rows()).filter_map(|row| column.text(row));
+    let numbers = column.column_type() == ColumnType::Number
+        || column.column_type() == ColumnType::Identifier && cells().all(is_number);
+    let first = cells().next();
+    let second = cells().find(|text| Some(text) != first.as_ref());
+    let two = cells().all(|text| Some(&text) == first.as_ref() || Some(&text) == second.as_ref());
+    let decided = if numbers && !two { Kind::Regression } else { Kind::Classification };
+    let kind = options.task.unwrap_or(decided);
     if options.task.is_none() && !options.quiet {
         let (task, other) = match kind {
             Kind::Regression => ("regression", "classification"),
             Kind::Classification => ("classification", "regression"),
         };
         let hint = if numbers { format!(" (--task {other} overrides this)") } else { String::new() };
-        let (name, what) = (shortened(target, 40), column.reason());
-        output::note(&format!(
-            "Task: {task}, because `{name}` is a {} column ({what}){hint}",
-            column.column_type()
-        ));
+        let (name, kind, why) = (shortened(target, 40), column.column_type(), column.reason());
+        output::note(&format!("Task: {task}, because `{name}` is a {kind} column ({why}){hint}"));
+    }
+    // A target is never left out, and classes are names, also where they look like numbers.
+    let wanted = match (kind, column.column_type()) {
+        (Kind::Regression, ColumnType::Identifier) => Some(ColumnType::Number),
+        (Kind::Classification, ColumnType::Number | ColumnType::Identifier) => Some(ColumnType::Category),
+        _ => None,
+    };
+    if let Some(wanted) = wanted {
+        table = table.with_type(target, wanted)?;
     }
     match kind {
         Kind::Regression => train::<Regression>(options, table, target),
-        Kind::Classification => {
-            // Classes are names, also where they look like numbers.
-            let table = match table.column(target)?.column_type() {
-                ColumnType::Number | ColumnType::Identifier => {
-                    table.with_type(target, ColumnType::Category)?
-                }
-                _ => table,
-            };
-            train::<Classification>(options, table, target)
-        }
+        Kind::Classification => train::<Classification>(options, table, target),
     }
 }
 

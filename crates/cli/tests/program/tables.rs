@@ -45,6 +45,10 @@ fn text_columns_are_learned_from() {
     assert_eq!(prices.len(), 3, "{predicted}");
     assert!((prices[0] - 15.0).abs() < 5.0 && prices[1] > 35.0, "{predicted}");
 
+    let output = folder.run("export m.safetensors --onnx m.onnx");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--recipe network"), "{}", stderr(&output));
+
     folder.write("short.csv", "colour\nred\n");
     let output = folder.run("predict m.safetensors short.csv");
     assert_eq!(output.status.code(), Some(1));
@@ -80,6 +84,10 @@ fn options_choose_recipe_and_types() {
     assert!(stderr(&output).contains("--type COLUMN=number"), "{}", stderr(&output));
     let result = folder.json("train count.csv --target y --recipe tables --type x=number --json --quiet");
     assert!(number(&result["test"]["r2"]) > 0.8, "{result}");
+    let binary: String = (0..40).map(|i| format!("{},{}\n", ["a", "b"][i % 2], i % 2)).collect();
+    folder.write("binary.csv", &format!("x,y\n{binary}"));
+    let result = folder.json("train binary.csv --target y --json --quiet");
+    assert_eq!(result["task"], "classification", "two different numbers are classes");
     for (options, message) in [
         ("--recipe tables --hidden 8", "takes no options of the network"),
         ("--type x", "COLUMN=TYPE"),
