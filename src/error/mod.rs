@@ -26,7 +26,7 @@ pub enum Error {
     Layer {
         /// Where the layer is, as in `3.body.0`; empty for the outermost layer.
         path: String,
-        /// The layer as its [`name`](crate::Layer::name) tells it.
+        /// The name of the layer, from its [`describe`](crate::Layer::describe).
         layer: String,
         /// What is wrong with it.
         problem: LayerProblem,

@@ -28,12 +28,12 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
     write_by(&Disk, path.as_ref(), bytes).map_err(|problem| problem.at(path.as_ref()))
 }
 
-/// Tests whether [`write`] can replace or create the file at `path`, so that a program can say so
+/// Tests whether [`write()`] can replace or create the file at `path`, so that a program can say so
 /// before it starts a long computation. Creates a temporary file in the folder and removes it; the
 /// file at `path` is not touched. A full disk is not noticed.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 ///
 /// ```
 /// use geartrain::io;
