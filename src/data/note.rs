@@ -122,7 +122,11 @@ impl Note {
                 format!("{dropped} of {rows} rows dropped for a missing value{}", of_classes(classes))
             }
             Note::Filled { column, cells, value } => {
-                format!("{}: {cells} missing cells filled with {value}", shown(column))
+                format!(
+                    "{}: {cells} missing {} filled with {value}",
+                    shown(column),
+                    if *cells == 1 { "cell" } else { "cells" }
+                )
             }
             Note::NoPrediction { line, column, .. } => {
                 format!("line {line}: no prediction, because {} is missing", shown(column))

@@ -112,7 +112,7 @@ fn features_alone_are_read_for_prediction() {
     assert!(matches!(error.problem, DataProblem::MissingCell { .. }), "{error}");
     let filled = load(&csv, &["hp", "weight"], Some(&[100.0, 3000.0])).unwrap();
     assert_eq!(filled.x, array![[130.0, 3504.0], [100.0, 2625.0]]);
-    assert_eq!(filled.notes[0].to_string(), "`hp`: 1 missing cells filled with 100");
+    assert_eq!(filled.notes[0].to_string(), "`hp`: 1 missing cell filled with 100");
     let error = load(&csv, &["displ"], None).unwrap_err();
     assert!(matches!(error.problem, DataProblem::UnknownColumn { name, .. } if name == "displ"));
     assert!(matches!(load(&csv, &[], None).unwrap_err().problem, DataProblem::NoColumns { .. }));

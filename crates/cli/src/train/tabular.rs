@@ -392,7 +392,7 @@ fn text(
         *other == "linear model" && score(results) < score(&lines[0].1)
     });
     if loses {
-        text += "\nThe linear model is better than the network: try --ensemble 8, or use a linear model.";
+        text += "\nThe linear model is better than the network. An ensemble may be better than both: --ensemble 8.";
     }
     match &lines[0].1 {
         Results::Numbers { .. } => {

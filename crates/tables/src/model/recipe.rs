@@ -51,6 +51,8 @@ impl<T: Task> Default for Recipe<T> {
     }
 }
 
+/// The fewest steps of a network, and of a linear model, which must reach its optimum.
+const LEAST_STEPS: (usize, usize) = (600, 3000);
 /// The most networks of an ensemble.
 const MOST_MEMBERS: usize = 1000;
 
@@ -83,10 +85,10 @@ impl<T: Task> Recipe<T> {
     }
 
     /// A linear model of the scaled numbers and the levels, the usual baseline: no hidden layer, no
-    /// bins.
+    /// bins, a learning rate of 0.01.
     pub fn linear(mut self) -> Self {
         self.encoder = self.encoder.bins(0);
-        self.hidden(&[])
+        self.hidden(&[]).learning_rate(0.01)
     }
 
     /// The probability with which a hidden unit is dropped in training. Default: 0.1.
@@ -113,7 +115,8 @@ impl<T: Task> Recipe<T> {
         self
     }
 
-    /// Passes over the rows. Default: 100 for up to 10,000 rows, 50 up to 50,000, 25 above.
+    /// Passes over the rows. Default: 100 for up to 10,000 rows, 50 up to 50,000, 25 above; but at
+    /// least 600 steps, or 3,000 for a linear model.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = Some(epochs);
         self
@@ -161,11 +164,16 @@ impl<T: Task> Recipe<T> {
         self.batch.unwrap_or_else(|| (log.exp2() as usize).clamp(32, 128))
     }
 
+    /// Passes over `rows` training rows: more for tables so small that 100 would be few steps.
     pub(crate) fn epochs_for(&self, rows: usize) -> usize {
-        self.epochs.unwrap_or(match rows {
+        let usual = match rows {
             0..=10_000 => 100,
             10_001..=50_000 => 50,
             _ => 25,
-        })
+        };
+        let least = if self.hidden.is_empty() { LEAST_STEPS.1 } else { LEAST_STEPS.0 };
+        let fitted = (rows as f64 * (1.0 - self.validation)) as usize;
+        let steps = (fitted / self.batch_for(rows)).max(1);
+        self.epochs.unwrap_or(usual.max(least.div_ceil(steps)))
     }
 }
