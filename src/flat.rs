@@ -7,9 +7,8 @@ use ndarray::{Array1, Axis};
 use crate::Scalar;
 use geartrain_kernels::LINE;
 
-/// A vector of numbers, of which the first begins a cache line: no register is read from two lines
-/// where one will do, and threads that write different rows of a matrix in it seldom meet in one.
-/// Otherwise it is a slice, as which it is used.
+/// A vector whose first number starts a cache line, so that aligned rows are read from one line and
+/// threads that write different rows seldom share one. It dereferences to a slice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flat<F>(Array1<F>);
 
@@ -19,7 +18,7 @@ impl<F: Scalar> Flat<F> {
         Flat(Array1::zeros(0))
     }
 
-    /// Makes this a vector of `len` numbers. They are left over from before: write them all.
+    /// Sets the length to `len`. The numbers are arbitrary until they are written.
     pub(crate) fn resize(&mut self, len: usize) {
         if self.0.len() != len {
             self.0 = aligned(std::mem::replace(self, Flat::new()).0.into_raw_vec_and_offset().0, len);
@@ -49,7 +48,7 @@ impl<F: Scalar> DerefMut for Flat<F> {
     }
 }
 
-/// `len` numbers of any value in `memory`, which grows if it must.
+/// `len` aligned numbers of arbitrary value in `memory`, which grows if it is too small.
 pub(crate) fn aligned<F: Scalar>(mut memory: Vec<F>, len: usize) -> Array1<F> {
     let spare = LINE / size_of::<F>() - 1;
     if memory.len() < len + spare {

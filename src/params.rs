@@ -9,15 +9,15 @@ use ndarray::{
 
 use crate::{Error, Init, Scalar};
 
-/// The most memory that the parameters of one network may take: 16 GiB. A typing error in a size is
-/// then an error, not a machine that swaps.
+/// The limit of the memory for the parameters of one network: 16 GiB. A mistyped size is then an
+/// error instead of a machine that swaps.
 pub const MAX_PARAMETER_BYTES: u128 = 16 << 30;
 
 /// A parameter tensor, as a layer declares it.
 ///
-/// In the flat vector a tensor lies in **column-major** order: a weight that is shown, named and
-/// saved as `out × in`, as in PyTorch, is stored as its transpose, row-major `in × out`, because
-/// the products of the forward pass then read both of their operands along rows.
+/// In the flat vector a tensor is stored in **column-major** order: a weight that is shown, named
+/// and saved as `out × in`, as in PyTorch, is stored as its transpose, row-major `in × out`, so
+/// that the products of the forward pass read both operands along rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpec {
     /// Its name inside the layer (`weight`), which containers prefix with the layer's
@@ -53,12 +53,12 @@ impl ParamSpec {
         self
     }
 
-    /// Numbers in the tensor, `usize::MAX` when they cannot be counted.
+    /// The number of entries, saturating at `usize::MAX`.
     pub fn len(&self) -> usize {
         self.shape.iter().fold(1, |product, &size| product.saturating_mul(size))
     }
 
-    /// Whether the tensor has no numbers.
+    /// Whether the tensor has no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

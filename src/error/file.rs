@@ -1,11 +1,11 @@
-//! Everything that can be wrong with a model file: what, where, expected and got.
+//! Errors of model files.
 
 use std::fmt;
 use std::path::Path;
 
 use super::Shape;
 
-/// What is wrong with which file.
+/// A problem with a model file, and its path.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct FileError {
@@ -16,7 +16,7 @@ pub struct FileError {
     pub problem: FileProblem,
 }
 
-/// What can be wrong with a file of weights.
+/// A problem with a model file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileProblem {
@@ -78,7 +78,7 @@ pub enum FileProblem {
         /// The newest version that can be read.
         newest: u32,
     },
-    /// The weights have another order, which a square matrix would not show.
+    /// The weights are stored in another order.
     #[error("the weights are laid out as {got:?}, expected {expected:?}")]
     WeightLayout {
         /// The order that this crate reads.
@@ -86,7 +86,7 @@ pub enum FileProblem {
         /// The order of the file.
         got: String,
     },
-    /// The file describes its model in an invalid way.
+    /// The description of the model is invalid.
     #[error("the description of the model cannot be used: {reason}")]
     Description {
         /// Why not.
@@ -114,7 +114,7 @@ pub enum FileProblem {
         /// Its value now.
         given: String,
     },
-    /// A network without its scalers would predict something else.
+    /// The model has scalers, without which the network predicts other values.
     #[error("the model scales its inputs or outputs; load it as a `Predictor`")]
     Scaled,
     /// The tensors in the file are not the parameters of the network.

@@ -17,7 +17,7 @@ use std::fmt;
 use self::data::DataError;
 use self::file::FileError;
 
-/// What went wrong in a call of this crate. No error changes the network it happened to.
+/// The error of most calls. A failed call leaves the network as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -61,7 +61,7 @@ pub enum Error {
         known: Vec<String>,
     },
 
-    /// Two shapes that must agree do not. Nothing is ever broadcast.
+    /// Two shapes differ that must agree. Shapes are never broadcast.
     #[error("{what}: expected shape {expected}, got {got}")]
     Shape {
         /// Which array it is.
@@ -72,16 +72,16 @@ pub enum Error {
         got: Shape,
     },
 
-    /// A target is no value that the loss can compare with.
+    /// A target is outside the domain of the loss.
     #[error("the target in row {row}, column {column} (both from 0) must be {expected}, got {got}")]
     Target {
         /// The row, from 0.
         row: usize,
         /// The column, from 0.
         column: usize,
-        /// What it must be.
+        /// The domain, in words.
         expected: String,
-        /// What it is.
+        /// The value.
         got: f64,
     },
 
@@ -142,7 +142,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// Nothing of this name is measured.
+    /// No metric of this name is measured.
     #[error("nothing called `{name}` can be watched; there are: {}", known.join(", "))]
     UnknownMetric {
         /// The name that was asked for.
@@ -151,10 +151,10 @@ pub enum Error {
         known: Vec<String>,
     },
 
-    /// Early stopping watches a value on validation data, and there are none.
+    /// Early stopping watches a metric on validation data, but there is no validation data.
     #[error("`{metric}` needs validation data: give them with `Training::validation`")]
     NoValidationData {
-        /// What was to be watched.
+        /// The metric.
         metric: String,
     },
 
@@ -210,7 +210,7 @@ impl Error {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayerProblem {
-    /// The layer before it, or the data, has another number of features.
+    /// The input has another number of features.
     #[error("expects {expected} input features, got {got}")]
     Features {
         /// Features per row that the layer reads.
@@ -219,18 +219,18 @@ pub enum LayerProblem {
         got: usize,
     },
 
-    /// The body of a `Residual` must give as many features as it reads, because the two are added.
+    /// The output width of a `Residual`'s body differs from its input width.
     #[error(
         "x + body(x) needs as many outputs as inputs, but the body makes {outputs} features from {inputs}"
     )]
     Residual {
-        /// Features per row that go into the body.
+        /// Input features of the body.
         inputs: usize,
-        /// Features per row that come out of it.
+        /// Output features of the body.
         outputs: usize,
     },
 
-    /// The layer was made with an argument outside its domain.
+    /// An argument of the layer is outside its domain.
     #[error("{argument} must be {expected}, got {got}")]
     Argument {
         /// The argument's name.
@@ -241,12 +241,12 @@ pub enum LayerProblem {
         got: String,
     },
 
-    /// The layer cannot be trained on so few rows: a batch of one has no spread to normalise by.
+    /// The batch has too few rows for training: the variance of one row is 0.
     #[error("needs at least {needs} rows in a batch to train on, got {rows}")]
     SmallBatch {
-        /// Rows that it needs.
+        /// The minimum number of rows.
         needs: usize,
-        /// Rows that the batch has.
+        /// The rows of the batch.
         rows: usize,
     },
 

@@ -28,7 +28,7 @@ pub struct Format {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     skip_lines: usize,
 
-    /// Lines that start with this character are comments; by default, lines before the header with #
+    /// Lines that start with this character are comments; by default, # lines before the header
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     comment: Option<u8>,
 
