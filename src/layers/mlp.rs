@@ -36,7 +36,7 @@ pub struct Mlp<F> {
     widths: Vec<usize>,
     activation: Arc<dyn Layer<F>>,
     norm: Option<Norm>,
-    dropout: f64,
+    dropout: Option<f64>,
     residual: bool,
     init: Option<Init>,
 }
@@ -49,7 +49,7 @@ impl<F: Scalar> Mlp<F> {
             widths: widths.to_vec(),
             activation: Arc::new(ReLU),
             norm: None,
-            dropout: 0.0,
+            dropout: None,
             residual: false,
             init: None,
         }
@@ -67,15 +67,15 @@ impl<F: Scalar> Mlp<F> {
         self
     }
 
-    /// Sets the probability with which a hidden unit is dropped in training. Default: 0, without
+    /// Sets the probability with which a hidden unit is dropped in training. Default: no
     /// [`Dropout`] layers.
     pub fn dropout(mut self, p: f64) -> Self {
-        self.dropout = p;
+        self.dropout = Some(p);
         self
     }
 
-    /// Whether a hidden layer that is as wide as its input has a skip connection ([`Residual`]).
-    /// Default: false.
+    /// Whether a hidden layer that is as wide as the hidden layer before it has a skip connection
+    /// ([`Residual`]). Default: false.
     pub fn residual(mut self, residual: bool) -> Self {
         self.residual = residual;
         self
@@ -95,7 +95,7 @@ impl<F: Scalar> Mlp<F> {
             let [inputs, outputs] = [pair[0], pair[1]];
             layers = if i == hidden {
                 layers.then(self.linear(inputs, outputs))
-            } else if self.residual && inputs == outputs {
+            } else if self.residual && i > 0 && inputs == outputs {
                 layers.then(Residual::new(self.hidden(Sequential::new(), inputs, outputs)))
             } else {
                 self.hidden(layers, inputs, outputs)
@@ -119,7 +119,10 @@ impl<F: Scalar> Mlp<F> {
             Some(Norm::Rms) => layers.then(RMSNorm::new(outputs)),
         };
         let layers = layers.then_shared(self.activation.clone());
-        if self.dropout == 0.0 { layers } else { layers.then(Dropout::new(self.dropout)) }
+        match self.dropout {
+            None => layers,
+            Some(p) => layers.then(Dropout::new(p)),
+        }
     }
 }
 

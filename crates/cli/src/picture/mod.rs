@@ -20,65 +20,60 @@ use plot::{Area, Failure};
 /// Classes up to which the cells of a confusion matrix are distinguishable.
 const MOST_CLASSES: usize = 100;
 
-/// Both panels as the text of an SVG file.
-pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcome<String> {
+/// A picture of two panels as the text of an SVG file.
+fn panels(draw: impl FnOnce(&Area, &Area) -> Result<(), Failure>) -> Outcome<String> {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, (1200, 540)).into_drawing_area();
-        draw_on(&root, options, problem, trained)?;
+        root.fill(&WHITE).map_err(Failure::from)?;
+        let (left, right) = root.split_horizontally(600);
+        draw(&left, &right)?;
+        root.present().map_err(Failure::from)?;
     }
     Ok(svg)
 }
 
-/// The same panels for a model of the recipe for tables.
+/// The picture of networks of the user's design.
+pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcome<String> {
+    panels(|left, right| draw_on(left, right, options, problem, trained))
+}
+
+/// The picture of models of the recipe for tables.
 pub fn draw_tabular(
     losses: &[Losses],
     loss: &str,
     results: &TabularResults,
     target: &str,
 ) -> Outcome<String> {
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (1200, 540)).into_drawing_area();
-        draw_tabular_on(&root, losses, loss, results, target)?;
-    }
-    Ok(svg)
+    panels(|left, right| {
+        losses::draw(left, losses, "validation rows", loss)?;
+        match results {
+            TabularResults::Numbers { rows } => {
+                let r2 = results.score("r2").unwrap_or(f64::NAN);
+                regression::scatter(right, rows, target, &format!("Test rows: R² = {r2:.3}"))
+            }
+            TabularResults::Classes { classes, confusion, .. } if classes.len() <= MOST_CLASSES => {
+                classification::confusion(right, confusion, classes)
+            }
+            TabularResults::Classes { .. } => Ok(()),
+        }
+    })
 }
 
-fn draw_tabular_on(
-    root: &Area,
-    losses: &[Losses],
-    loss: &str,
-    results: &TabularResults,
-    target: &str,
+fn draw_on(
+    left: &Area,
+    right: &Area,
+    options: &Options,
+    problem: &Problem,
+    trained: &[Trained],
 ) -> Result<(), Failure> {
-    root.fill(&WHITE)?;
-    let (left, right) = root.split_horizontally(600);
-    losses::draw(&left, losses, "validation rows", loss)?;
-    match results {
-        TabularResults::Numbers { rows } => {
-            let r2 = results.score("r2").unwrap_or(f64::NAN);
-            regression::scatter(&right, rows, target, &format!("Test rows: R² = {r2:.3}"))?;
-        }
-        TabularResults::Classes { classes, confusion, .. } if classes.len() <= MOST_CLASSES => {
-            classification::confusion(&right, confusion, classes)?;
-        }
-        TabularResults::Classes { .. } => {}
-    }
-    root.present()?;
-    Ok(())
-}
-
-fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained]) -> Result<(), Failure> {
-    root.fill(&WHITE)?;
-    let (left, right) = root.split_horizontally(600);
     let histories: Vec<_> =
         trained.iter().map(|one| [one.history.train_losses(), one.history.validation_losses()]).collect();
     let loss = match problem.task {
         Task::Regression => "mean squared error (target in standard deviations)",
         Task::Classification(_) => "cross-entropy",
     };
-    losses::draw(&left, &histories, options.model.watched(), loss)?;
+    losses::draw(left, &histories, options.model.watched(), loss)?;
     let data = &problem.data;
     match &problem.task {
         Task::Regression => {
@@ -90,22 +85,21 @@ fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained
             if data.features() == 1 {
                 let sine: fn(f64) -> f64 = f64::sin;
                 let truth = (options.table.data == Some(BuiltIn::Sine)).then_some(sine);
-                regression::curve(&right, data, trained, &title, truth)?;
+                regression::curve(right, data, trained, &title, truth)?;
             } else {
                 let rows = |one: &Trained| one.test.y().to_owned().into_iter().zip(one.predicted.clone());
                 let points: Vec<_> = trained.iter().flat_map(rows).collect();
-                regression::scatter(&right, &points, &data.target_names()[0], &title)?;
+                regression::scatter(right, &points, &data.target_names()[0], &title)?;
             }
         }
         Task::Classification(classes) => {
             if data.features() == 2 && classes.len() <= classification::COLOURS.len() {
                 let accuracy = trained[0].confusion()?.accuracy();
-                classification::regions(&right, data, trained, classes, accuracy)?;
+                classification::regions(right, data, trained, classes, accuracy)?;
             } else if classes.len() <= MOST_CLASSES {
-                classification::confusion(&right, &report::pooled_confusion(trained)?, classes)?;
+                classification::confusion(right, &report::pooled_confusion(trained)?, classes)?;
             }
         }
     }
-    root.present()?;
     Ok(())
 }

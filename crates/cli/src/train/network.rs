@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use clap::builder::RangedU64ValueParser;
 use geartrain::data::DataError;
+use geartrain::layers::{self, Mlp};
 use geartrain::optim::RMSprop;
 use geartrain::optim::schedule::{Cosine, Exponential, Step};
 use geartrain::prelude::{
-    Adam, AdamW, BatchNorm, Dataset, Dropout, LayerNorm, Linear, Loss, Network, Optimizer, ReLU, Residual,
-    Sequential, Sgd, Sigmoid, Tanh, Training,
+    Adam, AdamW, Dataset, Loss, Network, Optimizer, ReLU, Sgd, Sigmoid, Tanh, Training,
 };
 use geartrain::train::EarlyStopping;
 
@@ -121,23 +121,26 @@ impl ModelOptions {
     /// The network from `inputs` features to `outputs`, with its initial weights.
     pub fn network(&self, inputs: usize, outputs: usize) -> Outcome<Network<f32>> {
         self.check_memory(inputs, outputs)?;
-        let mut layers = Sequential::new();
-        let mut residuals = 0;
-        let mut width = inputs;
-        for (i, &hidden) in self.hidden.iter().enumerate() {
-            if self.residual && i > 0 && hidden == width {
-                layers = layers.then(Residual::new(self.layer(Sequential::new(), width, hidden)));
-                residuals += 1;
-            } else {
-                layers = self.layer(layers, width, hidden);
-            }
-            width = hidden;
-        }
-        if self.residual && residuals == 0 {
+        if self.residual && !self.hidden.windows(2).any(|pair| pair[0] == pair[1]) {
             let message = "--residual needs two neighbours of equal width in --hidden, such as 64,64";
             return Err(Failure::option(message));
         }
-        Ok(Network::new(layers.then(Linear::new(width, outputs)))?.with_seed(self.seed))
+        let widths = [&[inputs], &self.hidden[..], &[outputs]].concat();
+        let mut mlp = Mlp::new(&widths).residual(self.residual);
+        mlp = match self.activation {
+            Activation::Relu => mlp.activation(ReLU),
+            Activation::Sigmoid => mlp.activation(Sigmoid),
+            Activation::Tanh => mlp.activation(Tanh),
+        };
+        mlp = match self.norm {
+            None => mlp,
+            Some(Norm::Layer) => mlp.norm(layers::Norm::Layer),
+            Some(Norm::Batch) => mlp.norm(layers::Norm::Batch),
+        };
+        if let Some(fraction) = self.dropout {
+            mlp = mlp.dropout(fraction);
+        }
+        Ok(Network::new(mlp.build())?.with_seed(self.seed))
     }
 
     /// Refuses sizes for which training would run out of memory.
@@ -159,25 +162,6 @@ impl ModelOptions {
             "a network of {parameters} parameters needs about {gigabytes:.0} GB to train, more than this \
              computer has; choose smaller layers with --hidden"
         )))
-    }
-
-    /// `layers` and another hidden layer.
-    fn layer(&self, layers: Sequential<f32>, inputs: usize, outputs: usize) -> Sequential<f32> {
-        let layers = layers.then(Linear::new(inputs, outputs));
-        let layers = match self.norm {
-            None => layers,
-            Some(Norm::Layer) => layers.then(LayerNorm::new(outputs)),
-            Some(Norm::Batch) => layers.then(BatchNorm::new(outputs)),
-        };
-        let layers = match self.activation {
-            Activation::Relu => layers.then(ReLU),
-            Activation::Sigmoid => layers.then(Sigmoid),
-            Activation::Tanh => layers.then(Tanh),
-        };
-        match self.dropout {
-            None => layers,
-            Some(fraction) => layers.then(Dropout::new(fraction)),
-        }
     }
 
     /// The rows to train on, and the validation rows for early stopping.

@@ -187,16 +187,17 @@ fn splits<T: Predicts>(options: &Options, table: &Table, target: &str) -> Outcom
         let test = options.table.tabular_as(path, table)?;
         return Ok(vec![Split { train: table.clone(), test: with_targets(&test, target)? }]);
     }
-    let (count, seed) = (options.folds.unwrap_or(5).min(table.rows().max(2)), options.model.seed);
+    let count = options.folds.unwrap_or_else(|| table.rows().clamp(2, 5));
+    let seed = options.model.seed;
     let folds = match T::KIND {
-        "regression" => Folds::shuffled(table.rows(), options.folds.unwrap_or(count), seed)?,
-        _ => Folds::stratified(table.column(target)?, options.folds.unwrap_or(count), seed)?,
+        "regression" => Folds::shuffled(table.rows(), count, seed)?,
+        _ => Folds::stratified(table.column(target)?, count, seed)?,
     };
     let split = |fold| {
         let (train, test) = folds.split(fold);
         Split { train: table.select(&train), test: table.select(&test) }
     };
-    Ok((0..if options.folds.is_some() { folds.count() } else { 1 }).map(split).collect())
+    Ok((0..options.folds.unwrap_or(1)).map(split).collect())
 }
 
 /// Trains on one split, with a line of progress called `name` on a terminal.
