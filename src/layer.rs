@@ -1,9 +1,9 @@
-//! The contract of a layer: the trait, the arguments of its three passes, and its description.
+//! The contract of a layer: the trait, the arguments of its passes, and its description.
 //!
 //! | item | in one sentence |
 //! |---|---|
 //! | [`Layer`] | a function of `(params, x)` with its two derivatives |
-//! | [`Forward`], [`Backward`], [`Jvp`] | the arguments of the three passes |
+//! | [`Forward`], [`Backward`], [`Jvp`], [`BackwardJvp`] | the arguments of the passes |
 //! | [`Mode`] | training or prediction |
 //! | [`Description`], [`Child`], [`Kind`] | what a layer is: name, kind, options, children |
 
@@ -67,6 +67,18 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Err(LayerProblem::NoJvp)
     }
 
+    /// The derivative of [`backward`](Layer::backward) along a direction (forward over reverse), for
+    /// Hessian-vector products. With a dot for the change along the direction of the last
+    /// [`jvp`](Layer::jvp): from `dy` and its change `dy_dot`, writes the change of `∂L/∂params` to
+    /// every entry of `grads_dot`, and `∂L/∂x` and its change to `dx` if they are requested.
+    ///
+    /// # Errors
+    /// [`LayerProblem::NoBackwardJvp`], the default, if the layer has no second derivatives.
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let _ = pass;
+        Err(LayerProblem::NoBackwardJvp)
+    }
+
     /// Updates the non-trainable parameters, such as running means, from the last training pass.
     /// Called after a successful optimizer step. Default: nothing. Containers call it for their
     /// children.
@@ -125,6 +137,31 @@ pub struct Jvp<'a, F> {
     pub dx: ArrayView2<'a, F>,
     /// The change of the output, `(rows, outputs)`: to be written.
     pub dy: ArrayViewMut2<'a, F>,
+    /// What the forward pass saved.
+    pub cache: &'a mut Cache<F>,
+}
+
+/// The arguments of [`Layer::backward_jvp`].
+#[derive(Debug)]
+pub struct BackwardJvp<'a, F> {
+    /// The layer's parameters.
+    pub params: &'a [F],
+    /// The change of the parameters: `dparams` of the forward-mode pass.
+    pub params_dot: &'a [F],
+    /// The input of the forward pass, `(rows, inputs)`.
+    pub x: ArrayView2<'a, F>,
+    /// The change of the input, `(rows, inputs)`: `dx` of the forward-mode pass.
+    pub x_dot: ArrayView2<'a, F>,
+    /// The output of the forward pass, `(rows, outputs)`.
+    pub y: ArrayView2<'a, F>,
+    /// `∂L/∂y`, `(rows, outputs)`.
+    pub dy: ArrayView2<'a, F>,
+    /// The change of `∂L/∂y`.
+    pub dy_dot: ArrayView2<'a, F>,
+    /// The change of `∂L/∂params`, in the order of `params`: to be written.
+    pub grads_dot: &'a mut [F],
+    /// `∂L/∂x` and its change, `(rows, inputs)` each: to be written.
+    pub dx: Option<[ArrayViewMut2<'a, F>; 2]>,
     /// What the forward pass saved.
     pub cache: &'a mut Cache<F>,
 }

@@ -1,5 +1,6 @@
 //! A layer with its parameters.
 
+mod hessian;
 mod jacobian;
 
 use std::sync::Arc;
@@ -392,6 +393,8 @@ pub struct Workspace<F> {
     cache: Cache<F>,
     output: Buffer<F>,
     doutput: Buffer<F>,
+    /// The changes of the input, of the output and of `doutput` along a direction.
+    changes: [Buffer<F>; 3],
     /// The seed of the randomness in the next passes, initially 0. Passes with equal keys have
     /// equal `Dropout` masks; `fit` sets a new key for every step, derived from its seed.
     pub key: u64,
@@ -415,6 +418,7 @@ impl<F: Scalar> Workspace<F> {
             cache: Cache::new(),
             output: Buffer::default(),
             doutput: Buffer::default(),
+            changes: Default::default(),
             key: 0,
             grads: Flat::new(),
             statistics: Vec::new(),

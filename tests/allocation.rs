@@ -1,5 +1,5 @@
-//! After the first step, a training step takes no memory; and it never has more threads than it may
-//! have.
+//! After the first, neither a training step nor a Hessian-vector product takes memory; and neither
+//! has more threads than it may have.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +53,22 @@ fn allocations(
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
+/// Allocations in ten Hessian-vector products after three.
+fn allocations_of_products(layers: Sequential<f32>, inputs: usize, rows: usize) -> usize {
+    let network = Network::<f32>::with_inputs(layers, inputs).unwrap();
+    let (x, target) = (Array2::from_elem((rows, inputs), 0.3), Array2::from_elem((rows, 1), 1.0));
+    let (vector, mut product) = (vec![0.1; network.params().len()], vec![0.0; network.params().len()]);
+    let (mut workspace, mut before) = (Workspace::new(), 0);
+    for pass in 0..13 {
+        if pass == 3 {
+            before = ALLOCATIONS.load(Ordering::Relaxed);
+        }
+        let into = (&mut workspace, &mut product);
+        network.hessian_vector_product(&MeanSquaredError, &x, &target, &vector, into.0, into.1).unwrap();
+    }
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
 /// Threads of this process that are called workers; Linux keeps 15 letters of a name.
 fn workers() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
@@ -94,6 +110,9 @@ fn main() {
             assert_eq!(allocations(every_kind(), 3, 32, Adam::new(0.01)), 0, "every kind, {threads} threads");
             let sgd = Sgd::new(1e-4).momentum(0.9).nesterov(true);
             assert_eq!(allocations(large(), 300, 700, sgd), 0, "large, {threads} threads");
+            for (layers, inputs) in [(small(), 3), (every_kind(), 3), (large(), 300)] {
+                assert_eq!(allocations_of_products(layers, inputs, 64), 0, "products, {threads} threads");
+            }
         });
         if cfg!(target_os = "linux") {
             assert_eq!(workers(), threads - 1);

@@ -258,6 +258,13 @@ pub enum LayerProblem {
     #[error("has no forward mode: it does not implement `Layer::jvp`")]
     NoJvp,
 
+    /// The layer has no second derivatives.
+    #[error(
+        "has no second derivatives: it does not implement `Layer::backward_jvp` or, for an activation, \
+         `Elementwise::curvature`"
+    )]
+    NoBackwardJvp,
+
     /// A problem of a user-defined layer.
     #[error("{0}")]
     Other(String),
@@ -286,6 +293,16 @@ impl LayerProblem {
     /// [`LayerProblem::Features`] if it is not.
     pub fn check_features(expected: usize, got: usize) -> Result<usize, Self> {
         if got == expected { Ok(got) } else { Err(LayerProblem::Features { expected, got }) }
+    }
+
+    /// Whether a layer lacks [`jvp`](crate::Layer::jvp) or
+    /// [`backward_jvp`](crate::Layer::backward_jvp), or a layer inside it does.
+    pub fn is_missing_derivative(&self) -> bool {
+        match self {
+            LayerProblem::NoJvp | LayerProblem::NoBackwardJvp => true,
+            LayerProblem::Inside { problem, .. } => problem.is_missing_derivative(),
+            _ => false,
+        }
     }
 
     /// This problem of the layer `child`, reported by its container. `layer` is the child's name,

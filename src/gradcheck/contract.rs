@@ -8,10 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Case, Check, Gradcheck, Report, central_differences, columns, matrix, with_input};
+use super::{Case, Check, Entry, Gradcheck, Report, central_differences, columns, matrix, with_input};
 use crate::cache::Cache;
 use crate::error::LayerProblem;
-use crate::layer::{Backward, Forward, Jvp, Layer, Mode};
+use crate::layer::{Backward, BackwardJvp, Forward, Jvp, Layer, Mode};
 use crate::layers::{Linear, Residual, Sequential};
 use crate::params::Layout;
 use crate::{Error, Network};
@@ -46,6 +46,8 @@ pub(super) fn check(
         checks.push(alone.row_by_row());
     }
     checks.push(alone.inner_product()?);
+    checks.push(Check { name: "second derivatives", ..alone.second_derivatives(settings)? });
+    checks.push(Check { name: "second derivatives, nested", ..composed.second_derivatives(settings)? });
     Ok(Report { checks })
 }
 
@@ -117,12 +119,14 @@ impl Subject {
         (y, gradients)
     }
 
+    /// The parameters and the input of a point.
+    fn split(&self, at: &[f64]) -> (Vec<f64>, Array2<f64>) {
+        let (params, x) = at.split_at(self.params.len());
+        (params.to_vec(), matrix(self.x.dim(), x))
+    }
+
     fn central_differences(&self, settings: &Gradcheck) -> Check {
         let at = self.params.iter().chain(columns(&self.x.view())).copied().collect();
-        let split = |at: &[f64]| {
-            let (params, x) = at.split_at(self.params.len());
-            (params.to_vec(), matrix(self.x.dim(), x))
-        };
         central_differences(
             settings,
             Case {
@@ -131,11 +135,11 @@ impl Subject {
                 cotangent: &self.dy.iter().copied().collect::<Vec<_>>(),
                 fixed: false,
                 outputs: &mut |at| {
-                    let (params, x) = split(at);
+                    let (params, x) = self.split(at);
                     self.forward(&params, x.view(), &mut Cache::new()).into_iter().collect()
                 },
                 gradient: &mut |at| {
-                    let ((params, x), mut cache) = (split(at), Cache::new());
+                    let ((params, x), mut cache) = (self.split(at), Cache::new());
                     let y = self.forward(&params, x.view(), &mut cache);
                     self.backward(&params, x.view(), &y, self.dy.view(), &mut cache)
                 },
@@ -258,6 +262,91 @@ impl Subject {
         let scale: f64 = terms.iter().map(|t| t.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
         let detail = format!("{forward:.12e} by forward mode, {reverse:.12e} by reverse mode");
         Ok(Check::new(name, (forward - reverse).abs() <= 1e-12 * scale, detail))
+    }
+}
+
+impl Subject {
+    /// The directions in the parameters and the input, the latter column by column.
+    fn direction(&self) -> Vec<f64> {
+        self.dparams.iter().chain(columns(&self.dx.view())).copied().collect()
+    }
+
+    /// `backward_jvp` along that direction, which changes `dy` by `dy_dot`: the changes of the
+    /// gradients, and the gradient in the input.
+    fn backward_jvp(&self, at: &[f64], dy_dot: ArrayView2<f64>) -> Result<(Vec<f64>, Array2<f64>), Error> {
+        let (params, x) = self.split(at);
+        let mut cache = Cache::new();
+        let y = self.forward(&params, x.view(), &mut cache);
+        let mut change = Array2::zeros(y.dim());
+        let (params, x, y, dy) = (&params[..], x.view(), y.view(), self.dy.view());
+        let (params_dot, x_dot) = (&self.dparams[..], self.dx.view());
+        let named = |problem| Error::layer(self.layer.describe().name, problem);
+        let (dparams, dx, cache) = (params_dot, x_dot, &mut cache);
+        self.layer
+            .jvp(Jvp { params, dparams, x, y, dx, dy: change.view_mut(), cache: &mut *cache })
+            .map_err(named)?;
+        let mut grads = vec![f64::NAN; params.len()];
+        let [mut dx, mut dx_dot] = [0, 1].map(|_| Array2::from_elem(x.dim(), f64::NAN));
+        let (grads_dot, into) = (&mut grads[..], Some([dx.view_mut(), dx_dot.view_mut()]));
+        self.layer
+            .backward_jvp(BackwardJvp {
+                params,
+                params_dot,
+                x,
+                x_dot,
+                y,
+                dy,
+                dy_dot,
+                grads_dot,
+                dx: into,
+                cache,
+            })
+            .map_err(named)?;
+        grads.extend(columns(&dx_dot.view()));
+        Ok((grads, dx))
+    }
+
+    /// The change of the gradients along a direction against central differences of the gradients:
+    /// the Hessian of `dy · y` is symmetric, so that its product with u is the gradient of u · ∇(dy
+    /// · y). Then, that the change is linear in `dy_dot`, and the gradient in the input is that of
+    /// `backward`.
+    fn second_derivatives(&self, settings: &Gradcheck) -> Result<Check, Error> {
+        let at: Vec<f64> = self.params.iter().chain(columns(&self.x.view())).copied().collect();
+        let zero = Array2::zeros(self.dy.dim());
+        let still = match self.backward_jvp(&at, zero.view()) {
+            Err(Error::Layer { problem, .. }) if problem.is_missing_derivative() => {
+                return Ok(Check::new("", true, format!("not checked: {problem}")));
+            }
+            result => result?.0,
+        };
+        let check = central_differences(
+            settings,
+            Case {
+                // one tensor, so that an error counts relative to the largest change of all
+                layout: &with_input(Vec::new(), (at.len(), 1))?,
+                at: at.clone(),
+                cotangent: &self.direction(),
+                fixed: false,
+                outputs: &mut |at| {
+                    let ((params, x), mut cache) = (self.split(at), Cache::new());
+                    let y = self.forward(&params, x.view(), &mut cache);
+                    self.backward(&params, x.view(), &y, self.dy.view(), &mut cache)
+                },
+                gradient: &mut |at| self.backward_jvp(at, zero.view()).expect("it ran above").0,
+            },
+        );
+        if !check.passed {
+            return Ok(check);
+        }
+        let check = Check { worst: check.worst.map(|worst| Entry { name: "all".into(), ..worst }), ..check };
+        let dy_dot = self.dy.mapv(|dy| 0.5 - dy * dy);
+        let (moved, dx) = self.backward_jvp(&at, dy_dot.view())?;
+        let linear: Vec<f64> =
+            still.iter().zip(self.run(self.x.view(), dy_dot.view()).1).map(|(a, b)| a + b).collect();
+        let (_, gradients) = self.run(self.x.view(), self.dy.view());
+        let dx: Vec<f64> = columns(&dx.view()).copied().collect();
+        let others = [close("", &moved, &linear), close("", &dx, &gradients[self.params.len()..])];
+        Ok(others.into_iter().find(|other| !other.passed).unwrap_or(check))
     }
 }
 

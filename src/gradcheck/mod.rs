@@ -138,7 +138,8 @@ impl Gradcheck {
 
     /// Puts `layer`, reading `inputs` features, through the whole contract of [`Layer`] at random
     /// weights and inputs: central differences in every parameter and input, alone and between
-    /// other layers (inside a `Residual` where the width is kept); the same gradients from a second
+    /// other layers (inside a `Residual` where the width is kept), of the output and of the
+    /// gradients (second derivatives, if the layer has them); the same gradients from a second
     /// backward pass; twice `dy` gives twice the gradients and zero gives zero; every entry of `y`,
     /// `grads` and `dx` is written; `dx` can be left out; a batch equals its rows one by one;
     /// strided and transposed inputs equal their copies; a small batch after a large one with the
@@ -186,7 +187,8 @@ impl Gradcheck {
         Ok(Report { checks: vec![check] })
     }
 
-    /// Checks `∂loss/∂output` of `loss` at `output` and `target`.
+    /// Checks `∂loss/∂output` of `loss` at `output` and `target`, and its derivative along a
+    /// direction.
     ///
     /// # Errors
     /// Those of [`Loss::check`].
@@ -213,7 +215,43 @@ impl Gradcheck {
                 },
             },
         );
-        Ok(Report { checks: vec![check] })
+        Ok(Report { checks: vec![check, self.second_derivative(loss, output, target)] })
+    }
+
+    /// Compares `gradient_jvp` with central differences of the gradient: with the symmetric second
+    /// derivative S, the gradient of u · ∇L is S u.
+    fn second_derivative(
+        &self,
+        loss: &dyn Loss<f64>,
+        output: &ArrayRef2<f64>,
+        target: &ArrayRef2<f64>,
+    ) -> Check {
+        let (name, dim) = ("second derivative", output.dim());
+        let direction = output.mapv(|z| (7.0 * z + 1.0).cos());
+        let product = |at: &[f64]| {
+            let mut change = Array2::zeros(dim);
+            loss.gradient_jvp(&matrix(dim, at), target, &direction, &mut change).map(|()| change)
+        };
+        let at: Vec<f64> = columns(output).copied().collect();
+        if let Err(error) = product(&at) {
+            return Check::new(name, true, format!("not checked: {error}"));
+        }
+        let check = central_differences(
+            self,
+            Case {
+                layout: &with_input(Vec::new(), dim).expect("a matrix"),
+                at,
+                cotangent: &columns(&direction).copied().collect::<Vec<_>>(),
+                fixed: false,
+                outputs: &mut |at| {
+                    let mut doutput = Array2::zeros(dim);
+                    loss.gradient(&matrix(dim, at), target, &mut doutput);
+                    columns(&doutput).copied().collect()
+                },
+                gradient: &mut |at| columns(&product(at).expect("it ran above")).copied().collect(),
+            },
+        );
+        Check { name, ..check }
     }
 
     /// Checks whether `gradient` is the gradient of the scalar function `f` at `at`.

@@ -20,6 +20,10 @@ impl Elementwise for Sigmoid {
         y * (F::one() - y)
     }
 
+    fn curvature<F: Scalar>(&self, _x: F, y: F) -> Option<F> {
+        Some(y * (F::one() - y) * (F::one() - y - y))
+    }
+
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::Sigmoid)
     }
@@ -41,6 +45,10 @@ impl Elementwise for Tanh {
 
     fn slope<F: Scalar>(&self, _x: F, y: F) -> F {
         F::one() - y * y
+    }
+
+    fn curvature<F: Scalar>(&self, _x: F, y: F) -> Option<F> {
+        Some(-(y + y) * (F::one() - y * y))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -65,6 +73,10 @@ impl Elementwise for ReLU {
 
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         if x > F::zero() { F::one() } else { F::zero() }
+    }
+
+    fn curvature<F: Scalar>(&self, _x: F, _y: F) -> Option<F> {
+        Some(F::zero())
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -100,6 +112,10 @@ impl Elementwise for LeakyReLU {
 
     fn slope<F: Scalar>(&self, x: F, _y: F) -> F {
         if x > F::zero() { F::one() } else { F::of(self.negative_slope) }
+    }
+
+    fn curvature<F: Scalar>(&self, _x: F, _y: F) -> Option<F> {
+        Some(F::zero())
     }
 
     fn check(&self) -> Result<(), LayerProblem> {
@@ -147,6 +163,10 @@ impl Elementwise for ELU {
         F::of(above + (1.0 - above) * self.alpha * exp(at_most_0(x)))
     }
 
+    fn curvature<F: Scalar>(&self, x: F, y: F) -> Option<F> {
+        Some(if x > F::zero() { F::zero() } else { self.slope(x, y) })
+    }
+
     fn check(&self) -> Result<(), LayerProblem> {
         finite("alpha", self.alpha)
     }
@@ -178,6 +198,10 @@ impl Elementwise for SELU {
     #[inline(always)]
     fn slope<F: Scalar>(&self, x: F, y: F) -> F {
         F::of(SELU::SCALE * ELU::new(SELU::ALPHA).slope(x.as_f64(), y.as_f64()))
+    }
+
+    fn curvature<F: Scalar>(&self, x: F, y: F) -> Option<F> {
+        Some(if x > F::zero() { F::zero() } else { self.slope(x, y) })
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -215,6 +239,12 @@ impl Elementwise for GELU {
         let (distribution, bell) = GELU::distribution(x);
         // φ(x) = e^{−x²/2} / √(2π), and √(2/π) / 2 = 1 / √(2π)
         F::of(distribution + x * bell * (0.5 * ROOT_2_BY_PI))
+    }
+
+    fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
+        let x = x.as_f64();
+        // (Φ + x φ)' = 2 φ − x² φ, because φ' = −x φ
+        Some(F::of((2.0 - x * x) * GELU::distribution(x).1 * (0.5 * ROOT_2_BY_PI)))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -256,6 +286,16 @@ impl Elementwise for GELUTanh {
         F::of(sigmoid + x * sigmoid * rest * 2.0 * du)
     }
 
+    fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
+        let x = x.as_f64();
+        let t = 2.0 * GELUTanh::u(x);
+        let dt = 2.0 * ROOT_2_BY_PI * (1.0 + 3.0 * GELUTanh::CUBE * x * x);
+        let ddt = 12.0 * ROOT_2_BY_PI * GELUTanh::CUBE * x;
+        // (x σ(t))'' = 2 σ' t' + x (σ'' t'² + σ' t'') with σ' = σ(t) σ(−t) and σ'' = σ' (σ(−t) − σ(t))
+        let (above, below) = (logistic(t), logistic(-t));
+        Some(F::of(above * below * (2.0 * dt + x * ((below - above) * dt * dt + ddt))))
+    }
+
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::GELUTanh)
     }
@@ -278,6 +318,13 @@ impl Elementwise for SiLU {
         let x = x.as_f64();
         let sigmoid = logistic(x);
         F::of(sigmoid + x * sigmoid * logistic(-x))
+    }
+
+    fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
+        let x = x.as_f64();
+        let (above, below) = (logistic(x), logistic(-x));
+        // (σ + x σ')' = 2 σ' + x σ'' with σ' = σ(x) σ(−x) and σ'' = σ' (σ(−x) − σ(x))
+        Some(F::of(above * below * (2.0 + x * (below - above))))
     }
 
     fn spec(&self) -> Option<LayerSpec> {
@@ -305,6 +352,11 @@ impl Elementwise for Softplus {
         F::of(logistic(x.as_f64()))
     }
 
+    fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
+        let x = x.as_f64();
+        Some(F::of(logistic(x) * logistic(-x)))
+    }
+
     fn spec(&self) -> Option<LayerSpec> {
         Some(LayerSpec::Softplus)
     }
@@ -321,6 +373,10 @@ impl Elementwise for Identity {
 
     fn slope<F: Scalar>(&self, _x: F, _y: F) -> F {
         F::one()
+    }
+
+    fn curvature<F: Scalar>(&self, _x: F, _y: F) -> Option<F> {
+        Some(F::zero())
     }
 
     fn spec(&self) -> Option<LayerSpec> {

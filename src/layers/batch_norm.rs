@@ -4,7 +4,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
 use super::{LayerSpec, normalisation};
 use crate::cache::{Buffer, Cache};
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, for each
@@ -194,6 +194,31 @@ impl<F: Scalar> Layer<F> for BatchNorm {
             let columns = Zip::from(dy).and(normal).and(gamma).and(dgamma).and(dbeta);
             columns.for_each(|dy, &normal, &gamma, &dgamma, &dbeta| {
                 *dy = gamma * *dy + dgamma * normal + dbeta;
+            });
+        }
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params: gamma, params_dot, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } = pass;
+        let (buffers, _) = cache.parts(KEPT, 0);
+        let (normal, scale) = (buffers[NORMAL].view(), buffers[SCALE].view());
+        grads_dot.fill(F::zero());
+        let (dgamma_dot, rest) = grads_dot.split_at_mut(self.features);
+        for j in 0..self.features {
+            let line = normalisation::Line { len: dy.nrows(), scale: scale[[0, j]], centred: true };
+            // v = γ dy
+            let terms = |r| {
+                let v_dot = params_dot[j] * dy[[r, j]] + gamma[j] * dy_dot[[r, j]];
+                [normal[[r, j]], x_dot[[r, j]], gamma[j] * dy[[r, j]], v_dot]
+            };
+            line.backward_jvp(terms, |r, [normal_dot, value, change]| {
+                // the product rule on dγ = Σ_r dy x̂, and dβ = Σ_r dy
+                dgamma_dot[j] += dy_dot[[r, j]] * normal[[r, j]] + dy[[r, j]] * normal_dot;
+                rest[j] += dy_dot[[r, j]];
+                if let Some([dx, dx_dot]) = &mut dx {
+                    (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
+                }
             });
         }
         Ok(())

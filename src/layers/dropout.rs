@@ -3,7 +3,7 @@
 use ndarray::{ArrayViewMut2, Zip};
 
 use super::LayerSpec;
-use crate::layer::{Backward, Description, Forward, Jvp, Layer, Mode};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Layer, Mode};
 use crate::{LayerProblem, Scalar, random};
 
 /// In training, each number becomes 0 with probability `p` and is divided by `1 − p` otherwise,
@@ -83,6 +83,16 @@ impl<F: Scalar> Layer<F> for Dropout {
         // the Jacobian is diagonal:  dy = m dx
         let mask = cache.parts(1, 0).0[0].view();
         Zip::from(dy).and(dx).and(mask).for_each(|dy, &dx, &mask| *dy = mask * dx);
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { dy, dy_dot, dx, cache, .. } = pass;
+        // dx = m dy is linear in dy
+        let mask = cache.parts(1, 0).0[0].view();
+        for (dx, dy) in dx.into_iter().flatten().zip([dy, dy_dot]) {
+            Zip::from(dx).and(dy).and(mask).for_each(|dx, &dy, &mask| *dx = mask * dy);
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::slice::{from_mut, from_ref};
 use ndarray::Zip;
 
 use super::LayerSpec;
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::{LayerProblem, Scalar};
 use geartrain_kernels as kernels;
 
@@ -35,6 +35,13 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
 
     /// `φ'(x)`, computed from `x` or from `y = φ(x)`.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
+
+    /// `φ''(x)`, computed from `x` or from `y = φ(x)`; it makes Hessian-vector products possible. At
+    /// kinks it is that of one side. Default: `None`.
+    fn curvature<F: Scalar>(&self, x: F, y: F) -> Option<F> {
+        let _ = (x, y);
+        None
+    }
 
     /// The activation as data, for model files. Default: `None`.
     fn spec(&self) -> Option<LayerSpec> {
@@ -108,6 +115,24 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn jvp(&self, Jvp { x, y, dx, dy, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // the Jacobian is diagonal:  dy = φ'(x) dx
         Zip::from(dy).and(x).and(y).and(dx).for_each(|dy, &x, &y, &dx| *dy = self.slope(x, y) * dx);
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params, x, x_dot, y, dy, dy_dot, dx, cache, .. } = pass;
+        if self.curvature(F::zero(), self.value(F::zero())).is_none() {
+            return Err(LayerProblem::NoBackwardJvp);
+        }
+        let Some([dx, mut dx_dot]) = dx else { return Ok(()) };
+        // the product rule on dx = φ'(x) dy:  dẋ = φ'(x) dẏ + φ''(x) ẋ dy
+        let mut slope = |dy, dx| {
+            self.backward(Backward { params, x, y, dy, grads: &mut [], dx: Some(dx), cache: &mut *cache });
+        };
+        slope(dy, dx);
+        slope(dy_dot, dx_dot.view_mut());
+        Zip::from(dx_dot).and(x).and(y).and(x_dot).and(dy).for_each(|dx_dot, &x, &y, &x_dot, &dy| {
+            *dx_dot += self.curvature(x, y).unwrap_or(F::nan()) * x_dot * dy;
+        });
         Ok(())
     }
 }

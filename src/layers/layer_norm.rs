@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 
 use super::{LayerSpec, normalisation};
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 use geartrain_kernels::sum_rows;
 
@@ -145,6 +145,31 @@ impl<F: Scalar> Layer<F> for LayerNorm {
             for (j, dy) in dy.iter_mut().enumerate() {
                 *dy = gamma[j] * *dy + dgamma[j] * normal[[r, j]] + dbeta[j];
             }
+        }
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params: gamma, params_dot, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } = pass;
+        let (buffers, _) = cache.parts(2, 0);
+        let (normal, scales) = (buffers[0].view(), buffers[1].view());
+        let (dgamma_dot, dbeta_dot) = grads_dot.split_at_mut(self.features);
+        dgamma_dot.fill(F::zero());
+        sum_rows(dy_dot, ArrayViewMut1::from(dbeta_dot));
+        for r in 0..dy.nrows() {
+            let line = normalisation::Line { len: self.features, scale: scales[[r, 0]], centred: true };
+            // v = γ dy
+            let terms = |j| {
+                let v_dot = params_dot[j] * dy[[r, j]] + gamma[j] * dy_dot[[r, j]];
+                [normal[[r, j]], x_dot[[r, j]], gamma[j] * dy[[r, j]], v_dot]
+            };
+            line.backward_jvp(terms, |j, [normal_dot, value, change]| {
+                // the product rule on dγ = Σ_r dy x̂
+                dgamma_dot[j] += dy_dot[[r, j]] * normal[[r, j]] + dy[[r, j]] * normal_dot;
+                if let Some([dx, dx_dot]) = &mut dx {
+                    (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
+                }
+            });
         }
         Ok(())
     }

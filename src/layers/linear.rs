@@ -1,7 +1,7 @@
 //! The fully connected layer.
 
 use super::{LayerSpec, check_sizes};
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::params::{ParamSpec, split_matrix, split_matrix_mut};
 use crate::{Init, LayerProblem, Scalar};
 use geartrain_kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
@@ -94,6 +94,24 @@ impl<F: Scalar> Layer<F> for Linear {
         matmul_add(x, dw.t(), dy.view_mut());
         if self.bias {
             dy += &db;
+        }
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params, params_dot, x, x_dot, dy, dy_dot, grads_dot, dx, .. } = pass;
+        let ((w, _), (w_dot, _)) = (split_matrix(params, self.shape), split_matrix(params_dot, self.shape));
+        let (mut dw_dot, db_dot) = split_matrix_mut(grads_dot, self.shape);
+        // the product rule on dW = dyᵀ x, db = Σ_r dy_r and dx = dy W
+        matmul(dy_dot.t(), x, dw_dot.view_mut());
+        matmul_add(dy.t(), x_dot, dw_dot);
+        if self.bias {
+            sum_rows(dy_dot, db_dot);
+        }
+        if let Some([dx, mut dx_dot]) = dx {
+            matmul(dy, w, dx);
+            matmul(dy_dot, w, dx_dot.view_mut());
+            matmul_add(dy, w_dot, dx_dot);
         }
         Ok(())
     }

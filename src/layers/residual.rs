@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Zip;
 
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::layers::Sequential;
 use crate::{Cache, LayerProblem, ParamSpec, Scalar};
 use geartrain_kernels::zip;
@@ -103,6 +103,36 @@ impl<F: Scalar> Layer<F> for Residual<F> {
         // dy = dx + s · body'(x) dx
         let scale = F::of(self.scale);
         Zip::from(dy).and(dx).for_each(|dy, &dx| *dy = dx + scale * *dy);
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params, params_dot, x, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } = pass;
+        let (buffers, children) = cache.parts(3, 1);
+        let (branch, scaled) = buffers.split_at_mut(1);
+        let (y, scale) = (branch[0].view(), F::of(self.scale));
+        for (scaled, dy) in scaled.iter_mut().zip([dy, dy_dot]) {
+            Zip::from(scaled.resize(dy.nrows(), dy.ncols())).and(dy).for_each(|s, &dy| *s = scale * dy);
+        }
+        let body_dx = dx.as_mut().map(|dx| dx.each_mut().map(|dx| dx.view_mut()));
+        self.body
+            .backward_jvp(BackwardJvp {
+                params,
+                params_dot,
+                x,
+                x_dot,
+                y,
+                dy: scaled[0].view(),
+                dy_dot: scaled[1].view(),
+                grads_dot,
+                dx: body_dx,
+                cache: &mut children[0],
+            })
+            .map_err(|problem| self.inside(problem))?;
+        // dx = dy + body'(x)ᵀ · s dy, and its change
+        for (mut dx, dy) in dx.into_iter().flatten().zip([dy, dy_dot]) {
+            dx += &dy;
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 
 use super::{LayerSpec, normalisation};
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::{Init, LayerProblem, ParamSpec, Scalar};
 
 /// `y = γ x̂` with `x̂ = x / √(mean(x²) + ε)` over the features of each row (Zhang and Sennrich
@@ -113,6 +113,30 @@ impl<F: Scalar> Layer<F> for RMSNorm {
             for (j, dy) in dy.iter_mut().enumerate() {
                 *dy = params[j] * *dy + dparams[j] * (scales[[r, 0]] * x[[r, j]]);
             }
+        }
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params: gamma, params_dot, x, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } =
+            pass;
+        let scales = cache.parts(1, 0).0[0].view();
+        grads_dot.fill(F::zero());
+        for r in 0..dy.nrows() {
+            let scale = scales[[r, 0]];
+            let line = normalisation::Line { len: self.features, scale, centred: false };
+            // v = γ dy
+            let terms = |j| {
+                let v_dot = params_dot[j] * dy[[r, j]] + gamma[j] * dy_dot[[r, j]];
+                [scale * x[[r, j]], x_dot[[r, j]], gamma[j] * dy[[r, j]], v_dot]
+            };
+            line.backward_jvp(terms, |j, [normal_dot, value, change]| {
+                // the product rule on dγ = Σ_r dy x̂
+                grads_dot[j] += dy_dot[[r, j]] * (scale * x[[r, j]]) + dy[[r, j]] * normal_dot;
+                if let Some([dx, dx_dot]) = &mut dx {
+                    (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
+                }
+            });
         }
         Ok(())
     }

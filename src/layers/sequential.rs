@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::ArrayView2;
 
-use crate::cache::{Buffer, Cache};
-use crate::layer::{Backward, Description, Forward, Jvp, Kind, Layer, Mode};
+use crate::cache::Cache;
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
 use crate::params::count;
 use crate::{LayerProblem, ParamSpec, Scalar};
 
@@ -68,6 +68,11 @@ impl<F: Scalar> Sequential<F> {
             .map(|(i, (layer, range))| (i, &**layer, range.clone()))
     }
 }
+
+/// The buffers of a training pass besides the outputs of all layers but the last: gradients and
+/// their changes at the output and at the input of a layer. Behind them are the changes of the
+/// outputs.
+const GRADIENTS: usize = 4;
 
 /// `problem` of the layer at index `i`.
 fn inside<F: Scalar>(i: usize, layer: &dyn Layer<F>) -> impl FnOnce(LayerProblem) -> LayerProblem {
@@ -144,17 +149,59 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
             dy.assign(&dx);
             return Ok(());
         };
-        let (outputs, children) = cache.parts(last, last + 1);
-        let (mut before, mut after) = (Buffer::default(), Buffer::default());
+        let (buffers, children) = cache.parts(2 * last + GRADIENTS, last + 1);
+        let (outputs, rest) = buffers.split_at_mut(last);
+        let changes = &mut rest[GRADIENTS..];
         for (i, layer, range) in self.layers() {
             let x = if i > 0 { outputs[i - 1].view() } else { x };
             let y = if i < last { outputs[i].view() } else { y };
-            let dx = if i > 0 { before.view() } else { dx };
-            let dy = if i < last { after.resize(y.nrows(), y.ncols()) } else { dy.view_mut() };
+            let (before, after) = changes.split_at_mut(i);
+            let dx = before.last().map_or(dx, |dx| dx.view());
+            let dy = if i < last { after[0].resize(y.nrows(), y.ncols()) } else { dy.view_mut() };
             let (params, dparams, cache) = (&params[range.clone()], &dparams[range], &mut children[i]);
             // dy_i = ∂y_i/∂x_i · dx_i + ∂y_i/∂params_i · dparams_i
             layer.jvp(Jvp { params, dparams, x, y, dx, dy, cache }).map_err(inside(i, layer))?;
-            std::mem::swap(&mut before, &mut after);
+        }
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { params, params_dot, x, x_dot, y, dy, dy_dot, grads_dot, mut dx, cache } = pass;
+        let Some(last) = self.layers.len().checked_sub(1) else {
+            dx.into_iter().flatten().zip([dy, dy_dot]).for_each(|(mut dx, dy)| dx.assign(&dy));
+            return Ok(());
+        };
+        let (buffers, children) = cache.parts(2 * last + GRADIENTS, last + 1);
+        let (outputs, rest) = buffers.split_at_mut(last);
+        let (gradients, changes) = rest.split_at_mut(GRADIENTS);
+        let (mut upper, mut lower) = gradients.split_at_mut(2);
+        for (i, layer, range) in self.layers().rev() {
+            let x = if i > 0 { outputs[i - 1].view() } else { x };
+            let x_dot = if i > 0 { changes[i - 1].view() } else { x_dot };
+            let y = if i < last { outputs[i].view() } else { y };
+            let [dy, dy_dot] = if i < last { [0, 1].map(|k| upper[k].view()) } else { [dy, dy_dot] };
+            let dx = match &mut *lower {
+                [dx, dx_dot] if i > 0 => Some([dx, dx_dot].map(|dx| dx.resize(x.nrows(), x.ncols()))),
+                _ => dx.take(),
+            };
+            let (params, params_dot) = (&params[range.clone()], &params_dot[range.clone()]);
+            let (grads_dot, cache) = (&mut grads_dot[range], &mut children[i]);
+            // the same chain rule as in `backward`, for gradients and their changes together
+            layer
+                .backward_jvp(BackwardJvp {
+                    params,
+                    params_dot,
+                    x,
+                    x_dot,
+                    y,
+                    dy,
+                    dy_dot,
+                    grads_dot,
+                    dx,
+                    cache,
+                })
+                .map_err(inside(i, layer))?;
+            std::mem::swap(&mut upper, &mut lower);
         }
         Ok(())
     }

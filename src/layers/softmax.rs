@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use super::LayerSpec;
-use crate::layer::{Backward, Description, Forward, Jvp, Layer};
+use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Layer};
 use crate::{LayerProblem, Scalar};
 
 /// `y_i = e^{x_i} / Σ_j e^{x_j}` over the features of each row (Bridle 1990), as
@@ -60,6 +60,23 @@ impl<F: Scalar> Layer<F> for Softmax {
     fn jvp(&self, Jvp { y, dx, dy, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // dy = J dx
         times_jacobian(y, dx, dy);
+        Ok(())
+    }
+
+    fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
+        let BackwardJvp { x_dot, y, dy, dy_dot, dx, .. } = pass;
+        let Some([mut dx, mut dx_dot]) = dx else { return Ok(()) };
+        times_jacobian(y, dy, dx.view_mut());
+        for r in 0..y.nrows() {
+            let mean = |v: &dyn Fn(usize) -> F| (0..y.ncols()).map(|j| y[[r, j]] * v(j)).sum::<F>();
+            let (dy_mean, x_mean) = (mean(&|j| dy[[r, j]]), mean(&|j| x_dot[[r, j]]));
+            // ẏ = J ẋ, and the product rule on dx = y (dy − m) with m = Σ y dy
+            let y_dot = |j| y[[r, j]] * (x_dot[[r, j]] - x_mean);
+            let m_dot = mean(&|j| dy_dot[[r, j]] + (x_dot[[r, j]] - x_mean) * dy[[r, j]]);
+            for j in 0..y.ncols() {
+                dx_dot[[r, j]] = y_dot(j) * (dy[[r, j]] - dy_mean) + y[[r, j]] * (dy_dot[[r, j]] - m_dot);
+            }
+        }
         Ok(())
     }
 }

@@ -107,6 +107,15 @@ impl CrossEntropyWithOptions {
         loss + everywhere * (0..logits.len()).fold(0.0, |sum, c| sum + surprise(c))
     }
 
+    /// `Σ_c w_c p_c` of one row, which is 1 without class weights.
+    fn weight_sum<F: Scalar>(&self, target: &ArrayRef1<F>, classes: usize) -> f64 {
+        let (everywhere, at_target) = self.smoothing(classes);
+        self.class_weights.as_ref().map_or(1.0, |weights| {
+            let p = |c| everywhere + at_target * probability(target, c);
+            weights.iter().enumerate().map(|(c, weight)| weight * p(c)).sum()
+        })
+    }
+
     /// The number that the sum over rows is divided by.
     fn divisor<F: Scalar>(&self, target: &ArrayRef2<F>) -> f64 {
         match self.class_weights {
@@ -119,6 +128,14 @@ impl CrossEntropyWithOptions {
 /// The class index that a checked target holds, unless it holds probabilities.
 fn class<F: Scalar>(target: &ArrayRef1<F>) -> Option<usize> {
     (target.len() == 1).then(|| target[0].as_f64() as usize)
+}
+
+/// The probability of class `c` in a checked target.
+fn probability<F: Scalar>(target: &ArrayRef1<F>, c: usize) -> f64 {
+    match class(target) {
+        Some(class) => f64::from(u8::from(c == class)),
+        None => target[c].as_f64(),
+    }
 }
 
 fn largest<F: Scalar>(logits: &ArrayRef1<F>) -> f64 {
@@ -171,7 +188,7 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
         let (everywhere, at_target) = self.smoothing(output.ncols());
         let mut sum = 0.0;
         for ((z, t), mut d) in output.rows().into_iter().zip(target.rows()).zip(doutput.rows_mut()) {
-            let (class, largest) = (class(&t), largest(&z));
+            let largest = largest(&z);
             let mut total = 0.0;
             for (d, z) in d.iter_mut().zip(&z) {
                 let e = (z.as_f64() - largest).exp();
@@ -179,24 +196,38 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
                 *d = F::of(e);
             }
             sum += self.row(&z, &t, (largest, total));
-            let probability = |c: usize| match class {
-                Some(class) => f64::from(u8::from(c == class)),
-                None => t[c].as_f64(),
-            };
-            // Σ_c w_c p_c, which is 1 without weights
-            let all = self.class_weights.as_ref().map_or(1.0, |weights| {
-                let p = |c| everywhere + at_target * probability(c);
-                weights.iter().enumerate().map(|(c, weight)| weight * p(c)).sum()
-            });
+            let all = self.weight_sum(&t, z.len());
             // l = Σ_c w_c p_c (ln Σ e^z − z_c), so ∂l/∂z_c = (Σ_c w_c p_c) e^{z_c} / Σ e^z − w_c
             // p_c
             for (c, d) in d.iter_mut().enumerate() {
                 let (w, softmax) = (self.weight(c), d.as_f64() / total);
-                let slope = all * softmax - w * everywhere - w * at_target * probability(c);
+                let slope = all * softmax - w * everywhere - w * at_target * probability(&t, c);
                 *d = F::of(slope / divisor);
             }
         }
         sum / divisor
+    }
+
+    fn gradient_jvp(
+        &self,
+        output: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
+        output_dot: &ArrayRef2<F>,
+        doutput_dot: &mut ArrayRef2<F>,
+    ) -> Result<(), Error> {
+        let divisor = self.divisor(target);
+        let rows = output.rows().into_iter().zip(target.rows()).zip(output_dot.rows());
+        for (((z, t), z_dot), d) in rows.zip(doutput_dot.rows_mut()) {
+            let (largest, total) = normaliser(&z);
+            let softmax = |c: usize| (z[c].as_f64() - largest).exp() / total;
+            let mean: f64 = (0..z.len()).map(|c| softmax(c) * z_dot[c].as_f64()).sum();
+            let factor = if divisor == 0.0 { 0.0 } else { self.weight_sum(&t, z.len()) / divisor };
+            // ∂l/∂z_c = (Σ_c w_c p_c) softmax_c − w_c p_c changes by (Σ w p) softmax_c (ż_c − Σ softmax ż)
+            for (c, d) in d.into_iter().enumerate() {
+                *d = F::of(factor * softmax(c) * (z_dot[c].as_f64() - mean));
+            }
+        }
+        Ok(())
     }
 
     fn row_weight(&self, target: &ArrayRef1<F>) -> f64 {
@@ -223,6 +254,16 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
 
     fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
         PLAIN.gradient(output, target, doutput)
+    }
+
+    fn gradient_jvp(
+        &self,
+        output: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
+        output_dot: &ArrayRef2<F>,
+        doutput_dot: &mut ArrayRef2<F>,
+    ) -> Result<(), Error> {
+        PLAIN.gradient_jvp(output, target, output_dot, doutput_dot)
     }
 
     fn expects_logits(&self) -> bool {

@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 use serde::Serialize;
 
-use super::{Loss, mean, mean_and_gradient};
+use super::{Loss, Term, pairwise};
 use crate::error::same_shape;
 use crate::{Error, Scalar, Settings};
 
@@ -23,14 +23,16 @@ use crate::{Error, Scalar, Settings};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct BinaryCrossEntropyWithLogits;
 
-fn term<F: Scalar>(logit: F, target: F) -> (f64, F) {
+fn term<F: Scalar>(logit: F, target: F) -> Term<F> {
     let (z, t) = (logit.as_f64(), target.as_f64());
     // e^{−|z|} never overflows, and σ(z) is 1 / (1 + e^{−z}) = e^z / (1 + e^z).
     let small = (-z.abs()).exp();
     let sigmoid = if z >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
     // `f64::max` would drop a NaN; this comparison keeps it.
     let positive = if z <= 0.0 { 0.0 } else { z };
-    (positive - z * t + small.ln_1p(), F::of(sigmoid - t))
+    // σ'(z) = σ(z) σ(−z) = e^{−|z|} / (1 + e^{−|z|})²
+    let curvature = F::of(small / (1.0 + small).powi(2));
+    Term { value: positive - z * t + small.ln_1p(), slope: F::of(sigmoid - t), curvature }
 }
 
 impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {
@@ -42,13 +44,7 @@ impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {
         })
     }
 
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, term)
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, term)
-    }
+    pairwise!(|_, output, target| term(output, target));
 
     fn expects_logits(&self) -> bool {
         true

@@ -30,7 +30,7 @@ pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError, Quantile, Smoot
 pub use weighted::Weighted;
 pub(crate) use weighted::check_weights;
 
-use crate::error::same_shape;
+use crate::error::{require, same_shape};
 use crate::{Error, Scalar, Settings};
 
 /// A loss: the scalar that training minimises.
@@ -54,6 +54,23 @@ pub trait Loss<F: Scalar>: Debug + Send + Sync {
 
     /// Returns the loss, and overwrites `doutput`, `(rows, outputs)`, with `∂loss/∂output`.
     fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64;
+
+    /// Overwrites `doutput_dot` with the change of `∂loss/∂output`, to first order, when the output
+    /// changes by `output_dot`: the second derivative times `output_dot`, for Hessian-vector products.
+    /// All are `(rows, outputs)`. At kinks it is the second derivative of one side.
+    ///
+    /// # Errors
+    /// [`Error::Argument`], the default, if the loss has no second derivative.
+    fn gradient_jvp(
+        &self,
+        output: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
+        output_dot: &ArrayRef2<F>,
+        doutput_dot: &mut ArrayRef2<F>,
+    ) -> Result<(), Error> {
+        let _ = (output, target, output_dot, doutput_dot);
+        require(false, "loss", "one that implements `Loss::gradient_jvp`", format_args!("{self:?}"))
+    }
 
     /// The weight *c* of the row with this `target` in the mean `Σ_r c_r l_r / Σ_r c_r` over the
     /// rows' losses *l*. Default: 1, for a plain mean.
@@ -95,6 +112,16 @@ macro_rules! forward {
                 (**self).gradient(output, target, doutput)
             }
 
+            fn gradient_jvp(
+                &self,
+                output: &ArrayRef2<F>,
+                target: &ArrayRef2<F>,
+                output_dot: &ArrayRef2<F>,
+                doutput_dot: &mut ArrayRef2<F>,
+            ) -> Result<(), Error> {
+                (**self).gradient_jvp(output, target, output_dot, doutput_dot)
+            }
+
             fn row_weight(&self, target: &ArrayRef1<F>) -> f64 {
                 (**self).row_weight(target)
             }
@@ -112,24 +139,60 @@ macro_rules! forward {
 
 forward!(&L, &mut L, Box<L>);
 
-/// The mean of `term(output, target).0` over all entries.
-fn mean<F: Scalar>(output: &ArrayRef2<F>, target: &ArrayRef2<F>, term: impl Fn(F, F) -> (f64, F)) -> f64 {
-    Zip::from(output).and(target).fold(0.0, |sum, &o, &t| sum + term(o, t).0) / output.len() as f64
+/// A pair's term of a mean, and its first and second derivative in the output.
+struct Term<F> {
+    value: f64,
+    slope: F,
+    curvature: F,
 }
 
-/// The same mean, and its gradient: `term(output, target).1` is the derivative of a term with
-/// respect to its output.
+/// The methods of a loss that is a mean of terms: `pairwise!(|loss, output, target| term)`.
+macro_rules! pairwise {
+    (|$loss:pat_param, $output:ident, $target:ident| $term:expr) => {
+        fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
+            let $loss = self;
+            $crate::loss::mean(output, target, |$output, $target| $term)
+        }
+
+        fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
+            let $loss = self;
+            $crate::loss::mean_and_gradient(output, target, doutput, |$output, $target| $term)
+        }
+
+        fn gradient_jvp(
+            &self,
+            output: &ArrayRef2<F>,
+            target: &ArrayRef2<F>,
+            output_dot: &ArrayRef2<F>,
+            doutput_dot: &mut ArrayRef2<F>,
+        ) -> Result<(), Error> {
+            let ($loss, scale) = (self, F::of(1.0 / output.len() as f64));
+            // ∂L/∂o = f'(o, t) / n changes by f''(o, t) ȯ / n
+            let entries = ndarray::Zip::from(doutput_dot).and(output).and(target).and(output_dot);
+            entries.for_each(|d, &$output, &$target, &change| *d = scale * $term.curvature * change);
+            Ok(())
+        }
+    };
+}
+use pairwise;
+
+/// The mean of the terms' values over all entries.
+fn mean<F: Scalar>(output: &ArrayRef2<F>, target: &ArrayRef2<F>, term: impl Fn(F, F) -> Term<F>) -> f64 {
+    Zip::from(output).and(target).fold(0.0, |sum, &o, &t| sum + term(o, t).value) / output.len() as f64
+}
+
+/// The same mean, and its gradient.
 fn mean_and_gradient<F: Scalar>(
     output: &ArrayRef2<F>,
     target: &ArrayRef2<F>,
     doutput: &mut ArrayRef2<F>,
-    term: impl Fn(F, F) -> (f64, F),
+    term: impl Fn(F, F) -> Term<F>,
 ) -> f64 {
     let scale = F::of(1.0 / output.len() as f64);
     let mut sum = 0.0;
     // L = Σ f(o, t) / n, so ∂L/∂o = f'(o, t) / n
     Zip::from(doutput).and(output).and(target).for_each(|d, &o, &t| {
-        let (value, slope) = term(o, t);
+        let Term { value, slope, .. } = term(o, t);
         sum += value;
         *d = scale * slope;
     });

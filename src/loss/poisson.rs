@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 use serde::Serialize;
 
-use super::{Loss, mean, mean_and_gradient};
+use super::{Loss, Term, pairwise};
 use crate::error::same_shape;
 use crate::{Error, Scalar, Settings};
 
@@ -22,10 +22,10 @@ use crate::{Error, Scalar, Settings};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Poisson;
 
-fn term<F: Scalar>(log_rate: F, count: F) -> (f64, F) {
+fn term<F: Scalar>(log_rate: F, count: F) -> Term<F> {
     let (z, t) = (log_rate.as_f64(), count.as_f64());
     let rate = z.exp();
-    (rate - t * z, F::of(rate - t))
+    Term { value: rate - t * z, slope: F::of(rate - t), curvature: F::of(rate) }
 }
 
 impl<F: Scalar> Loss<F> for Poisson {
@@ -38,13 +38,7 @@ impl<F: Scalar> Loss<F> for Poisson {
         })
     }
 
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, term)
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, term)
-    }
+    pairwise!(|_, output, target| term(output, target));
 
     fn settings(&self) -> Settings {
         Settings::new("Poisson", self)

@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 use serde::Serialize;
 
-use super::{Loss, mean, mean_and_gradient};
+use super::{Loss, Term, pairwise};
 use crate::error::{require, same_shape};
 use crate::{Error, Scalar, Settings};
 
@@ -18,20 +18,15 @@ use crate::{Error, Scalar, Settings};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MeanSquaredError;
 
-/// d² and its derivative 2d, with d = output − target.
-fn squared<F: Scalar>(output: F, target: F) -> (f64, F) {
+/// d² with d = output − target.
+fn squared<F: Scalar>(output: F, target: F) -> Term<F> {
     let difference = output - target;
-    (difference.as_f64().powi(2), difference + difference)
+    let value = difference.as_f64().powi(2);
+    Term { value, slope: difference + difference, curvature: F::of(2.0) }
 }
 
 impl<F: Scalar> Loss<F> for MeanSquaredError {
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, squared)
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, squared)
-    }
+    pairwise!(|_, output, target| squared(output, target));
 
     fn settings(&self) -> Settings {
         Settings::new("MeanSquaredError", self)
@@ -43,10 +38,10 @@ impl<F: Scalar> Loss<F> for MeanSquaredError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MeanAbsoluteError;
 
-/// |d| and its derivative, the sign of d.
-fn absolute<F: Scalar>(output: F, target: F) -> (f64, F) {
+/// |d|, whose slope is the sign of d.
+fn absolute<F: Scalar>(output: F, target: F) -> Term<F> {
     let difference = output - target;
-    (difference.as_f64().abs(), sign(difference))
+    Term { value: difference.as_f64().abs(), slope: sign(difference), curvature: F::zero() }
 }
 
 /// −1, 0 or 1.
@@ -55,13 +50,7 @@ fn sign<F: Scalar>(difference: F) -> F {
 }
 
 impl<F: Scalar> Loss<F> for MeanAbsoluteError {
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, absolute)
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, absolute)
-    }
+    pairwise!(|_, output, target| absolute(output, target));
 
     fn settings(&self) -> Settings {
         Settings::new("MeanAbsoluteError", self)
@@ -90,13 +79,14 @@ impl Huber {
         Huber { delta }
     }
 
-    fn term<F: Scalar>(&self, output: F, target: F) -> (f64, F) {
+    fn term<F: Scalar>(&self, output: F, target: F) -> Term<F> {
         let (difference, delta) = (output - target, self.delta);
         let distance = difference.as_f64().abs();
         if distance > delta {
-            (delta * (distance - 0.5 * delta), F::of(delta) * difference.signum())
+            let slope = F::of(delta) * difference.signum();
+            Term { value: delta * (distance - 0.5 * delta), slope, curvature: F::zero() }
         } else {
-            (0.5 * distance * distance, difference)
+            Term { value: 0.5 * distance * distance, slope: difference, curvature: F::one() }
         }
     }
 }
@@ -113,13 +103,7 @@ impl<F: Scalar> Loss<F> for Huber {
         same_shape("target", output.shape(), target.shape())
     }
 
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, |o, t| self.term(o, t))
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, |o, t| self.term(o, t))
-    }
+    pairwise!(|loss, output, target| loss.term(output, target));
 
     fn settings(&self) -> Settings {
         Settings::new("Huber", self)
@@ -141,13 +125,14 @@ impl SmoothL1 {
         SmoothL1 { beta }
     }
 
-    fn term<F: Scalar>(&self, output: F, target: F) -> (f64, F) {
+    fn term<F: Scalar>(&self, output: F, target: F) -> Term<F> {
         let (difference, beta) = (output - target, self.beta);
         let distance = difference.as_f64().abs();
         if distance < beta {
-            (0.5 * distance * distance / beta, F::of(difference.as_f64() / beta))
+            let slope = F::of(difference.as_f64() / beta);
+            Term { value: 0.5 * distance * distance / beta, slope, curvature: F::of(1.0 / beta) }
         } else {
-            (distance - 0.5 * beta, sign(difference))
+            Term { value: distance - 0.5 * beta, slope: sign(difference), curvature: F::zero() }
         }
     }
 }
@@ -164,13 +149,7 @@ impl<F: Scalar> Loss<F> for SmoothL1 {
         same_shape("target", output.shape(), target.shape())
     }
 
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, |o, t| self.term(o, t))
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, |o, t| self.term(o, t))
-    }
+    pairwise!(|loss, output, target| loss.term(output, target));
 
     fn settings(&self) -> Settings {
         Settings::new("SmoothL1", self)
@@ -202,11 +181,11 @@ impl Quantile {
         Quantile { quantile }
     }
 
-    fn term<F: Scalar>(&self, output: F, target: F) -> (f64, F) {
+    fn term<F: Scalar>(&self, output: F, target: F) -> Term<F> {
         let difference = (target - output).as_f64();
         let slope = if difference > 0.0 { self.quantile } else { self.quantile - 1.0 };
         let derivative = if difference == 0.0 { F::zero() } else { F::of(-slope) };
-        (slope * difference, derivative)
+        Term { value: slope * difference, slope: derivative, curvature: F::zero() }
     }
 }
 
@@ -217,13 +196,7 @@ impl<F: Scalar> Loss<F> for Quantile {
         same_shape("target", output.shape(), target.shape())
     }
 
-    fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
-        mean(output, target, |o, t| self.term(o, t))
-    }
-
-    fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
-        mean_and_gradient(output, target, doutput, |o, t| self.term(o, t))
-    }
+    pairwise!(|loss, output, target| loss.term(output, target));
 
     fn settings(&self) -> Settings {
         Settings::new("Quantile", self)

@@ -60,6 +60,25 @@ impl<F: Scalar> Loss<F> for Weighted<'_, F> {
         sum / total
     }
 
+    fn gradient_jvp(
+        &self,
+        output: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
+        output_dot: &ArrayRef2<F>,
+        doutput_dot: &mut ArrayRef2<F>,
+    ) -> Result<(), Error> {
+        let rows = output.axis_chunks_iter(Axis(0), 1).zip(target.axis_chunks_iter(Axis(0), 1));
+        let changes =
+            output_dot.axis_chunks_iter(Axis(0), 1).zip(doutput_dot.axis_chunks_iter_mut(Axis(0), 1));
+        let (factors, total) = self.factors(target);
+        for (((o, t), (change, mut d)), factor) in rows.zip(changes).zip(factors) {
+            // f_r / n · ∂l_r/∂o_r is linear in the gradient of the row's loss
+            self.loss.gradient_jvp(&o, &t, &change, &mut d)?;
+            d *= F::of(factor / total);
+        }
+        Ok(())
+    }
+
     fn expects_logits(&self) -> bool {
         self.loss.expects_logits()
     }

@@ -127,7 +127,7 @@ impl<F: Scalar> Network<F> {
         Ok(Jacobian { matrix, mode, passes })
     }
 
-    fn run_jvp(&self, pass: Jvp<'_, F>) -> Result<(), Error> {
+    pub(super) fn run_jvp(&self, pass: Jvp<'_, F>) -> Result<(), Error> {
         self.layer.jvp(pass).map_err(|problem| Error::layer(self.layer.describe().name, problem))
     }
 }

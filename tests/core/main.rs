@@ -2,6 +2,7 @@
 
 mod activations;
 mod contract;
+mod hessian;
 mod network;
 mod reference;
 mod stateful_layers;

@@ -4,6 +4,7 @@
 mod activations;
 pub mod fixture;
 mod formulas;
+mod hessians;
 mod init;
 mod losses;
 mod networks;
