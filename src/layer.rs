@@ -67,8 +67,8 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
         Err(LayerProblem::NoJvp)
     }
 
-    /// The derivative of [`backward`](Layer::backward) along a direction (forward over reverse), for
-    /// Hessian-vector products. With a dot for the change along the direction of the last
+    /// The derivative of [`backward`](Layer::backward) along a direction (forward over reverse),
+    /// for Hessian-vector products. With a dot for the change along the direction of the last
     /// [`jvp`](Layer::jvp): from `dy` and its change `dy_dot`, writes the change of `∂L/∂params` to
     /// every entry of `grads_dot`, and `∂L/∂x` and its change to `dx` if they are requested.
     ///

@@ -291,7 +291,8 @@ impl Elementwise for GELUTanh {
         let t = 2.0 * GELUTanh::u(x);
         let dt = 2.0 * ROOT_2_BY_PI * (1.0 + 3.0 * GELUTanh::CUBE * x * x);
         let ddt = 12.0 * ROOT_2_BY_PI * GELUTanh::CUBE * x;
-        // (x σ(t))'' = 2 σ' t' + x (σ'' t'² + σ' t'') with σ' = σ(t) σ(−t) and σ'' = σ' (σ(−t) − σ(t))
+        // (x σ(t))'' = 2 σ' t' + x (σ'' t'² + σ' t'') with σ' = σ(t) σ(−t) and σ'' = σ' (σ(−t) −
+        // σ(t))
         let (above, below) = (logistic(t), logistic(-t));
         Some(F::of(above * below * (2.0 * dt + x * ((below - above) * dt * dt + ddt))))
     }

@@ -36,8 +36,8 @@ pub trait Elementwise: std::fmt::Debug + Send + Sync {
     /// `φ'(x)`, computed from `x` or from `y = φ(x)`.
     fn slope<F: Scalar>(&self, x: F, y: F) -> F;
 
-    /// `φ''(x)`, computed from `x` or from `y = φ(x)`; it makes Hessian-vector products possible. At
-    /// kinks it is that of one side. Default: `None`.
+    /// `φ''(x)`, computed from `x` or from `y = φ(x)`; it makes Hessian-vector products possible.
+    /// At kinks it is that of one side. Default: `None`.
     fn curvature<F: Scalar>(&self, x: F, y: F) -> Option<F> {
         let _ = (x, y);
         None

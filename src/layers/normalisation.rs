@@ -34,7 +34,8 @@ pub(super) fn sum<F: Scalar>(row: ArrayView1<F>, term: impl Fn(F) -> F) -> F {
 }
 
 /// The gradient `dx = J v` of one line `x̂ = r (x − μ)`, where `J` is the symmetric matrix
-/// `∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n)`; without the term 1/n if the line is not `centred`.
+/// `∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n)`; without the term 1/n if the line is not
+/// `centred`.
 pub(super) struct Line<F> {
     /// Numbers in the line.
     pub len: usize,
@@ -45,7 +46,8 @@ pub(super) struct Line<F> {
 }
 
 impl<F: Scalar> Line<F> {
-    /// Calls `write(j, x̂̇_j, dx_j, dẋ_j)` for every j, where a dot is the change along a direction:
+    /// Calls `write(j, x̂̇_j, dx_j, dẋ_j)` for every j, where a dot is the change along a
+    /// direction:
     /// `terms(j)` are `(x̂_j, ẋ_j, v_j, v̇_j)`.
     ///
     /// With bars for means over the line, ∂r/∂x_j = −r² x̂_j / n gives

@@ -222,7 +222,8 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
             let softmax = |c: usize| (z[c].as_f64() - largest).exp() / total;
             let mean: f64 = (0..z.len()).map(|c| softmax(c) * z_dot[c].as_f64()).sum();
             let factor = if divisor == 0.0 { 0.0 } else { self.weight_sum(&t, z.len()) / divisor };
-            // ∂l/∂z_c = (Σ_c w_c p_c) softmax_c − w_c p_c changes by (Σ w p) softmax_c (ż_c − Σ softmax ż)
+            // ∂l/∂z_c = (Σ_c w_c p_c) softmax_c − w_c p_c changes by (Σ w p) softmax_c (ż_c − Σ
+            // softmax ż)
             for (c, d) in d.into_iter().enumerate() {
                 *d = F::of(factor * softmax(c) * (z_dot[c].as_f64() - mean));
             }

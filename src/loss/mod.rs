@@ -56,8 +56,8 @@ pub trait Loss<F: Scalar>: Debug + Send + Sync {
     fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64;
 
     /// Overwrites `doutput_dot` with the change of `∂loss/∂output`, to first order, when the output
-    /// changes by `output_dot`: the second derivative times `output_dot`, for Hessian-vector products.
-    /// All are `(rows, outputs)`. At kinks it is the second derivative of one side.
+    /// changes by `output_dot`: the second derivative times `output_dot`, for Hessian-vector
+    /// products. All are `(rows, outputs)`. At kinks it is the second derivative of one side.
     ///
     /// # Errors
     /// [`Error::Argument`], the default, if the loss has no second derivative.

@@ -58,8 +58,9 @@ impl<F: Scalar> Network<F> {
     }
 
     /// The same with the Gauss–Newton matrix `G = Jᵀ (∂²L/∂y²) J` instead of the Hessian, where
-    /// `J = ∂y/∂θ`: the Hessian of the loss of the linearised network. It has no negative eigenvalues if
-    /// the loss is convex in the output, and equals the Hessian where the network fits perfectly.
+    /// `J = ∂y/∂θ`: the Hessian of the loss of the linearised network. It has no negative
+    /// eigenvalues if the loss is convex in the output, and equals the Hessian where the network
+    /// fits perfectly.
     ///
     /// # Errors
     /// As [`hessian_vector_product`](Network::hessian_vector_product).
