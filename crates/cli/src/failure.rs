@@ -7,6 +7,8 @@ use geartrain::Error;
 pub enum Failure {
     /// An option has an invalid value: exit code 2, as for the options that clap refuses.
     Option(String),
+    /// Training diverged: exit code 1.
+    Diverged(String),
     /// Anything else that went wrong: exit code 1.
     Other(String),
     /// Ctrl-C: exit code 130. The command has already reported what it kept.
@@ -27,17 +29,19 @@ impl Failure {
         Failure::Other(message.to_string())
     }
 
+    /// The exit code of the program.
     pub fn code(&self) -> u8 {
         match self {
             Failure::Option(_) => 2,
-            Failure::Other(_) => 1,
+            Failure::Diverged(_) | Failure::Other(_) => 1,
             Failure::Interrupted => 130,
         }
     }
 
+    /// The message for stderr; `None` if there is nothing left to report.
     pub fn message(&self) -> Option<&str> {
         match self {
-            Failure::Option(message) | Failure::Other(message) => Some(message),
+            Failure::Option(message) | Failure::Diverged(message) | Failure::Other(message) => Some(message),
             Failure::Interrupted => None,
         }
     }
@@ -48,6 +52,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Argument { .. } | Error::Layer { .. } | Error::TooLarge { .. } => Failure::option(error),
+            Error::Diverged { .. } => Failure::Diverged(error.to_string()),
             _ => Failure::other(error),
         }
     }

@@ -8,6 +8,9 @@ use crate::failure::{Failure, Outcome};
 use crate::output;
 
 /// Watches for Ctrl-C and SIGTERM. The first one sets the flag, the second one ends the program.
+///
+/// # Errors
+/// If the process already has a handler.
 pub fn flag() -> Outcome<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let shared = flag.clone();

@@ -149,7 +149,8 @@
 //! | `diagnose` | the diagnosis in words |
 //! | `experiment` | one architecture over several seeds |
 //! | `spectra` | directions, inputs and paths of an experiment |
-//! | `chart`, `heat_map` | pictures |
+//! | `chart`, `heat_map`, `phase_map` | pictures |
+//! | `grid` | grids of random networks, and their phase diagrams |
 //! | `recorder` | measurements during training |
 //! | `spectra_report`, `report` | pages and files |
 //!
@@ -167,10 +168,12 @@ mod correlation;
 mod decomposition;
 mod diagnose;
 mod experiment;
+mod grid;
 mod heat_map;
 mod measure;
 mod numbers;
 mod paths;
+mod phase_map;
 mod recorder;
 mod remedies;
 mod report;
@@ -187,11 +190,13 @@ pub use correlation::gradient_correlation;
 pub use decomposition::Decomposition;
 pub use diagnose::{Cause, Diagnosis, Finding, diagnose};
 pub use experiment::{Experiment, Phase};
+pub use grid::{Decades, Grid, Setting};
 pub use measure::{
     LayerMeasurement, Measurement, TensorStats, Units, Weights, measure, measure_with_cotangent,
 };
 pub use numbers::normal_batch;
 pub use paths::{PathSpectrum, path_spectrum};
+pub use phase_map::{MapAxis, MapColours, PhaseMap, phase_maps_svg};
 pub use recorder::{Recorder, Recording, Snapshot};
 pub use remedies::Remedy;
 pub use report::Report;

@@ -57,8 +57,22 @@ impl Split {
         Ok(Split { train: scaling.apply(&train)?, scaling, watched, test })
     }
 
-    /// Trains `network` on the training rows and tests it.
+    /// Trains `network` on the training rows and tests it, with linear least squares for
+    /// comparison.
     pub fn train(
+        self,
+        network: Network<f32>,
+        task: &Task,
+        options: &ModelOptions,
+        quiet: bool,
+        stop: Arc<AtomicBool>,
+    ) -> Outcome<Trained> {
+        let baseline = self.baseline()?;
+        Ok(Trained { baseline, ..self.train_alone(network, task, options, quiet, stop)? })
+    }
+
+    /// The same without least squares.
+    pub fn train_alone(
         self,
         mut network: Network<f32>,
         task: &Task,
@@ -68,11 +82,10 @@ impl Split {
     ) -> Outcome<Trained> {
         let loss = task.loss();
         let history = options.training(&loss, &self.watched, quiet, stop)?.fit(&mut network, &self.train)?;
-        let baseline = self.baseline()?;
         let Split { scaling, test, .. } = self;
         let model = Predictor::new(network).with_scaling(scaling)?;
         let predicted = model.predict(&test.x())?;
-        Ok(Trained { history, model, test, predicted, baseline })
+        Ok(Trained { history, model, test, predicted, baseline: None })
     }
 
     /// The prediction of linear least squares for the test rows.

@@ -74,7 +74,8 @@ pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
         }
         (_, Recipe::Network) => {}
     }
-    let mut problem = Problem::read(options)?;
+    let mut problem =
+        Problem::read(&options.table, options.task, options.test.as_deref(), options.model.seed)?;
     if let Some(reason) = problem.reason.as_ref().filter(|_| !options.quiet) {
         output::note(reason);
     }

@@ -12,18 +12,19 @@ use geartrain::prelude::{
     Adam, AdamW, Dataset, Loss, Network, Optimizer, ReLU, Sgd, Sigmoid, Tanh, Training,
 };
 use geartrain::train::EarlyStopping;
+use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 
 /// A training run with the loss and the optimizer of the command line.
 pub type AnyTraining<'a> = Training<'a, f32, &'a dyn Loss<f32>, Box<dyn Optimizer<f32>>>;
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Serialize, clap::Args)]
 #[command(next_help_heading = "Network and training")]
 pub struct ModelOptions {
     /// Widths of the hidden layers, separated by commas
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',', default_value = "64,64")]
-    hidden: Vec<usize>,
+    pub hidden: Vec<usize>,
 
     /// The activation after every hidden layer
     #[arg(long, value_enum, default_value = "tanh")]
@@ -47,7 +48,7 @@ pub struct ModelOptions {
 
     /// Learning rate
     #[arg(long, value_name = "RATE", default_value_t = 0.002)]
-    learning_rate: f64,
+    pub learning_rate: f64,
 
     /// How the learning rate changes from epoch to epoch
     #[arg(long, value_enum, default_value = "constant")]
@@ -80,14 +81,14 @@ pub struct ModelOptions {
     pub seed: u64,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Serialize, clap::ValueEnum)]
 enum Activation {
     Relu,
     Sigmoid,
     Tanh,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, clap::ValueEnum)]
 enum Rule {
     Sgd,
     Adam,
@@ -95,7 +96,7 @@ enum Rule {
     Rmsprop,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Serialize, clap::ValueEnum)]
 enum Schedule {
     Constant,
     /// Half a cosine, from the learning rate to 0
@@ -106,7 +107,7 @@ enum Schedule {
     Exponential,
 }
 
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Serialize, clap::ValueEnum)]
 enum Norm {
     Layer,
     Batch,

@@ -1,12 +1,13 @@
 //! What to predict: numbers (regression) or classes (classification), decided by the target column.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 use geartrain::data::{Dataset, toy};
 use geartrain::prelude::*;
 
-use super::Options;
 use crate::failure::{Failure, Outcome};
-use crate::table::{BuiltIn, Table};
+use crate::table::{BuiltIn, Table, TableOptions};
 
 /// The kind of task, as an option.
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
@@ -56,9 +57,11 @@ impl Task {
 
 impl Problem {
     /// Reads the data and decides on the task.
-    pub fn read(options: &Options) -> Outcome<Self> {
-        let Some(mut table) = options.table.table()? else { return generated(options) };
-        let (kind, reason) = match options.task {
+    ///
+    /// `task` and `test` are the options of these names, `seed` is for generated data.
+    pub fn read(options: &TableOptions, task: Option<Kind>, test: Option<&Path>, seed: u64) -> Outcome<Self> {
+        let Some(mut table) = options.table()? else { return generated(options.data, task, seed) };
+        let (kind, reason) = match task {
             Some(kind) => (kind, None),
             None => decide(&mut table)?,
         };
@@ -70,10 +73,10 @@ impl Problem {
             }
         };
         let target = table.target;
-        let test = match &options.test {
+        let test = match test {
             None => None,
             Some(path) => {
-                let mut table = options.table.other(path, &target, data.feature_names());
+                let mut table = options.other(path, &target, data.feature_names());
                 Some(test_rows(&mut table, &task)?)
             }
         };
@@ -115,20 +118,19 @@ fn test_rows(table: &mut Table, task: &Task) -> Outcome<Dataset<f64>> {
 }
 
 /// Generated data: the task is known.
-fn generated(options: &Options) -> Outcome<Problem> {
-    let seed = options.model.seed;
-    let data = match options.table.data {
+fn generated(name: Option<BuiltIn>, chosen: Option<Kind>, seed: u64) -> Outcome<Problem> {
+    let data = match name {
         Some(BuiltIn::Sine) => toy::sine(500, 0.1, seed)?,
         Some(BuiltIn::Friedman1) => toy::friedman1(500, 1.0, seed)?,
         Some(BuiltIn::Moons) => toy::two_moons(500, 0.2, seed)?,
         _ => toy::two_spirals(400, 0.1, seed)?,
     };
-    let regression = matches!(options.table.data, Some(BuiltIn::Sine | BuiltIn::Friedman1));
+    let regression = matches!(name, Some(BuiltIn::Sine | BuiltIn::Friedman1));
     let (kind, task) = match regression {
         true => (Kind::Regression, Task::Regression),
         false => (Kind::Classification, Task::Classification(vec!["0".into(), "1".into()])),
     };
-    if options.task.is_some_and(|task| task != kind) {
+    if chosen.is_some_and(|chosen| chosen != kind) {
         return Err(Failure::option("--task does not fit this generated data"));
     }
     let target = data.target_names()[0].clone();

@@ -6,5 +6,6 @@ mod models;
 mod options;
 mod regression;
 mod support;
+mod sweeps;
 mod tables;
 mod writing;
