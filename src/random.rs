@@ -6,6 +6,7 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// 64 random bits that depend on `key` and `index` alone: entry `index` of the SplitMix64 sequence
 /// (Steele, Lea and Flood 2014) that starts at a scrambled `key`, so that the sequences of
 /// neighbouring keys do not overlap.
+#[inline]
 pub(crate) fn mix(key: u64, index: u64) -> u64 {
     scramble(scramble(key.wrapping_add(GOLDEN)).wrapping_add(GOLDEN.wrapping_mul(index.wrapping_add(1))))
 }
@@ -16,6 +17,7 @@ pub(crate) fn hash(values: impl Iterator<Item = f64>) -> u64 {
 }
 
 /// The finalizer of SplitMix64, a bijection: every bit of `z` changes about half of the bits.
+#[inline]
 fn scramble(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,6 +1,7 @@
 //! Dropout.
 
-use ndarray::{ArrayViewMut2, Zip};
+use geartrain_kernels::{fill, zip};
+use ndarray::ArrayViewMut2;
 
 use super::LayerSpec;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Layer, Mode};
@@ -43,10 +44,11 @@ impl Dropout {
         let threshold = (self.p * 2_f64.powi(53)).ceil() as u64;
         for (r, row) in mask.rows_mut().into_iter().enumerate() {
             let key = random::mix(key, r as u64);
-            for (column, factor) in row.into_iter().enumerate() {
-                let dropped = random::mix(key, column as u64) >> 11 < threshold;
-                *factor = if dropped { F::zero() } else { scale };
-            }
+            let factor = |column| {
+                let dropped = random::mix(key, column) >> 11 < threshold;
+                if dropped { F::zero() } else { scale }
+            };
+            fill(row.into_slice().expect("a buffer is row-major"), factor);
         }
     }
 }
@@ -68,21 +70,21 @@ impl<F: Scalar> Layer<F> for Dropout {
         let mask = &mut cache.parts(1, 0).0[0];
         self.fill_mask(key, mask.resize(x.nrows(), x.ncols()));
         // y = m x with a mask m of 0 and 1 / (1 − p)
-        Zip::from(y).and(x).and(mask.view()).for_each(|y, &x, &mask| *y = mask * x);
+        zip(x, mask.view(), y, |x, mask| mask * x);
     }
 
     fn backward(&self, Backward { dy, dx, cache, .. }: Backward<'_, F>) {
         // the Jacobian is diagonal:  dx = m dy
         if let Some(dx) = dx {
             let mask = cache.parts(1, 0).0[0].view();
-            Zip::from(dx).and(dy).and(mask).for_each(|dx, &dy, &mask| *dx = mask * dy);
+            zip(dy, mask, dx, |dy, mask| mask * dy);
         }
     }
 
     fn jvp(&self, Jvp { dx, dy, cache, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // the Jacobian is diagonal:  dy = m dx
         let mask = cache.parts(1, 0).0[0].view();
-        Zip::from(dy).and(dx).and(mask).for_each(|dy, &dx, &mask| *dy = mask * dx);
+        zip(dx, mask, dy, |dx, mask| mask * dx);
         Ok(())
     }
 
@@ -91,7 +93,7 @@ impl<F: Scalar> Layer<F> for Dropout {
         // dx = m dy is linear in dy
         let mask = cache.parts(1, 0).0[0].view();
         for (dx, dy) in dx.into_iter().flatten().zip([dy, dy_dot]) {
-            Zip::from(dx).and(dy).and(mask).for_each(|dx, &dy, &mask| *dx = mask * dy);
+            zip(dy, mask, dx, |dy, mask| mask * dy);
         }
         Ok(())
     }

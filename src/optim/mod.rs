@@ -6,9 +6,11 @@
 //! | `update.rs` | one update of a flat vector, undone if a number would overflow |
 //! | `group.rs` | learning rate and weight decay for some of the parameters |
 //! | `clip.rs` | gradient clipping |
+//! | `average.rs` | the moving average of weights |
 //! | `schedule/` | learning rates that change during training |
 
 mod adam;
+mod average;
 mod clip;
 mod group;
 mod rmsprop;
@@ -19,6 +21,7 @@ mod update;
 use std::fmt::Debug;
 
 pub use adam::{Adam, AdamOptimizer, AdamW};
+pub use average::update_average;
 pub use clip::Clip;
 pub use group::ParamGroup;
 pub use rmsprop::RMSprop;

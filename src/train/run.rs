@@ -1,6 +1,7 @@
 //! The state of a training run.
 
 use super::early_stopping::Watch;
+use crate::optim::update_average;
 use crate::{Network, Scalar};
 
 /// The progress of training.
@@ -58,11 +59,8 @@ impl<'n, F: Scalar> Run<'n, F> {
 
     /// Moves the average of the weights, if one is kept, after a step.
     pub fn update_average(&mut self, decay: f64) {
-        let Some(average) = &mut self.average else { return };
-        let step = self.position.step as f64;
-        let rest = F::of(1.0 - decay.min((1.0 + step) / (10.0 + step)));
-        for (average, &weight) in average.iter_mut().zip(self.network.params()) {
-            *average += rest * (weight - *average);
+        if let Some(average) = &mut self.average {
+            update_average(average, self.network.params(), decay, self.position.step);
         }
     }
 

@@ -109,6 +109,11 @@ pub fn values<F: Scalar, A: Function<F> + ?Sized>(function: &A, x: &[F], y: &mut
     pass_in_parts(x, y, NUMBERS_PER_THREAD, move |_, x, y| dispatch(map::Values { function, x, y }));
 }
 
+/// `out[i] = f(i)` for every number, on the calling thread.
+pub fn fill<F: Scalar>(out: &mut [F], f: impl Fn(u64) -> F) {
+    dispatch(map::Fill { out, f });
+}
+
 /// `out = f(a, b)` for every number.
 pub fn zip<F: Scalar>(
     a: ArrayView2<F>,

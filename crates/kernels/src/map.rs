@@ -34,6 +34,24 @@ impl<F: Scalar, A: Function<F> + ?Sized> Work for Values<'_, F, A> {
     }
 }
 
+/// `out[i] = f(i)` for every number.
+#[derive(Debug)]
+pub(super) struct Fill<'a, F, T> {
+    pub out: &'a mut [F],
+    pub f: T,
+}
+
+impl<F: Scalar, T: Fn(u64) -> F> Work for Fill<'_, F, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (i, out) in self.out.iter_mut().enumerate() {
+            *out = (self.f)(i as u64);
+        }
+    }
+}
+
 /// `out = f(a, b)` for every number.
 #[derive(Debug)]
 pub(super) struct Zip<'a, F, T> {

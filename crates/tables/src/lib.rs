@@ -60,8 +60,8 @@
 //!
 //! A table takes 8 bytes per number or date, and 4 per text and each different text once. A file of
 //! 1,000,000 rows and 20 columns of numbers is read with 159 MB at the peak, and about as fast as
-//! by the C reader of pandas. Rows are encoded batch by batch, so that the encoded table is never
-//! in memory.
+//! by the C reader of pandas. Rows are encoded batch by batch if the encoded table would take more
+//! than 64 MB.
 //!
 //! # Sources
 //!

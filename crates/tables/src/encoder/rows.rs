@@ -15,7 +15,12 @@ use crate::{Column, ColumnType, Error, Table};
 pub(crate) struct Rows<'a> {
     columns: Vec<Source<'a>>,
     width: usize,
+    /// All rows, encoded, if they take little memory.
+    encoded: Option<Array2<f32>>,
 }
+
+/// The most memory that an encoded table may take, in numbers: 64 MB.
+const MOST_ENCODED: usize = 1 << 24;
 
 #[derive(Debug)]
 enum Source<'a> {
@@ -54,7 +59,16 @@ impl<'a> Rows<'a> {
             })
         };
         let columns = columns.iter().map(bind).collect::<Result<_, Error>>()?;
-        Ok(Rows { columns, width })
+        Ok(Rows { columns, width, encoded: None })
+    }
+
+    /// The same, with all `rows` rows of the table encoded beforehand, unless they take more than
+    /// 64 MB: training reads each of them in every epoch.
+    pub fn encoded_once(mut self, rows: usize) -> Self {
+        if rows.saturating_mul(self.width) <= MOST_ENCODED {
+            self.encoded = Some(self.encoded(&(0..rows).collect::<Vec<_>>()));
+        }
+        self
     }
 
     /// The number of encoded columns.
@@ -64,6 +78,9 @@ impl<'a> Rows<'a> {
 
     /// Writes the encoding of one row of the table to `out`, of [`width`](Rows::width) numbers.
     pub fn encode(&self, row: usize, mut out: &mut [f32]) {
+        if let Some(encoded) = &self.encoded {
+            return encoded.row(row).iter().zip(out).for_each(|(&x, out)| *out = x);
+        }
         for column in &self.columns {
             match column {
                 Source::Number(code, cells) => code.encode(cells.get(row), take(&mut out, code.width())),

@@ -89,7 +89,7 @@ impl<T: Task> Recipe<T> {
         let mut no_features = targets.iter().chain(&self.weights);
         let features = no_features.try_fold(train.clone(), |table, name| table.without(name))?;
         let encoder = Encoder::fit(&features, &self.encoder)?;
-        let rows = encoder.bind(&features)?;
+        let rows = encoder.bind(&features)?.encoded_once(features.rows());
         let weights = self.weights.as_deref().map(|name| weights(train, name)).transpose()?;
         let order = canonical_order(&rows, train, targets, weights)?;
         let task = T::fit(&self.task, train, targets, &order)?;

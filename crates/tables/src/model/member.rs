@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use geartrain::layers::{Dropout, Linear, ReLU};
 use geartrain::loss::Weighted;
-use geartrain::optim::{AdamW, ParamGroup};
+use geartrain::optim::{AdamW, ParamGroup, update_average};
 use geartrain::{Init, Loss, Network, Optimizer, Sequential, Workspace};
 use ndarray::Array2;
 use rand::SeedableRng;
@@ -19,7 +19,7 @@ use crate::encoder::Rows;
 pub(super) const CHUNK: usize = 1024;
 /// The part of the steps in which the learning rate rises.
 const WARM_UP: f64 = 0.05;
-/// The largest weight of the old value in the moving average of the weights.
+/// The decay of the moving average of the weights.
 const AVERAGE: f64 = 0.99;
 
 /// What all networks of a model have in common.
@@ -142,11 +142,7 @@ impl Plan {
                     geartrain::Error::NonFinite { .. } => Error::Diverged { epoch },
                     error => error.into(),
                 })?;
-                // Early steps count more, as the first weights are far from good ones.
-                let old = AVERAGE.min((1.0 + step as f64) / (10.0 + step as f64));
-                let new = (1.0 - old) as f32;
-                let params = average.params_mut();
-                params.values.iter_mut().zip(network.params()).for_each(|(e, &w)| *e += new * (w - *e));
+                update_average(average.params_mut().values, network.params(), AVERAGE, step as u64);
             }
             history.train_loss.push(sum / (order.len() / batch) as f64);
             if !validation.is_empty() {
