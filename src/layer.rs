@@ -216,13 +216,24 @@ pub struct Description<'a, F> {
     pub min_batch_size: usize,
     /// The input width, if the layer accepts only one. Default: `None`.
     pub input_features: Option<usize>,
+    /// Whether the layer itself, whatever its children do, computes each row of the output from the
+    /// same row of the input, without randomness. A network of such layers computes a large
+    /// training batch in [slices](crate::Slices). Default: `false`.
+    pub row_by_row: bool,
 }
 
 impl<'a, F: Scalar> Description<'a, F> {
     /// A layer of which only the name is known.
     pub fn named(name: impl Into<String>) -> Self {
-        let (name, kind, children) = (name.into(), Kind::Opaque, Vec::new());
-        Description { name, kind, spec: None, children, min_batch_size: 1, input_features: None }
+        Description {
+            name: name.into(),
+            kind: Kind::Opaque,
+            spec: None,
+            children: Vec::new(),
+            min_batch_size: 1,
+            input_features: None,
+            row_by_row: false,
+        }
     }
 
     /// A layer of which only the type is known: the name is that of `L`, without its path.
@@ -259,6 +270,12 @@ impl<'a, F: Scalar> Description<'a, F> {
     /// Sets [`input_features`](Description::input_features).
     pub fn input_features(mut self, inputs: impl Into<Option<usize>>) -> Self {
         self.input_features = inputs.into();
+        self
+    }
+
+    /// Sets [`row_by_row`](Description::row_by_row) to `true`.
+    pub fn row_by_row(mut self) -> Self {
+        self.row_by_row = true;
         self
     }
 

@@ -62,7 +62,7 @@ pub use loss::Loss;
 pub use metrics::ConfusionMatrix;
 /// The arrays that this crate takes and returns.
 pub use ndarray;
-pub use network::{AutodiffMode, Jacobian, Network, Pass, Workspace};
+pub use network::{AutodiffMode, Jacobian, Network, Pass, SliceResult, Slices, Workspace};
 pub use optim::Optimizer;
 pub use params::{Layout, ParamSpec, ParamsMut};
 pub use settings::Settings;

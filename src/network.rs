@@ -2,6 +2,7 @@
 
 mod hessian;
 mod jacobian;
+mod slices;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::{Error, Loss, Scalar};
 use geartrain_kernels::flushing;
 
 pub use jacobian::{AutodiffMode, Jacobian};
+pub use slices::{SliceResult, Slices};
 
 /// A layer, usually a [`Sequential`](crate::layers::Sequential), with its parameters in one flat
 /// vector.
@@ -45,6 +47,7 @@ pub struct Network<F> {
     inputs: usize,
     outputs: usize,
     min_batch_size: usize,
+    row_by_row: bool,
     layout: Arc<Layout>,
     params: Flat<F>,
 }
@@ -92,9 +95,9 @@ impl<F: Scalar> Network<F> {
         params: &[F],
     ) -> Result<Self, Error> {
         let outputs = output_features(&*layer, inputs)?;
-        let min_batch_size = min_batch_size(&*layer);
+        let (min_batch_size, row_by_row) = (min_batch_size(&*layer), row_by_row(&*layer));
         let (layout, params) = (Arc::new(layout), Flat::from(params));
-        Ok(Network { layer, inputs, outputs, min_batch_size, layout, params })
+        Ok(Network { layer, inputs, outputs, min_batch_size, row_by_row, layout, params })
     }
 
     /// Draws the parameters again: the same seed gives the same numbers on every machine.
@@ -242,6 +245,10 @@ impl<F: Scalar> Network<F> {
     /// parameters to [`workspace.grads`](Workspace::grads), and that of the input, `(rows,
     /// inputs)`, to `dx` if given. Random layers use [`workspace.key`](Workspace::key).
     ///
+    /// The batch is computed in its [`slices`](Network::slices) if the loss has a
+    /// [total weight](Loss::total_weight), otherwise as a whole. Either way the results have the
+    /// same bits for any number of threads.
+    ///
     /// # Errors
     /// As [`loss_and_gradients`](Network::loss_and_gradients).
     pub fn gradients(
@@ -250,13 +257,19 @@ impl<F: Scalar> Network<F> {
         x: &ArrayRef2<F>,
         target: &ArrayRef2<F>,
         workspace: &mut Workspace<F>,
-        dx: Option<ArrayViewMut2<F>>,
+        mut dx: Option<ArrayViewMut2<F>>,
     ) -> Result<f64, Error> {
+        workspace.has_passed = false;
+        if let Some(value) = self.gradients_in_slices(loss, x, target, workspace, dx.as_mut())? {
+            workspace.has_passed = true;
+            return Ok(value);
+        }
         self.run_forward(x, workspace)?;
         let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
         loss.check(&output.view(), target)?;
         let value = loss.gradient(&output.view(), target, &mut doutput.resize(x.nrows(), self.outputs));
         flushing(*flush, || self.run_backward(x.view(), output.view(), doutput.view(), cache, grads, dx));
+        workspace.has_passed = true;
         Ok(value)
     }
 
@@ -294,7 +307,7 @@ impl<F: Scalar> Network<F> {
     /// [`Error::NonFinite`] if a statistic would not be finite. After an error the parameters are
     /// unchanged.
     pub fn update_running_stats(&mut self, workspace: &mut Workspace<F>) -> Result<(), Error> {
-        if workspace.output.view().nrows() == 0 || workspace.grads.len() != self.params.len() {
+        if !workspace.has_passed || workspace.grads.len() != self.params.len() {
             return Err(Error::NoTrainingPass);
         }
         let kept = || self.layout.iter().filter(|(spec, _)| !spec.trainable).map(|(_, range)| range);
@@ -360,6 +373,12 @@ fn min_batch_size<F: Scalar>(layer: &dyn Layer<F>) -> usize {
     inside.fold(description.min_batch_size.max(1), usize::max)
 }
 
+/// Whether `layer` and all layers inside it compute each row by itself.
+fn row_by_row<F: Scalar>(layer: &dyn Layer<F>) -> bool {
+    let description = layer.describe();
+    description.row_by_row && description.children.iter().all(|child| row_by_row(&**child.layer))
+}
+
 /// The problem of the first layer that needs more than `rows` rows.
 fn needing_more<F: Scalar>(layer: &dyn Layer<F>, rows: usize) -> Option<LayerProblem> {
     let description = layer.describe();
@@ -403,6 +422,9 @@ pub struct Workspace<F> {
     /// The running statistics before the last update.
     statistics: Vec<F>,
     flush: bool,
+    /// Whether the last pass ended without an error.
+    has_passed: bool,
+    slices: slices::Memory<F>,
 }
 
 impl<F: Scalar> Default for Workspace<F> {
@@ -423,6 +445,8 @@ impl<F: Scalar> Workspace<F> {
             grads: Flat::new(),
             statistics: Vec::new(),
             flush: true,
+            has_passed: false,
+            slices: slices::Memory::default(),
         }
     }
 
@@ -433,5 +457,10 @@ impl<F: Scalar> Workspace<F> {
     pub fn flush_subnormals(mut self, flush: bool) -> Self {
         self.flush = flush;
         self
+    }
+
+    /// The results of the last [`Network::slice_gradients`], one for each slice.
+    pub fn slice_results(&mut self) -> impl Iterator<Item = &mut SliceResult<F>> {
+        self.slices.results()
     }
 }

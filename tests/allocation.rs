@@ -108,6 +108,7 @@ fn main() {
         with_threads(threads, || {
             assert_eq!(allocations(small(), 3, 32, Sgd::new(0.01)), 0, "small, {threads} threads");
             assert_eq!(allocations(every_kind(), 3, 32, Adam::new(0.01)), 0, "every kind, {threads} threads");
+            assert_eq!(allocations(small(), 3, 3001, Adam::new(0.01)), 0, "slices, {threads} threads");
             let sgd = Sgd::new(1e-4).momentum(0.9).nesterov(true);
             assert_eq!(allocations(large(), 300, 700, sgd), 0, "large, {threads} threads");
             for (layers, inputs) in [(small(), 3), (every_kind(), 3), (large(), 300)] {

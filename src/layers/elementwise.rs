@@ -86,7 +86,7 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
     }
 
     fn describe(&self) -> Description<'_, F> {
-        let description = Description::opaque::<Self>().kind(Kind::Elementwise);
+        let description = Description::opaque::<Self>().kind(Kind::Elementwise).row_by_row();
         match self.spec() {
             Some(spec) => description.spec(spec),
             None => description,

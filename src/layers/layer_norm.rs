@@ -90,6 +90,7 @@ impl<F: Scalar> Layer<F> for LayerNorm {
             .kind(Kind::LayerNorm { eps })
             .spec(LayerSpec::LayerNorm { features, eps })
             .input_features(features)
+            .row_by_row()
     }
 
     fn forward(&self, Forward { params, x, mut y, cache, mode }: Forward<'_, F>) {

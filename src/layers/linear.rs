@@ -68,6 +68,7 @@ impl<F: Scalar> Layer<F> for Linear {
             .kind(Kind::Linear)
             .spec(LayerSpec::Linear { inputs, outputs, bias })
             .input_features(inputs)
+            .row_by_row()
     }
 
     fn forward(&self, Forward { params, x, y, .. }: Forward<'_, F>) {

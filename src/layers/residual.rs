@@ -63,6 +63,7 @@ impl<F: Scalar> Layer<F> for Residual<F> {
             .kind(Kind::Residual { scale: self.scale })
             .child("body", &self.body)
             .input_features(self.body.describe().input_features)
+            .row_by_row()
     }
 
     fn forward(&self, Forward { params, x, y, cache, mode }: Forward<'_, F>) {

@@ -71,6 +71,7 @@ impl<F: Scalar> Layer<F> for RMSNorm {
             .kind(Kind::RMSNorm { eps: self.eps_of::<F>() })
             .spec(LayerSpec::RMSNorm { features, eps })
             .input_features(features)
+            .row_by_row()
     }
 
     fn forward(&self, Forward { params, x, mut y, cache, mode }: Forward<'_, F>) {

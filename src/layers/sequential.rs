@@ -100,6 +100,7 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
     fn describe(&self) -> Description<'_, F> {
         let description = Description::opaque::<Self>()
             .kind(Kind::Sequential)
+            .row_by_row()
             // Layers without a width of their own keep that of their input.
             .input_features(self.layers.iter().find_map(|layer| layer.describe().input_features));
         let layers = self.layers.iter().enumerate();

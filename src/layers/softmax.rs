@@ -37,7 +37,7 @@ impl<F: Scalar> Layer<F> for Softmax {
     }
 
     fn describe(&self) -> Description<'_, F> {
-        Description::opaque::<Self>().spec(LayerSpec::Softmax)
+        Description::opaque::<Self>().spec(LayerSpec::Softmax).row_by_row()
     }
 
     fn forward(&self, Forward { x, mut y, .. }: Forward<'_, F>) {

@@ -235,6 +235,13 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
         class(target).map_or(1.0, |class| self.weight(class))
     }
 
+    fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+        // With label smoothing, rows of a class of weight 0 have a loss without having a weight.
+        let is_mean = self.label_smoothing == 0.0
+            || self.class_weights.as_ref().is_none_or(|weights| weights.iter().all(|&weight| weight > 0.0));
+        is_mean.then(|| self.divisor(target))
+    }
+
     fn expects_logits(&self) -> bool {
         true
     }
@@ -265,6 +272,10 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
         doutput_dot: &mut ArrayRef2<F>,
     ) -> Result<(), Error> {
         PLAIN.gradient_jvp(output, target, output_dot, doutput_dot)
+    }
+
+    fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+        PLAIN.total_weight(target)
     }
 
     fn expects_logits(&self) -> bool {

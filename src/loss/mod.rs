@@ -79,6 +79,15 @@ pub trait Loss<F: Scalar>: Debug + Send + Sync {
         1.0
     }
 
+    /// The sum `Σ_r c_r` of the [weights](Loss::row_weight) of the rows of `target`, which passed
+    /// [`check`](Loss::check), if the loss of a batch is `Σ_r c_r l_r / Σ_r c_r` with losses
+    /// *l* of single rows, and `check` accepts every output of the right shape. Large batches are
+    /// then computed in [slices](crate::Slices). Default: `None`, not known.
+    fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+        let _ = target;
+        None
+    }
+
     /// Whether the output is logits, to which the loss applies the softmax or sigmoid itself.
     /// `Training::fit` warns if the network already ends in one. Default: `false`.
     fn expects_logits(&self) -> bool {
@@ -126,6 +135,10 @@ macro_rules! forward {
                 (**self).row_weight(target)
             }
 
+            fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+                (**self).total_weight(target)
+            }
+
             fn expects_logits(&self) -> bool {
                 (**self).expects_logits()
             }
@@ -171,6 +184,10 @@ macro_rules! pairwise {
             let entries = ndarray::Zip::from(doutput_dot).and(output).and(target).and(output_dot);
             entries.for_each(|d, &$output, &$target, &change| *d = scale * $term.curvature * change);
             Ok(())
+        }
+
+        fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+            Some(target.nrows() as f64)
         }
     };
 }

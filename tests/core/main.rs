@@ -5,6 +5,7 @@ mod contract;
 mod hessian;
 mod network;
 mod reference;
+mod slices;
 mod stateful_layers;
 mod threads;
 

@@ -45,7 +45,7 @@ pub use map::Function;
 pub use math::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 pub use pack::LINE;
 pub use peak::peak;
-pub use pool::with_threads;
+pub use pool::{in_parallel, on_each_thread, threads, with_threads};
 pub use scalar::Scalar;
 use share::pass_in_parts;
 use tile::Matrix;
@@ -157,6 +157,15 @@ pub fn sum_rows<F: Scalar>(a: ArrayView2<F>, mut sum: ArrayViewMut1<F>) {
             a.rows().into_iter().for_each(|row| sum += &row);
         }
     }
+}
+
+/// `into += from` for every number.
+///
+/// # Panics
+/// If the slices differ in length.
+pub fn add<F: Scalar>(into: &mut [F], from: &[F]) {
+    assert!(into.len() == from.len(), "{} numbers plus {}", into.len(), from.len());
+    pass_in_parts(from, into, NUMBERS_PER_THREAD, |_, from, into| dispatch(reduce::Add { into, from }));
 }
 
 /// The largest magnitude of `values`: 0 for an empty slice, NaN if any value is NaN.

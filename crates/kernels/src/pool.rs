@@ -9,7 +9,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, TryLockError};
 use std::thread::{self, Thread};
 
@@ -23,6 +23,8 @@ const MOST: usize = 1 << 14;
 thread_local! {
     /// The number of threads for work of this thread, itself included; 0 means all cores.
     static THREADS: Cell<usize> = const { Cell::new(0) };
+    /// The number of this worker, from 1; 0 for a thread of the program.
+    static WORKER: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Runs `work` with at most `threads` threads, this one included, in all kernels that it calls. 0
@@ -53,13 +55,48 @@ pub fn with_threads<T>(threads: usize, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The number of threads for work of this thread.
-pub(super) fn threads() -> usize {
+/// The number of threads for work of this thread: that of [`with_threads`], or else the number of
+/// cores.
+pub fn threads() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     match THREADS.get() {
         0 => *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from)),
         threads => threads,
     }
+}
+
+/// Runs `work(part, thread)` for every part, on the threads of this call. The kernels that `work`
+/// calls run on one thread. `thread` is 0 on the calling thread and otherwise the number of a
+/// worker, so that `work` can choose memory that is still in this core's cache; on a caller that is
+/// a worker itself, it is not 0.
+///
+/// # Panics
+/// If `work` panics in any part: with the same payload, after all parts have ended.
+pub fn in_parallel<W: Fn(usize, usize) + Sync>(parts: usize, work: W) {
+    if parts > 0 {
+        share(parts, move |part| with_threads(1, || work(part, WORKER.get())));
+    }
+}
+
+/// Runs `work(i)` once on each of `threads` threads, at most those of this call, for work that
+/// prepares a thread. If the workers are busy with a job of another thread, only `work(0)` runs.
+///
+/// # Panics
+/// As [`in_parallel`].
+pub fn on_each_thread<W: Fn(usize) + Sync>(most: usize, work: W) {
+    let (parts, taken) = (AtomicUsize::new(1), AtomicUsize::new(0));
+    let count = |helpers: usize| {
+        parts.store(helpers + 1, Ordering::Relaxed);
+        helpers + 1
+    };
+    submit(most.min(threads()).max(1), count, |part| {
+        // A thread that waits for the others cannot take a second part.
+        taken.fetch_add(1, Ordering::Relaxed);
+        while taken.load(Ordering::Relaxed) < parts.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        with_threads(1, || work(part));
+    });
 }
 
 /// Runs `work` for every part, on the workers as well unless they are busy with a job of another
@@ -71,14 +108,21 @@ pub(super) fn threads() -> usize {
 /// # Panics
 /// If `work` panics in any part: with the same payload, after all parts have ended.
 pub(super) fn share<W: Fn(usize) + Sync>(parts: usize, work: W) {
+    submit(parts.min(threads()), |_| parts, work);
+}
+
+/// [`share`] with at most `threads` threads and a number of parts that may depend on the number of
+/// workers.
+fn submit<W: Fn(usize) + Sync>(threads: usize, parts: impl FnOnce(usize) -> usize, work: W) {
     static POOL: OnceLock<Pool> = OnceLock::new();
     let pool = POOL.get_or_init(Pool::default);
     let mut team = match pool.team.try_lock() {
         Ok(team) => team,
         Err(TryLockError::Poisoned(team)) => team.into_inner(),
-        Err(TryLockError::WouldBlock) => return (0..parts).for_each(work),
+        Err(TryLockError::WouldBlock) => return (0..parts(0)).for_each(work),
     };
-    let helpers = team.hire(&pool.board, parts.min(threads()) - 1);
+    let helpers = team.hire(&pool.board, threads - 1);
+    let parts = parts(helpers);
     if helpers == 0 {
         drop(team);
         return (0..parts).for_each(work);
@@ -146,11 +190,12 @@ impl Team {
     fn hire(&mut self, board: &Arc<Board>, wanted: usize) -> usize {
         while self.workers.len() < wanted {
             let (board, state) = (Arc::clone(board), Arc::new(State::default()));
-            let own = Arc::clone(&state);
+            let (own, number) = (Arc::clone(&state), self.workers.len() + 1);
             let started = Arc::new(Barrier::new(2));
             let arrived = Arc::clone(&started);
             let serve = move || {
                 arrived.wait();
+                WORKER.set(number);
                 board.serve(&own);
             };
             let name = "geartrain worker".to_string();
@@ -279,8 +324,6 @@ fn has_part(ticket: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
 
     #[test]
@@ -323,6 +366,26 @@ mod tests {
             assert_eq!(message, format!("part {bad} on purpose"));
         }
         every_part_runs_once();
+    }
+
+    #[test]
+    fn each_thread_prepares_and_parts_run_on_one_thread() {
+        with_threads(3, || {
+            let runs = [const { AtomicUsize::new(0) }; 3];
+            on_each_thread(3, |thread| {
+                runs[thread].fetch_add(1, Ordering::Relaxed);
+            });
+            // One run if another test has the workers.
+            let runs = runs.map(AtomicUsize::into_inner);
+            assert!(runs == [1; 3] || runs == [1, 0, 0], "{runs:?}");
+            let sum = AtomicUsize::new(0);
+            in_parallel(100, |part, _| {
+                assert_eq!(threads(), 1);
+                sum.fetch_add(part, Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 4950);
+        });
+        in_parallel(0, |_, _| panic!("no part"));
     }
 
     #[test]

@@ -46,6 +46,24 @@ impl<F: Scalar> SumRows<'_, F> {
     }
 }
 
+/// `into += from` for slices of equal length.
+#[derive(Debug)]
+pub(super) struct Add<'a, F> {
+    pub into: &'a mut [F],
+    pub from: &'a [F],
+}
+
+impl<F: Scalar> Work for Add<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (into, &from) in self.into.iter_mut().zip(self.from) {
+            *into += from;
+        }
+    }
+}
+
 /// The largest magnitude by its bit pattern. Bit patterns of magnitudes are in numeric order,
 /// followed by infinity and then NaN, so a non-finite value is found as well.
 #[derive(Debug)]

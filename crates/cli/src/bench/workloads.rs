@@ -37,7 +37,7 @@ pub struct Workload {
 }
 
 /// The names for [`Workload::named`].
-pub const NAMES: [&str; 10] = ["T1", "T2", "D1", "D2", "D3", "N1", "M1", "A1", "W1", "I1"];
+pub const NAMES: [&str; 11] = ["T1", "T2", "D1", "D2", "D3", "N1", "M1", "A1", "W1", "B1", "I1"];
 
 impl Workload {
     /// `depth` hidden layers of `width`, and one output.
@@ -75,6 +75,7 @@ impl Workload {
             "M1" => classifier(&[784, 128, 64, 10], 128),
             "A1" => Workload { adam: true, ..classifier(&[784, 128, 64, 10], 128) },
             "W1" => classifier(&[1024, 1024, 1024, 1024, 10], 256),
+            "B1" => Workload { adam: true, ..net(&[4, 32, 16, 4], Tanh, 10_000) },
             "I1" => Workload { predict: true, ..Workload::stack(64, 128, ReLU, 64) },
             "I1b1" => Workload { predict: true, ..Workload::stack(64, 128, ReLU, 1) },
             _ => return None,
