@@ -17,7 +17,7 @@ use workloads::{Activation, NAMES, Workload};
 /// Time whole training steps: forward pass, loss, backward pass, update
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1 I1 I1b1
+    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1 B1 I1 I1b1
     #[arg(long, value_name = "NAME", conflicts_with_all = ["depth", "width", "activation", "batch", "residual", "normalize"])]
     workload: Option<String>,
 
