@@ -153,6 +153,7 @@
 //! | `grid` | grids of random networks, and their phase diagrams |
 //! | `recorder` | measurements during training |
 //! | `spectra_report`, `report` | pages and files |
+//! | `reproduce/` | results of the literature, predicted and measured |
 //!
 //! # Sources
 //!
@@ -177,6 +178,7 @@ mod phase_map;
 mod recorder;
 mod remedies;
 mod report;
+pub mod reproduce;
 mod runs;
 mod singular_values;
 mod spectra;

@@ -1,13 +1,15 @@
 //! Consequences for training. Final losses are qualitative: 1 is the loss of predicting the mean.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use geartrain::data::{Dataset, StandardScaler};
 use geartrain::layers::{BatchNorm, LayerNorm};
 use geartrain::prelude::*;
-use geartrain_lab::normal_batch;
+use geartrain::train::StopReason;
 
-use super::{Check, Row, Rows, mean};
-
-type Failure = Box<dyn std::error::Error>;
+use super::{Interruption, Measured, Outcome, Rows};
+use crate::normal_batch;
 
 const INPUTS: usize = 8;
 const WIDTH: usize = 64;
@@ -15,33 +17,26 @@ const SEEDS: u64 = 3;
 
 /// A chain of linear layers with all singular values 1 learns the value 2 in one of its modes: the
 /// same numbers as a chain of single units, with a rate of 0.02 / depth.
-pub fn linear_mode() -> Rows {
-    let mut rows = Vec::new();
+pub fn linear_mode(rows: &mut Rows) -> Outcome {
     for (depth, steps) in [(1, 228.0), (8, 88.0), (64, 78.0)] {
         let unit = || Linear::new(1, 1).without_bias().init(Init::constant(1.0));
-        let mut network =
-            Network::<f64>::with_inputs((0..depth).fold(Sequential::new(), |net, _| net.then(unit())), 1)?;
+        let mut network = Network::<f64>::new((0..depth).fold(Sequential::new(), |net, _| net.then(unit())))?;
         let data = Dataset::new(ndarray::array![[1.0]], ndarray::array![[2.0]])?;
         // the derivative of (s − 2)² is 2 (s − 2)
         let mut training =
             Training::new(MeanSquaredError, Sgd::new(0.01 / depth as f64)).epochs(1).progress(false);
-        let mut taken = 0.0;
-        while (network.predict(&data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
+        let mut taken: f64 = 0.0;
+        while (network.predict(data.x())?[[0, 0]] - 2.0).abs() > 0.01 {
             training.fit(&mut network, &data)?;
             taken += 1.0;
         }
-        rows.push(Row::new(
-            format!("steps to s = 2 with {depth} layers"),
-            steps,
-            (taken, 0.0),
-            Check::Within(1.0),
-        ));
+        rows.within(format!("steps to s = 2 with {depth} layers"), steps, taken, 1.0)?;
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// 512 rows of eight normal features; the target is a smooth function of them.
-fn data(seed: u64) -> Result<Dataset<f32>, Box<dyn std::error::Error + Send + Sync>> {
+fn data(seed: u64) -> Outcome<Dataset<f32>> {
     let x = normal_batch::<f32>(512, INPUTS, 10_000 + seed);
     let y = x.map_axis(ndarray::Axis(1), |x| x[0] * x[1] + (2.0 * x[2]).sin() + x[3] - 0.5 * x[4] * x[4]);
     let y = y.insert_axis(ndarray::Axis(1));
@@ -49,27 +44,25 @@ fn data(seed: u64) -> Result<Dataset<f32>, Box<dyn std::error::Error + Send + Sy
     Ok(Dataset::new(x, y)?)
 }
 
-type Build<'a> = &'a (dyn Fn(u64) -> Result<Network<f32>, geartrain::Error> + Sync);
+type Build<'a> = &'a (dyn Fn(u64) -> Result<Network<f32>, Error> + Sync);
 
 /// The final training loss with the best learning rate, over the seeds, each on its own thread.
-fn train(build: Build, steps: usize, rates: &[f64]) -> Result<(f64, f64), Failure> {
+fn train(rows: &Rows, build: Build, steps: usize, rates: &[f64]) -> Outcome<Measured> {
+    let stop = rows.stop();
     let losses = std::thread::scope(|scope| {
-        let runs: Vec<_> =
-            (0..SEEDS).map(|seed| scope.spawn(move || best(build, seed, steps, rates))).collect();
-        runs.into_iter()
-            .map(|run| run.join().expect("training does not panic"))
-            .collect::<Result<Vec<_>, _>>()
+        let runs: Vec<_> = (0..SEEDS)
+            .map(|seed| {
+                let stop = stop.clone();
+                scope.spawn(move || best(build, seed, steps, rates, stop))
+            })
+            .collect();
+        runs.into_iter().map(|run| run.join().expect("training does not panic")).collect::<Outcome<Vec<_>>>()
     });
-    Ok(mean(&losses.map_err(|error| error.to_string())?))
+    Ok(Measured::mean(&losses?))
 }
 
 /// The final training loss with the best learning rate, without rates at which training diverges.
-fn best(
-    build: Build,
-    seed: u64,
-    steps: usize,
-    rates: &[f64],
-) -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
+fn best(build: Build, seed: u64, steps: usize, rates: &[f64], stop: Arc<AtomicBool>) -> Outcome<f64> {
     let data = data(seed)?;
     let mut best = f64::INFINITY;
     for &rate in rates {
@@ -79,10 +72,14 @@ fn best(
             .batch_size(64)
             .threads(1)
             .progress(false)
+            .stop_flag(stop.clone())
             .fit(&mut network, &data);
         match fitted {
+            Ok(history) if history.stop_reason == StopReason::StopFlag => {
+                return Err(Interruption::Stopped);
+            }
             Ok(history) => best = best.min(history.train_losses().last().copied().unwrap_or(best)),
-            Err(geartrain::Error::Diverged { .. }) => {}
+            Err(Error::Diverged { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -92,62 +89,65 @@ fn best(
 type Block<'a> = &'a (dyn Fn(Sequential<f32>) -> Sequential<f32> + Sync);
 
 /// `depth` hidden layers; `block` is the part between two linear layers.
-fn deep(depth: usize, init: Init, block: Block, seed: u64) -> Result<Network<f32>, geartrain::Error> {
+fn deep(depth: usize, init: Init, block: Block, seed: u64) -> Result<Network<f32>, Error> {
     let linear = |inputs, outputs| Linear::new(inputs, outputs).init(init).bias_init(Init::constant(0.0));
     let start = Sequential::new().then(linear(INPUTS, WIDTH));
     let layers = (1..depth).fold(start, |net, _| block(net).then(linear(WIDTH, WIDTH)));
-    Ok(Network::with_inputs(block(layers).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+    Ok(Network::new(block(layers).then(linear(WIDTH, 1)))?.with_seed(seed))
 }
 
-pub fn he() -> Rows {
-    let mut rows = Vec::new();
+pub fn he(rows: &mut Rows) -> Outcome {
     let relu: Block = &|net| net.then(ReLU);
     for depth in [22, 30] {
         // Glorot and Bengio's variance is 1/n, half of He's
-        let xavier = train(&|seed| deep(depth, Init::xavier_normal(), relu, seed), 1000, &[0.01, 0.1])?;
-        let he = train(&|seed| deep(depth, Init::he_normal(), relu, seed), 1000, &[0.001, 0.005, 0.02])?;
-        rows.push(Row::new(format!("depth {depth}, He learns"), 0.3, he, Check::Below));
+        let xavier = train(rows, &|seed| deep(depth, Init::xavier_normal(), relu, seed), 1000, &[0.01, 0.1])?;
+        let he =
+            train(rows, &|seed| deep(depth, Init::he_normal(), relu, seed), 1000, &[0.001, 0.005, 0.02])?;
+        rows.below(format!("depth {depth}, He learns"), 0.3, he)?;
         if depth == 30 {
-            rows.push(Row::new("depth 30, Xavier stalls", 0.95, xavier, Check::Above));
+            rows.above("depth 30, Xavier stalls", 0.95, xavier)?;
         } else {
-            rows.push(Row::new(format!("depth {depth}, Xavier is behind"), he.0, xavier, Check::Above));
+            rows.above(format!("depth {depth}, Xavier is behind"), he.value, xavier)?;
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
-pub fn sigmoid_depth() -> Rows {
-    let mut rows = Vec::new();
+pub fn sigmoid_depth(rows: &mut Rows) -> Outcome {
     let sigmoid: Block = &|net| net.then(Sigmoid);
     let mut before = 0.0;
     for depth in [1, 2, 3, 5, 10] {
-        let loss =
-            train(&|seed| deep(depth, Init::xavier_normal(), sigmoid, seed), 1000, &[0.003, 0.03, 0.3])?;
+        let loss = train(
+            rows,
+            &|seed| deep(depth, Init::xavier_normal(), sigmoid, seed),
+            1000,
+            &[0.003, 0.03, 0.3],
+        )?;
         if depth >= 5 {
-            rows.push(Row::new(format!("depth {depth} stalls"), 0.95, loss, Check::Above));
+            rows.above(format!("depth {depth} stalls"), 0.95, loss)?;
         } else {
-            rows.push(Row::new(format!("depth {depth}, worse than before"), before, loss, Check::Above));
+            rows.above(format!("depth {depth}, worse than before"), before, loss)?;
         }
-        before = loss.0;
+        before = loss.value;
     }
-    Ok(rows)
+    Ok(())
 }
 
-pub fn cures() -> Rows {
+pub fn cures(rows: &mut Rows) -> Outcome {
     let depth = 10;
     let rates = [0.003, 0.03, 0.3];
     let xavier = Init::xavier_normal();
-    let run = |block: Block| train(&|seed| deep(depth, xavier, block, seed), 1000, &rates);
+    let run = |block: Block| train(rows, &|seed| deep(depth, xavier, block, seed), 1000, &rates);
     let batch_norm = run(&|net| net.then(BatchNorm::new(WIDTH)).then(Sigmoid))?;
     let layer_norm = run(&|net| net.then(LayerNorm::new(WIDTH)).then(Sigmoid))?;
-    let residual = |seed| -> Result<_, geartrain::Error> {
+    let residual = |seed| -> Result<_, Error> {
         let body = || Sequential::new().then(Sigmoid).then(Linear::new(WIDTH, WIDTH).init(xavier));
         let start = Sequential::new().then(Linear::new(INPUTS, WIDTH).init(xavier));
         let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body())));
         Ok(Network::new(layers.then(Sigmoid).then(Linear::new(WIDTH, 1)))?.with_seed(seed))
     };
     // gain 4 and a bias that centres every input: equivalent to a tanh network
-    let centred = |seed| -> Result<_, geartrain::Error> {
+    let centred = |seed| -> Result<_, Error> {
         let mut network = deep(depth, Init::orthogonal().gain(4.0), &|net| net.then(Sigmoid), seed)?;
         for layer in 1..depth {
             let sums = network.param(&format!("{}.weight", 2 * layer))?.sum_axis(ndarray::Axis(1));
@@ -156,35 +156,29 @@ pub fn cures() -> Rows {
         }
         Ok(network)
     };
-    Ok(vec![
-        Row::new("BatchNorm cures", 0.6, batch_norm, Check::Below),
-        Row::new("skip connections cure", 0.6, train(&residual, 1000, &rates)?, Check::Below),
-        Row::new(
-            "gain 4 with a centred bias cures",
-            0.6,
-            train(&centred, 1000, &[0.001, 0.01, 0.05])?,
-            Check::Below,
-        ),
-        Row::new("LayerNorm does not", 0.95, layer_norm, Check::Above),
-    ])
+    rows.below("BatchNorm cures", 0.6, batch_norm)?;
+    rows.below("skip connections cure", 0.6, train(rows, &residual, 1000, &rates)?)?;
+    rows.below("gain 4 with a centred bias cures", 0.6, train(rows, &centred, 1000, &[0.001, 0.01, 0.05])?)?;
+    rows.above("LayerNorm does not", 0.95, layer_norm)?;
+    Ok(())
 }
 
-pub fn degradation() -> Rows {
+pub fn degradation(rows: &mut Rows) -> Outcome {
     let he = Init::he_normal();
     let rates = [0.001, 0.005, 0.02];
     let plain =
-        |depth: i32| train(&|seed| deep(depth as usize, he, &|net| net.then(ReLU), seed), 500, &rates);
+        |depth: i32| train(rows, &|seed| deep(depth as usize, he, &|net| net.then(ReLU), seed), 500, &rates);
     let residual = |depth: i32| {
-        let build = |seed| -> Result<_, geartrain::Error> {
+        let build = |seed| -> Result<_, Error> {
             let linear =
                 |inputs, outputs| Linear::new(inputs, outputs).init(he).bias_init(Init::constant(0.0));
             let start = Sequential::new().then(linear(INPUTS, WIDTH));
             let scale = 1.0 / f64::from(depth).sqrt();
             let body = || Sequential::new().then(ReLU).then(linear(WIDTH, WIDTH));
             let layers = (1..depth).fold(start, |net, _| net.then(Residual::new(body()).scale(scale)));
-            Ok(Network::with_inputs(layers.then(ReLU).then(linear(WIDTH, 1)), INPUTS)?.with_seed(seed))
+            Ok(Network::new(layers.then(ReLU).then(linear(WIDTH, 1)))?.with_seed(seed))
         };
-        train(&build, 500, &rates)
+        train(rows, &build, 500, &rates)
     };
     let depths = [10, 25, 50, 100];
     let (mut plains, mut residuals) = (Vec::new(), Vec::new());
@@ -192,22 +186,21 @@ pub fn degradation() -> Rows {
         plains.push(plain(depth)?);
         residuals.push(residual(depth)?);
     }
-    let mut rows = Vec::new();
     for i in 1..depths.len() {
         let what = format!("plain, {} layers against {}", depths[i], depths[i - 1]);
-        rows.push(Row::new(what, plains[i - 1].0, plains[i], Check::Above));
+        rows.above(what, plains[i - 1].value, plains[i])?;
     }
-    let (shallow, deep) = (residuals[0].0, residuals[3]);
-    rows.push(Row::new("residual, 100 layers against 10", 2.0 * shallow, deep, Check::Below));
-    rows.push(Row::new("100 layers, residual against plain", plains[3].0, deep, Check::Below));
+    let (shallow, deep) = (residuals[0].value, residuals[3]);
+    rows.below("residual, 100 layers against 10", 2.0 * shallow, deep)?;
+    rows.below("100 layers, residual against plain", plains[3].value, deep)?;
     // least squares of ln loss over ln depth
-    let slope = |losses: &[(f64, f64)]| {
+    let slope = |losses: &[Measured]| {
         let x = depths.map(|depth| f64::ln(f64::from(depth)));
         let centre = x.iter().sum::<f64>() / 4.0;
-        let products: f64 = x.iter().zip(losses).map(|(x, loss)| (x - centre) * loss.0.ln()).sum();
-        (products / x.iter().map(|x| (x - centre).powi(2)).sum::<f64>(), 0.0)
+        let products: f64 = x.iter().zip(losses).map(|(x, loss)| (x - centre) * loss.value.ln()).sum();
+        products / x.iter().map(|x| (x - centre).powi(2)).sum::<f64>()
     };
-    rows.push(Row::new("plain, slope of ln loss over ln depth", 1.0, slope(&plains), Check::Above));
-    rows.push(Row::new("residual, the same slope", 0.5, slope(&residuals), Check::Below));
-    Ok(rows)
+    rows.above("plain, slope of ln loss over ln depth", 1.0, slope(&plains))?;
+    rows.below("residual, the same slope", 0.5, slope(&residuals))?;
+    Ok(())
 }

@@ -1,0 +1,303 @@
+//! Results of the literature on random networks, beside what these networks measure.
+//!
+//! An [`Experiment`] gives [`Row`]s: a setting, the number that is predicted, the number that is
+//! measured, and the tolerance between them. `geartrain reproduce` prints them.
+//!
+//! To add an experiment, write a function `fn(&mut Rows) -> Outcome` in the file of its kind and
+//! list it in [`EXPERIMENTS`] with its source. To add a row, call [`Rows::within`],
+//! [`Rows::below`] or [`Rows::above`] in such a function.
+//!
+//! | file | experiments |
+//! |---|---|
+//! | `signals` | sizes of signals and gradients in wide networks |
+//! | `jacobians` | singular values, and correlations of gradients |
+//! | `training` | consequences for training |
+
+mod jacobians;
+mod signals;
+mod training;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use geartrain::Error;
+use geartrain::data::DataError;
+
+use crate::runs::LogMean;
+
+/// A result of the literature.
+#[derive(Debug, Clone, Copy)]
+pub struct Experiment {
+    /// A short name, such as `depth-scale`.
+    pub name: &'static str,
+    /// What the result says, in a line.
+    pub what: &'static str,
+    /// Where the result is from, such as `He et al. 2015`.
+    pub source: &'static str,
+    /// Whether it takes minutes instead of seconds.
+    pub slow: bool,
+    run: fn(&mut Rows) -> Outcome,
+}
+
+/// One number of an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What is measured, and for which network.
+    pub setting: String,
+    /// The published or computed number.
+    pub predicted: f64,
+    /// The measured number.
+    pub measured: Measured,
+    /// How the two must compare.
+    pub check: Check,
+}
+
+/// A measured number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// The mean over the seeds.
+    pub value: f64,
+    /// The standard error of the mean; 0 where nothing is random.
+    pub error: f64,
+}
+
+/// When a [`Row`] passes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Check {
+    /// The measured and the predicted number are at most this far apart.
+    Within(f64),
+    /// The measured number is less than the predicted one.
+    Below,
+    /// The measured number is greater than the predicted one.
+    Above,
+}
+
+/// Receives the rows of an experiment, and may stop it.
+pub struct Rows<'a> {
+    stop: Arc<AtomicBool>,
+    receive: Box<dyn FnMut(Row) + 'a>,
+}
+
+/// The end of an experiment before its last row.
+#[derive(Debug)]
+pub enum Interruption {
+    /// The stop flag was set.
+    Stopped,
+    /// A network could not be built, measured or trained.
+    Failed(Error),
+}
+
+/// The result of an experiment's function.
+pub type Outcome<T = ()> = Result<T, Interruption>;
+
+const fn quick(
+    name: &'static str,
+    what: &'static str,
+    source: &'static str,
+    run: fn(&mut Rows) -> Outcome,
+) -> Experiment {
+    Experiment { name, what, source, slow: false, run }
+}
+
+const fn slow(
+    name: &'static str,
+    what: &'static str,
+    source: &'static str,
+    run: fn(&mut Rows) -> Outcome,
+) -> Experiment {
+    Experiment { name, what, source, slow: true, run }
+}
+
+/// All experiments, the slow ones last.
+pub const EXPERIMENTS: &[Experiment] = &[
+    quick("chain", "the chain rule through ten sigmoids of one unit", "exact", signals::chain),
+    quick(
+        "sigmoid",
+        "a sigmoid network at Xavier initialisation, 512 wide, 20 deep",
+        "mean field theory",
+        signals::sigmoid,
+    ),
+    quick("relu", "ReLU networks below and at He initialisation", "He et al. 2015", signals::relu),
+    quick("tanh", "tanh networks in order, at the edge and in chaos", "Poole et al. 2016", signals::tanh),
+    quick("selu", "a SELU network at LeCun initialisation", "Klambauer et al. 2017", signals::selu),
+    quick(
+        "depth-scale",
+        "the depth over which two inputs become equal",
+        "Schoenholz et al. 2017",
+        signals::depth_scale,
+    ),
+    quick(
+        "residual",
+        "residual sums double; scaled by 1/√depth they do not",
+        "mean field theory",
+        signals::residual,
+    ),
+    quick(
+        "normalisation",
+        "BatchNorm explodes ReLU; LayerNorm does not cure sigmoid",
+        "Yang et al. 2019",
+        signals::normalisation,
+    ),
+    quick(
+        "euler",
+        "weight gradients are blind in ReLU networks",
+        "Euler's theorem on homogeneous functions",
+        signals::euler,
+    ),
+    quick(
+        "jacobian",
+        "the spread of the Jacobian's singular values",
+        "Pennington et al. 2017",
+        jacobians::spread,
+    ),
+    quick(
+        "shattering",
+        "gradients of different inputs become unrelated with depth",
+        "Balduzzi et al. 2017",
+        jacobians::shattering,
+    ),
+    quick(
+        "linear-mode",
+        "deep linear learning does not slow down with depth",
+        "Saxe et al. 2014",
+        training::linear_mode,
+    ),
+    slow("he", "22 and 30 ReLU layers: Xavier stalls, He learns", "He et al. 2015", training::he),
+    slow(
+        "sigmoid-depth",
+        "training sigmoid networks of growing depth",
+        "Glorot and Bengio 2010",
+        training::sigmoid_depth,
+    ),
+    slow("cures", "what makes ten sigmoid layers train", "Ioffe and Szegedy 2015", training::cures),
+    slow(
+        "degradation",
+        "plain against residual networks of growing depth",
+        "He et al. 2016",
+        training::degradation,
+    ),
+];
+
+impl Experiment {
+    /// Runs the experiment and gives its rows to `rows`, one by one.
+    ///
+    /// # Errors
+    /// [`Interruption::Stopped`] soon after the flag of `rows` is set; [`Interruption::Failed`].
+    pub fn run(&self, rows: &mut Rows) -> Outcome {
+        (self.run)(rows)
+    }
+}
+
+impl Row {
+    /// Whether the measured number agrees with the predicted one. NaN never does.
+    pub fn passes(&self) -> bool {
+        let (measured, predicted) = (self.measured.value, self.predicted);
+        match self.check {
+            Check::Within(tolerance) => (measured - predicted).abs() <= tolerance,
+            Check::Below => measured < predicted,
+            Check::Above => measured > predicted,
+        }
+    }
+}
+
+impl Measured {
+    /// The mean of `values`, one per seed, and its standard error.
+    pub fn mean(values: &[f64]) -> Self {
+        let LogMean { mean, error } = LogMean::of_logs(values);
+        Measured { value: mean, error }
+    }
+}
+
+/// A number without randomness.
+impl From<f64> for Measured {
+    fn from(value: f64) -> Self {
+        Measured { value, error: 0.0 }
+    }
+}
+
+impl<'a> Rows<'a> {
+    /// Calls `receive` with each row. Experiments end early when `stop` becomes true.
+    pub fn new(stop: Arc<AtomicBool>, receive: impl FnMut(Row) + 'a) -> Self {
+        Rows { stop, receive: Box::new(receive) }
+    }
+
+    /// A row whose numbers must be at most `tolerance` apart.
+    ///
+    /// # Errors
+    /// [`Interruption::Stopped`] if the flag is set.
+    pub fn within(
+        &mut self,
+        setting: impl Into<String>,
+        predicted: f64,
+        measured: impl Into<Measured>,
+        tolerance: f64,
+    ) -> Outcome {
+        self.push(setting.into(), predicted, measured.into(), Check::Within(tolerance))
+    }
+
+    /// A row whose measured number must be less than `bound`.
+    ///
+    /// # Errors
+    /// [`Interruption::Stopped`] if the flag is set.
+    pub fn below(
+        &mut self,
+        setting: impl Into<String>,
+        bound: f64,
+        measured: impl Into<Measured>,
+    ) -> Outcome {
+        self.push(setting.into(), bound, measured.into(), Check::Below)
+    }
+
+    /// A row whose measured number must be greater than `bound`.
+    ///
+    /// # Errors
+    /// [`Interruption::Stopped`] if the flag is set.
+    pub fn above(
+        &mut self,
+        setting: impl Into<String>,
+        bound: f64,
+        measured: impl Into<Measured>,
+    ) -> Outcome {
+        self.push(setting.into(), bound, measured.into(), Check::Above)
+    }
+
+    fn push(&mut self, setting: String, predicted: f64, measured: Measured, check: Check) -> Outcome {
+        (self.receive)(Row { setting, predicted, measured, check });
+        if self.stop.load(Ordering::Relaxed) { Err(Interruption::Stopped) } else { Ok(()) }
+    }
+
+    /// The flag, for [`Training::stop_flag`](geartrain::Training::stop_flag).
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+}
+
+impl fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Interruption::Stopped => f.write_str("stopped before the last row"),
+            Interruption::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Interruption {}
+
+impl From<Error> for Interruption {
+    fn from(error: Error) -> Self {
+        Interruption::Failed(error)
+    }
+}
+
+impl From<DataError> for Interruption {
+    fn from(error: DataError) -> Self {
+        Interruption::Failed(error.into())
+    }
+}
