@@ -3,10 +3,10 @@
 //! Run with `cargo bench -p geartrain-benches --bench kernels`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use geartrain::layer::{Backward, Forward, Layer, Mode};
+use geartrain::layer::{Backward, Cache, Forward, Layer, Mode};
 use geartrain::layers::{ELU, GELU, GELUTanh, Linear, ReLU, SELU, SiLU, Sigmoid, Softplus, Tanh};
 use geartrain::optim::{Adam, Optimizer, Sgd};
-use geartrain::{Cache, Network, with_threads};
+use geartrain::{Network, with_threads};
 use ndarray::Array2;
 
 fn numbers(rows: usize, columns: usize) -> Array2<f32> {

@@ -4,8 +4,8 @@
 //! cargo run --release --example classify
 //! ```
 
-use geartrain::ConfusionMatrix;
 use geartrain::data::{Csv, Missing};
+use geartrain::metrics::ConfusionMatrix;
 use geartrain::prelude::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = training.fit_predictor(network, &train)?;
 
     // 4. The class with the largest logit is the prediction.
-    let confusion = ConfusionMatrix::from_logits(&model.predict(&test.x())?, &test.y())?;
+    let confusion = ConfusionMatrix::from_logits(&model.predict(test.x())?, test.y())?;
     println!(
         "{}\n\naccuracy {:.3} on {} test rows",
         confusion.table(classes)?,

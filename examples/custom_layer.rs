@@ -5,9 +5,11 @@
 //! `torch.nn.PReLU()`.
 
 use geartrain::data::toy;
+use geartrain::error::LayerProblem;
 use geartrain::layer::{Backward, Forward, Jvp};
+use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
-use geartrain::{LayerProblem, ParamSpec, gradcheck, metrics};
+use geartrain::{gradcheck, metrics};
 use ndarray::Zip;
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut network = Network::new(layers.then(Linear::new(32, 1)))?.with_seed(7);
     let sgd = Sgd::new(0.01).momentum(0.9);
     Training::new(MeanSquaredError, sgd).epochs(200).progress(false).fit(&mut network, &train)?;
-    let r2 = metrics::r2(&network.predict(&test.x())?, &test.y())?;
+    let r2 = metrics::r2(&network.predict(test.x())?, test.y())?;
     println!("\n{}\ntest R² on a noisy sine: {r2:.3}", network.summary());
     Ok(())
 }

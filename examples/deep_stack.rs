@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use geartrain::Workspace;
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
 use ndarray::Array2;
 

@@ -11,7 +11,7 @@ use geartrain::train::LearningRateFinder;
 fn main() -> Result<(), geartrain::Error> {
     // 1. Targets of mean 0 and standard deviation 1: a loss of 1 is no better than their mean.
     let data = toy::friedman1::<f32>(500, 1.0, 7)?;
-    let scaled = StandardScaler::fit(&data.y())?.transform(&data.y())?;
+    let scaled = StandardScaler::fit(data.y())?.transform(data.y())?;
     let (train, test) = Dataset::new(data.x().to_owned(), scaled)?.split(0.2, 7)?;
 
     // 2. The network and the optimizer to find a learning rate for.
@@ -41,7 +41,7 @@ fn main() -> Result<(), geartrain::Error> {
         let mark = if factor == 1.0 { "  <- the suggestion" } else { "" };
         match training.fit(&mut network, &train) {
             Ok(_) => {
-                let loss = network.loss(&MeanSquaredError, &test.x(), &test.y())?;
+                let loss = network.loss(&MeanSquaredError, test.x(), test.y())?;
                 println!("{rate:9.2e}   {loss:.4}{mark}");
             }
             Err(Error::Diverged { epoch, .. }) => println!("{rate:9.2e}   diverged in epoch {epoch}"),

@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // 2. The file alone is enough to predict from raw data, with the same bits.
     let loaded = Predictor::<f32>::load("model.safetensors")?;
-    let predicted = loaded.predict(&test.x())?;
-    assert_eq!(predicted, model.predict(&test.x())?);
+    let predicted = loaded.predict(test.x())?;
+    assert_eq!(predicted, model.predict(test.x())?);
     println!("the first test car: {:.1} mpg, predicted {:.1}", test.y()[[0, 0]], predicted[[0, 0]]);
 
     // 3. The weights alone load into a network of the same architecture, here and in PyTorch:

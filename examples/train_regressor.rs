@@ -36,11 +36,11 @@ fn main() -> Result<()> {
     // 4. Test it on rows that it was not trained on, beside linear least squares.
     let unscale = |y: Array2<f64>| scaling.y().expect("a numeric target").inverse_transform(&y);
     let linear = unscale(watched.cast().x().dot(&least_squares(&train.cast())))?;
-    let predicted = Predictor::new(network).with_scaling(scaling.clone())?.predict(&test.x())?;
+    let predicted = Predictor::new(network).with_scaling(scaling.clone())?.predict(test.x())?;
     println!("{:14}  {:>7}  {:>7}", "78 test rows", "R²", "RMSE");
     for (name, prediction) in [("network", &predicted), ("least squares", &linear)] {
-        let r2 = metrics::r2(prediction, &test.y())?;
-        let rmse = metrics::root_mean_squared_error(prediction, &test.y())?;
+        let r2 = metrics::r2(prediction, test.y())?;
+        let rmse = metrics::root_mean_squared_error(prediction, test.y())?;
         println!("{name:14}  {r2:>7.4}  {rmse:>7.4} mpg");
     }
 
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 
 /// The weights `w` that minimise |x w − y|², by conjugate gradients on `xᵀx w = xᵀy`.
 fn least_squares(data: &Dataset<f64>) -> Array2<f64> {
-    let (gram, mut residual) = (data.x().t().dot(&data.x()), data.x().t().dot(&data.y()));
+    let (gram, mut residual) = (data.x().t().dot(data.x()), data.x().t().dot(data.y()));
     let mut weights = Array2::zeros(residual.dim());
     let mut direction = residual.clone();
     for _ in 0..2 * data.features() {

@@ -4,8 +4,8 @@
 //! cargo run --release --example training_loop
 //! ```
 
-use geartrain::Workspace;
 use geartrain::data::{Batches, toy};
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
 
 fn main() -> Result<(), geartrain::Error> {
@@ -35,7 +35,7 @@ fn main() -> Result<(), geartrain::Error> {
             adam.step(network.params_mut(), &workspace.grads)?;
         }
         if epoch % 10 == 9 {
-            let loss = network.loss(&MeanSquaredError, &test.x(), &test.y())?;
+            let loss = network.loss(&MeanSquaredError, test.x(), test.y())?;
             println!(
                 "epoch {:2}: training loss {:.4}, test loss {loss:.4}",
                 epoch + 1,

@@ -13,10 +13,11 @@ use std::sync::Arc;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::params::ParamSpec;
 use crate::{Scalar, random};
+
+pub use crate::cache::{Buffer, Cache};
 
 /// A pure function of `(params, x)`. A layer knows its sizes and options, never its weights.
 ///
@@ -218,7 +219,7 @@ pub struct Description<'a, F> {
     pub input_features: Option<usize>,
     /// Whether the layer itself, whatever its children do, computes each row of the output from the
     /// same row of the input, without randomness. A network of such layers computes a large
-    /// training batch in [slices](crate::Slices). Default: `false`.
+    /// training batch in [slices](crate::network::Slices). Default: `false`.
     pub row_by_row: bool,
 }
 

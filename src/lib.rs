@@ -12,15 +12,19 @@
 //! |---|---|
 //! | [`graph`] | a scalar computational graph that shows every step of the chain rule |
 //! | [`layer`], [`layers`] | the contract of a layer, and the layers |
-//! | [`Network`] | layers with their parameters: predict, differentiate, summarise |
+//! | [`network`], [`summary`] | layers with their parameters: predict, differentiate, summarise |
 //! | [`params`], [`Init`] | the layout of the flat vector, and its initial values |
-//! | [`Cache`], [`Workspace`], [`Flat`] | memory of passes, allocated once |
-//! | [`loss`], [`metrics`], [`ConfusionMatrix`] | losses, and scores of predictions |
+//! | [`loss`], [`metrics`] | losses, and scores of predictions |
 //! | [`optim`] | update rules, gradient clipping, learning rate schedules |
+//! | [`settings`] | losses, optimizers and schedules as data, for checkpoints |
 //! | [`data`] | CSV files, splits, mini-batches, standardisation, toy sets |
 //! | [`train`] | the training loop: callbacks, early stopping, checkpoints |
-//! | [`io`], [`LayerSpec`] | model files that other programs open; the architecture as data |
+//! | [`io`] | model files that other programs open |
+//! | [`error`] | every error, with what was expected and what was found |
 //! | [`gradcheck`] | gradient checks, and tests of the contract of a layer |
+//!
+//! The names of daily use are at the root; the [`prelude`] adds the layers, losses and optimizers
+//! that most programs need.
 //!
 //! The hot loops are in the crate `geartrain-kernels`, the only one with `unsafe` code.
 //! [`with_threads`] sets how many threads they use; results do not depend on it. The gradient
@@ -41,32 +45,25 @@ pub mod layer;
 pub mod layers;
 pub mod loss;
 pub mod metrics;
-mod network;
+pub mod network;
 pub mod optim;
 pub mod params;
 mod random;
-mod settings;
-mod summary;
+pub mod settings;
+pub mod summary;
 mod text;
 pub mod train;
 
-pub use cache::{Buffer, Cache};
-pub use error::{Error, LayerProblem, Shape};
-pub use flat::Flat;
-pub use geartrain_kernels::{Scalar, peak, with_threads};
+pub use error::Error;
+pub use geartrain_kernels::{Scalar, with_threads};
 pub use init::Init;
-pub use io::{FileError, Loader, Predictor};
-pub use layer::{Kind, Layer, Mode};
-pub use layers::{LayerSpec, Sequential};
+pub use io::Predictor;
+pub use layer::Layer;
 pub use loss::Loss;
-pub use metrics::ConfusionMatrix;
 /// The arrays that this crate takes and returns.
 pub use ndarray;
-pub use network::{AutodiffMode, Jacobian, Network, Pass, SliceResult, Slices, Workspace};
+pub use network::Network;
 pub use optim::Optimizer;
-pub use params::{Layout, ParamSpec, ParamsMut};
-pub use settings::Settings;
-pub use summary::{Row, Summary};
 pub use train::Training;
 
 /// What most programs need.

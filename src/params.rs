@@ -9,6 +9,8 @@ use ndarray::{
 
 use crate::{Error, Init, Scalar};
 
+pub use crate::flat::Flat;
+
 /// The limit of the memory for the parameters of one network: 16 GiB. A mistyped size is then an
 /// error instead of a machine that swaps.
 pub const MAX_PARAMETER_BYTES: u128 = 16 << 30;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Checkpoints store settings as JSON, and training resumes only where they are equal.
 ///
 /// ```
-/// use geartrain::Settings;
+/// use geartrain::settings::Settings;
 /// #[derive(serde::Serialize)]
 /// struct Decay {
 ///     rate: f64,

@@ -5,8 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use geartrain::layers::RMSNorm;
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
-use geartrain::{Workspace, with_threads};
+use geartrain::with_threads;
 use ndarray::Array2;
 
 /// The system's allocator, counting on all threads.

@@ -4,7 +4,7 @@
 //! Printing never panics, whatever the length of names and sums, and the text is not much longer
 //! than what it shows.
 
-use geartrain::ConfusionMatrix;
+use geartrain::metrics::ConfusionMatrix;
 use geartrain::data::Csv;
 use geartrain::graph::Graph;
 use geartrain::io::TensorFile;

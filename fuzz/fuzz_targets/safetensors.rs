@@ -1,8 +1,8 @@
 #![no_main]
 //! Bytes to tensors, and tensors to a model that predicts.
 
-use geartrain::io::TensorFile;
-use geartrain::{Loader, Predictor};
+use geartrain::io::{TensorFile, Loader};
+use geartrain::Predictor;
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array2;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayRef2, ArrayView2, Axis, Slice};
 
 use super::dataset::Dataset;
 use super::split::permute;
@@ -114,9 +114,9 @@ impl<'a, F: Scalar> Batches<'a, F> {
     }
 }
 
-fn gather<F: Scalar>(from: ArrayView2<F>, rows: &[usize], to: &mut Array2<F>) {
+fn gather<F: Scalar>(from: &ArrayRef2<F>, rows: &[usize], to: &mut Array2<F>) {
     let width = from.ncols();
-    let from = from.to_slice().expect("data sets are row-major");
+    let from = from.as_slice().expect("data sets are row-major");
     let to = to.as_slice_mut().expect("new arrays are row-major");
     match width {
         1 => to.iter_mut().zip(rows).for_each(|(target, &row)| *target = from[row]),

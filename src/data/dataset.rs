@@ -1,6 +1,6 @@
 //! Inputs, targets and the names of their columns.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayRef2, Axis};
 
 use super::note::Note;
 use crate::Scalar;
@@ -129,13 +129,13 @@ impl<F: Scalar> Dataset<F> {
     }
 
     /// The inputs, rows × features, row-major.
-    pub fn x(&self) -> ArrayView2<'_, F> {
-        self.x.view()
+    pub fn x(&self) -> &ArrayRef2<F> {
+        &self.x
     }
 
     /// The targets, rows × outputs, row-major.
-    pub fn y(&self) -> ArrayView2<'_, F> {
-        self.y.view()
+    pub fn y(&self) -> &ArrayRef2<F> {
+        &self.y
     }
 
     /// Number of rows.
@@ -233,7 +233,7 @@ impl<F: Scalar> Dataset<F> {
 /// An error for the first cell that is NaN or infinite. Columns without a name go by number.
 pub(super) fn check_finite<F: Scalar>(
     part: Part,
-    array: ArrayView2<F>,
+    array: &ArrayRef2<F>,
     names: &[String],
 ) -> Result<(), DataError> {
     match array.indexed_iter().find(|(_, value)| !value.is_finite()) {

@@ -48,7 +48,7 @@ impl StandardScaler {
             let (rows, features) = x.dim();
             return Err(DataProblem::EmptyDataset { rows, features, outputs: 0 }.into());
         }
-        check_finite(Part::X, x.view(), &[])?;
+        check_finite(Part::X, x, &[])?;
         let mut scaler = StandardScaler {
             mean: Array1::zeros(x.ncols()),
             std: Array1::ones(x.ncols()),
@@ -114,7 +114,7 @@ impl StandardScaler {
         if expected != got {
             return Err(DataProblem::ColumnCount { expected, got }.into());
         }
-        check_finite(Part::X, x.view(), &[])?;
+        check_finite(Part::X, x, &[])?;
         let mut result = Array2::zeros(x.dim());
         for (row, mut out) in x.rows().into_iter().zip(result.rows_mut()) {
             Zip::from(&mut out)
@@ -123,7 +123,7 @@ impl StandardScaler {
                 .and(&self.std)
                 .for_each(|out, &x, &mean, &std| *out = F::of(f(x.as_f64(), mean, std)));
         }
-        check_finite(Part::Scaled, result.view(), &[])?;
+        check_finite(Part::Scaled, &result, &[])?;
         Ok(result)
     }
 }

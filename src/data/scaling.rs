@@ -31,7 +31,7 @@ use crate::error::data::DataError;
 /// training.validation(&watched).fit(&mut network, &train)?;
 /// let model = Predictor::new(network).with_scaling(scaling)?;
 /// assert_eq!(model.feature_names()[0], "cyl");
-/// assert_eq!(model.predict(&test.x())?.dim(), (78, 1));
+/// assert_eq!(model.predict(test.x())?.dim(), (78, 1));
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -51,9 +51,9 @@ impl Scaling {
     /// # Errors
     /// As [`StandardScaler::fit`].
     pub fn fit<F: Scalar>(train: &Dataset<F>) -> Result<Self, DataError> {
-        let y = train.classes().is_empty().then(|| StandardScaler::fit(&train.y())).transpose()?;
+        let y = train.classes().is_empty().then(|| StandardScaler::fit(train.y())).transpose()?;
         Ok(Scaling {
-            x: StandardScaler::fit(&train.x())?,
+            x: StandardScaler::fit(train.x())?,
             y,
             feature_names: train.feature_names().to_vec(),
             target_names: train.target_names().to_vec(),
@@ -69,10 +69,10 @@ impl Scaling {
     pub fn apply<F: Scalar, G: Scalar>(&self, data: &Dataset<F>) -> Result<Dataset<G>, DataError> {
         let round = |array: Array2<F>| array.mapv(|value| G::of(value.as_f64()));
         let y = match &self.y {
-            Some(scaler) => scaler.transform(&data.y())?,
+            Some(scaler) => scaler.transform(data.y())?,
             None => data.y().to_owned(),
         };
-        Ok(data.with_values(round(self.x.transform(&data.x())?), round(y)))
+        Ok(data.with_values(round(self.x.transform(data.x())?), round(y)))
     }
 
     /// The scaler of the inputs.

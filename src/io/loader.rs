@@ -16,7 +16,7 @@ use crate::{Error, Network, Scalar};
 /// other; every number must be finite. One error lists all differences, and nothing is changed.
 ///
 /// ```no_run
-/// use geartrain::{Loader, Network, Predictor, prelude::*};
+/// use geartrain::{io::Loader, Network, Predictor, prelude::*};
 /// // A model of f64 numbers, rounded to f32.
 /// let model: Predictor<f32> = Loader::new().convert().predictor("model.safetensors")?;
 ///

@@ -81,7 +81,7 @@ impl<F: Scalar> Dataset<F> {
     pub fn save_npz(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let mut file = TensorFile::new();
         for (name, array) in [("x", self.x()), ("y", self.y())] {
-            file.insert(name, array.into_dyn()).map_err(|problem| problem.at(&path))?;
+            file.insert(name, array.view().into_dyn()).map_err(|problem| problem.at(&path))?;
         }
         Ok(file.save_npz(path)?)
     }

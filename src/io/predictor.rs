@@ -8,7 +8,9 @@ use super::description::Description;
 use super::{FileProblem, Loader, TensorFile};
 use crate::data::{Csv, DataError, DataProblem, Missing, Note, Scaling, StandardScaler};
 use crate::error::{require, same_shape};
-use crate::{Error, Kind, Layer, LayerSpec, Network, Scalar, metrics};
+use crate::layer::Kind;
+use crate::layers::LayerSpec;
+use crate::{Error, Layer, Network, Scalar, metrics};
 
 /// A network together with its scalers, the names of its columns and classes, and the values for
 /// missing features: what is saved after training and predicts from raw data.
@@ -30,7 +32,7 @@ use crate::{Error, Kind, Layer, LayerSpec, Network, Scalar, metrics};
 /// model.save(&path)?;
 /// let loaded = Predictor::<f32>::load(&path)?;
 /// assert_eq!(loaded.feature_names(), ["angle"]);
-/// assert_eq!(loaded.predict(&data.x())?, model.predict(&data.x())?);
+/// assert_eq!(loaded.predict(data.x())?, model.predict(data.x())?);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! Elementwise activations: each is two one-line functions.
 
 use super::{Elementwise, LayerSpec};
-use crate::{LayerProblem, Scalar};
+use crate::Scalar;
+use crate::error::LayerProblem;
 use geartrain_kernels as kernels;
 use geartrain_kernels::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 

@@ -4,8 +4,10 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Zip};
 
 use super::{LayerSpec, normalisation};
 use crate::cache::{Buffer, Cache};
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
-use crate::{Init, LayerProblem, ParamSpec, Scalar};
+use crate::params::ParamSpec;
+use crate::{Init, Scalar};
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the rows of the batch, for each
 /// feature (Ioffe and Szegedy 2015), as `torch.nn.BatchNorm1d`.

@@ -4,8 +4,9 @@ use geartrain_kernels::{fill, zip};
 use ndarray::ArrayViewMut2;
 
 use super::LayerSpec;
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Layer, Mode};
-use crate::{LayerProblem, Scalar, random};
+use crate::{Scalar, random};
 
 /// In training, each number becomes 0 with probability `p` and is divided by `1 − p` otherwise,
 /// which keeps its mean (Srivastava et al. 2014; inverted scaling, as `torch.nn.Dropout`). In

@@ -5,8 +5,9 @@ use std::slice::{from_mut, from_ref};
 use ndarray::Zip;
 
 use super::LayerSpec;
+use crate::Scalar;
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
-use crate::{LayerProblem, Scalar};
 use geartrain_kernels as kernels;
 
 /// An activation `y = φ(x)` that acts on each number by itself. Every implementor is a [`Layer`].

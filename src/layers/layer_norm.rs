@@ -3,8 +3,10 @@
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 
 use super::{LayerSpec, normalisation};
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
-use crate::{Init, LayerProblem, ParamSpec, Scalar};
+use crate::params::ParamSpec;
+use crate::{Init, Scalar};
 use geartrain_kernels::sum_rows;
 
 /// `y = γ x̂ + β` with `x̂ = (x − mean) / √(variance + ε)` over the features of each row (Ba, Kiros

@@ -1,9 +1,10 @@
 //! The fully connected layer.
 
 use super::{LayerSpec, check_sizes};
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::params::{ParamSpec, split_matrix, split_matrix_mut};
-use crate::{Init, LayerProblem, Scalar};
+use crate::{Init, Scalar};
 use geartrain_kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 
 /// `y = x Wᵀ + b`, as `torch.nn.Linear`.

@@ -28,7 +28,7 @@ pub use sequential::Sequential;
 pub use softmax::Softmax;
 pub use spec::LayerSpec;
 
-use crate::LayerProblem;
+use crate::error::LayerProblem;
 
 /// Fails for a size of 0.
 fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), LayerProblem> {

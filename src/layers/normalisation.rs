@@ -3,7 +3,8 @@
 use ndarray::ArrayView1;
 
 use super::check_sizes;
-use crate::{LayerProblem, Scalar};
+use crate::Scalar;
+use crate::error::LayerProblem;
 
 /// Checks size, ε and input width; returns the number of features.
 pub(super) fn check(features: usize, eps: f64, inputs: usize) -> Result<usize, LayerProblem> {

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use ndarray::Zip;
 
+use crate::Scalar;
+use crate::cache::Cache;
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::layers::Sequential;
-use crate::{Cache, LayerProblem, ParamSpec, Scalar};
+use crate::params::ParamSpec;
 use geartrain_kernels::zip;
 
 /// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s`, by default 1.

@@ -3,8 +3,10 @@
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 
 use super::{LayerSpec, normalisation};
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
-use crate::{Init, LayerProblem, ParamSpec, Scalar};
+use crate::params::ParamSpec;
+use crate::{Init, Scalar};
 
 /// `y = γ x̂` with `x̂ = x / √(mean(x²) + ε)` over the features of each row (Zhang and Sennrich
 /// 2019), as `torch.nn.RMSNorm`.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ndarray::ArrayView2;
 
+use crate::Scalar;
 use crate::cache::Cache;
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
-use crate::params::count;
-use crate::{LayerProblem, ParamSpec, Scalar};
+use crate::params::{ParamSpec, count};
 
 /// `y = f_n(… f_2(f_1(x)))`: each layer reads the output of the layer before it.
 ///

@@ -3,8 +3,9 @@
 use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use super::LayerSpec;
+use crate::Scalar;
+use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Layer};
-use crate::{LayerProblem, Scalar};
 
 /// `y_i = e^{x_i} / Σ_j e^{x_j}` over the features of each row (Bridle 1990), as
 /// `torch.nn.Softmax(dim=1)`: positive numbers that sum to 1.

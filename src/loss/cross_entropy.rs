@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::Loss;
 use crate::error::{require, same_shape};
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// Cross-entropy of one class out of K, as `torch.nn.CrossEntropyLoss`: with a row of logits z and
 /// its class t, the mean over rows of `−ln softmax(z)_t`.

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{Loss, Term, pairwise};
 use crate::error::same_shape;
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// Binary cross-entropy, as `torch.nn.BCEWithLogitsLoss`: with the logit z and the target t from 0
 /// to 1, the mean over rows and outputs of `−t ln σ(z) − (1 − t) ln(1 − σ(z))`.

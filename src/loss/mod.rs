@@ -31,7 +31,8 @@ pub use weighted::Weighted;
 pub(crate) use weighted::check_weights;
 
 use crate::error::{require, same_shape};
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// A loss: the scalar that training minimises.
 ///
@@ -82,7 +83,7 @@ pub trait Loss<F: Scalar>: Debug + Send + Sync {
     /// The sum `Σ_r c_r` of the [weights](Loss::row_weight) of the rows of `target`, which passed
     /// [`check`](Loss::check), if the loss of a batch is `Σ_r c_r l_r / Σ_r c_r` with losses
     /// *l* of single rows, and `check` accepts every output of the right shape. Large batches are
-    /// then computed in [slices](crate::Slices). Default: `None`, not known.
+    /// then computed in [slices](crate::network::Slices). Default: `None`, not known.
     fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
         let _ = target;
         None

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{Loss, Term, pairwise};
 use crate::error::same_shape;
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// Negative log-likelihood of Poisson-distributed counts, as `torch.nn.PoissonNLLLoss` with its
 /// defaults: with the output z and the count t, the mean over rows and outputs of `eᶻ − t z`.

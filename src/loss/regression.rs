@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{Loss, Term, pairwise};
 use crate::error::{require, same_shape};
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// The mean of `(output − target)²` over rows and outputs, as `torch.nn.MSELoss`.
 ///

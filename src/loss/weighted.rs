@@ -4,7 +4,8 @@ use ndarray::{ArrayRef2, Axis};
 
 use super::Loss;
 use crate::error::{require, same_shape};
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// Another loss with a weight for each row: `Σ_r w_r loss_r / rows`, as Keras's `sample_weight`.
 ///

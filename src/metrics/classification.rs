@@ -2,9 +2,9 @@
 
 use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1};
 
-use crate::error::{require, same_shape};
+use crate::error::{Shape, require, same_shape};
 use crate::loss::check_classes;
-use crate::{Error, Scalar, Shape};
+use crate::{Error, Scalar};
 
 /// The class of each row of `logits`, `(rows, outputs)`: the index of the largest, the first of
 /// several equal ones. A single column holds the logit of class 1, which is predicted above 0.

@@ -14,7 +14,7 @@ use crate::{Error, Scalar};
 /// a column per predicted one, as in scikit-learn.
 ///
 /// ```
-/// use geartrain::ConfusionMatrix;
+/// use geartrain::metrics::ConfusionMatrix;
 /// use ndarray::array;
 /// let logits = array![[2.0, 0.1, 0.0], [0.0, 1.0, 3.0], [0.0, 0.0, 9.0]];
 /// let confusion = ConfusionMatrix::from_logits(&logits, &array![[0.0], [1.0], [2.0]])?;
@@ -50,7 +50,7 @@ impl ConfusionMatrix {
     /// is no probability.
     ///
     /// ```
-    /// use geartrain::ConfusionMatrix;
+    /// use geartrain::metrics::ConfusionMatrix;
     /// use ndarray::array;
     /// let (probabilities, target) = (array![[0.2], [0.7]], array![[0.0], [1.0]]);
     /// let confusion = ConfusionMatrix::from_probabilities(&probabilities, &target)?;

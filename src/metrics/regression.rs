@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayRef2, ArrayView1, Zip};
 
-use crate::error::{require, same_shape};
-use crate::{Error, Scalar, Shape};
+use crate::error::{Shape, require, same_shape};
+use crate::{Error, Scalar};
 
 /// The coefficient of determination, `R² = 1 − Σ (t − p)² / Σ (t − mean t)²`: 1 for a perfect
 /// prediction, 0 for one that is no better than the target's mean, negative for a worse one.

@@ -20,7 +20,7 @@ impl<F: Scalar> Network<F> {
     /// 0, the second derivative is that of one side.
     ///
     /// ```
-    /// use geartrain::{Workspace, prelude::*};
+    /// use geartrain::{network::Workspace, prelude::*};
     /// use ndarray::array;
     /// // L = (w x − t)², so that H = 2 x²
     /// let network = Network::<f64>::new(Linear::new(1, 1).without_bias())?;
@@ -33,10 +33,9 @@ impl<F: Scalar> Network<F> {
     ///
     /// # Errors
     /// As [`gradients`](Network::gradients); [`Error::Shape`] if `vector` or `product` has another
-    /// length than the parameters;
-    /// [`NoJvp`](crate::LayerProblem::NoJvp) or
-    /// [`NoBackwardJvp`](crate::LayerProblem::NoBackwardJvp) for a layer, and [`Error::Argument`]
-    /// for a loss, without second derivatives.
+    /// length than the parameters; [`NoJvp`](crate::error::LayerProblem::NoJvp) or
+    /// [`NoBackwardJvp`](crate::error::LayerProblem::NoBackwardJvp) for a layer, and
+    /// [`Error::Argument`] for a loss, without second derivatives.
     pub fn hessian_vector_product(
         &self,
         loss: &dyn Loss<F>,

@@ -6,7 +6,8 @@ use super::group::Groups;
 use super::update::{Update, update_all};
 use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
 use crate::params::ParamsMut;
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// Adam (Kingma and Ba 2015) with weight decay *λ* as L2 regularisation, step for step as
 /// `torch.optim.Adam`; t counts steps from 1:

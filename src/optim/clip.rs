@@ -2,7 +2,8 @@
 
 use crate::error::{require, same_shape};
 use crate::params::Layout;
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// A limit for gradients, applied between the backward pass and the optimizer's step (Pascanu et
 /// al. 2013). Limits are finite and above 0.

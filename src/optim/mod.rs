@@ -29,7 +29,8 @@ pub use sgd::Sgd;
 
 use crate::error::require;
 use crate::params::ParamsMut;
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// An update rule for one flat vector. It does not know layers.
 ///

@@ -7,7 +7,8 @@ use super::update::{Update, update_all};
 use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
 use crate::error::require;
 use crate::params::ParamsMut;
-use crate::{Error, Scalar, Settings};
+use crate::settings::Settings;
+use crate::{Error, Scalar};
 
 /// Stochastic gradient descent with momentum *μ*, dampening *τ*, weight decay *λ* and Nesterov's
 /// momentum, step for step as `torch.optim.SGD` (Sutskever et al. 2013):

@@ -21,10 +21,11 @@ use super::history::Epoch;
 use super::run::{Position, Run};
 use super::training::{Training, Unit};
 use crate::data::Dataset;
-use crate::io::{FileError, FileProblem, Mismatch, TensorFile};
+use crate::io::{FileError, FileProblem, Loader, Mismatch, TensorFile};
 use crate::optim::State;
 use crate::params::{self, Layout};
-use crate::{Error, Loader, Loss, Network, Optimizer, Scalar, Settings, random};
+use crate::settings::Settings;
+use crate::{Error, Loss, Network, Optimizer, Scalar, random};
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 2;

@@ -30,7 +30,7 @@ use crate::error::require;
 ///     .progress(false)
 ///     .fit(&mut network, &train)?;
 /// let best = history.validation_losses()[history.best.unwrap()];
-/// assert_eq!(network.loss(&MeanSquaredError, &test.x(), &test.y())?, best);
+/// assert_eq!(network.loss(&MeanSquaredError, test.x(), test.y())?, best);
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -192,13 +192,13 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             validation_metrics: Vec::new(),
         };
         if !self.metrics.is_empty() {
-            epoch.train_metrics = metrics(&network.predict(&data.x())?, &data.y())?;
+            epoch.train_metrics = metrics(&network.predict(data.x())?, data.y())?;
         }
         if let Some(validation) = self.validation {
-            let output = network.predict(&validation.x())?;
-            self.loss.check(&output, &validation.y())?;
-            epoch.validation_loss = Some(self.loss.value(&output, &validation.y()));
-            epoch.validation_metrics = metrics(&output, &validation.y())?;
+            let output = network.predict(validation.x())?;
+            self.loss.check(&output, validation.y())?;
+            epoch.validation_loss = Some(self.loss.value(&output, validation.y()));
+            epoch.validation_metrics = metrics(&output, validation.y())?;
         }
         Ok(epoch)
     }
@@ -282,7 +282,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             // All targets at once, so that an error names the row of the data, not of a shuffled
             // batch.
             let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
-            self.loss.check(&outputs, &data.y())?;
+            self.loss.check(&outputs, data.y())?;
         }
         if let Some((path, _)) = &self.checkpoint {
             io::check_writable(path)?;

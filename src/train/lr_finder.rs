@@ -138,7 +138,7 @@ impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
         let LearningRateFinder { from, to, steps, .. } = self.finder;
         // A training pass, not a prediction: BatchNorm has not seen enough batches to predict.
         let (x, y) = (self.sample.x(), self.sample.y());
-        let loss = step.network.gradients(self.loss, &x, &y, &mut self.workspace, None)?;
+        let loss = step.network.gradients(self.loss, x, y, &mut self.workspace, None)?;
         if !loss.is_finite() {
             return Ok(ControlFlow::Break(()));
         }

@@ -26,7 +26,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// let layers = Sequential::new().then(Linear::new(4, 8)).then(Tanh).then(Linear::new(8, 3));
     /// let mut training = Training::new(CrossEntropy, Adam::new(0.02)).epochs(40).progress(false);
     /// let model = training.fit_predictor(Network::<f32>::new(layers)?, &fish)?;
-    /// let first = model.predict_classes(&fish.x())?[0];
+    /// let first = model.predict_classes(fish.x())?[0];
     /// assert_eq!(model.classes()[first], "setosa");
     /// # Ok::<(), Error>(())
     /// ```

@@ -271,7 +271,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
     }
 
     /// Whether vanishing gradients are rounded to 0 before they slow the processor down. Default:
-    /// `true`. See [`Workspace::flush_subnormals`](crate::Workspace::flush_subnormals).
+    /// `true`. See [`Workspace::flush_subnormals`](crate::network::Workspace::flush_subnormals).
     pub fn flush_subnormals(mut self, flush: bool) -> Self {
         self.flush_subnormals = flush;
         self

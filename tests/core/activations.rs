@@ -1,8 +1,7 @@
 //! Every `f32` activation and its slope, over a dense sweep of all finite numbers, beside the
 //! formula in `f64`.
 
-use geartrain::Cache;
-use geartrain::layer::{Backward, Forward, Layer, Mode};
+use geartrain::layer::{Backward, Cache, Forward, Layer, Mode};
 use geartrain::layers::*;
 use libm::erfc;
 use ndarray::{Array2, ArrayView2};

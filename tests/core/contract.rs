@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use geartrain::error::LayerProblem;
 use geartrain::gradcheck::{self, Report};
 use geartrain::layer::{Backward, Forward};
 use geartrain::layers::*;
 use geartrain::loss::*;
+use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
-use geartrain::{LayerProblem, ParamSpec};
 use ndarray::{Array2, Axis, array};
 
 /// The worst relative error that a right derivation may show in f64.

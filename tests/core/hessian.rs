@@ -1,9 +1,11 @@
 //! Products with the Hessian and with the Gauss–Newton matrix.
 
+use geartrain::error::LayerProblem;
 use geartrain::layer::{Backward, Forward};
 use geartrain::layers::{Elementwise, GELU, Identity};
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
-use geartrain::{LayerProblem, Workspace, with_threads};
+use geartrain::with_threads;
 use ndarray::{Array2, ArrayRef2, array};
 
 fn numbers(rows: usize, columns: usize) -> Array2<f64> {

@@ -1,9 +1,11 @@
 //! Networks are checked when they are made; their parameters have names; their derivatives come by
 //! either mode.
 
+use geartrain::error::LayerProblem;
 use geartrain::layer::{Backward, Forward};
+use geartrain::network::{AutodiffMode, Workspace};
+use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
-use geartrain::{AutodiffMode, LayerProblem, ParamSpec, Workspace};
 use ndarray::{Array2, array, s};
 
 fn refused(layers: Sequential<f32>, inputs: usize) -> String {

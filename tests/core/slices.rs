@@ -3,8 +3,9 @@
 
 use geartrain::layers::{LayerNorm, RMSNorm, Softmax};
 use geartrain::loss::{BinaryCrossEntropyWithLogits, Huber, MeanAbsoluteError, Poisson, Quantile, SmoothL1};
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
-use geartrain::{Workspace, with_threads};
+use geartrain::with_threads;
 use ndarray::{Array2, ArrayRef1, ArrayRef2, s};
 
 const ROWS: usize = 1500;

@@ -1,13 +1,13 @@
 //! Layers that train and predict differently, and what `fit` does for them.
 
 use geartrain::data::{Batches, Dataset, toy};
-use geartrain::layer::Forward;
+use geartrain::layer::{Cache, Forward, Mode};
 use geartrain::layers::*;
 use geartrain::loss::Weighted;
+use geartrain::network::Workspace;
 use geartrain::optim::schedule::{ReduceOnPlateau, Step};
 use geartrain::optim::{Adam, Clip};
 use geartrain::prelude::*;
-use geartrain::{Cache, Mode, Workspace};
 use ndarray::{Array2, ArrayView2, array, s};
 
 /// What a layer makes of `x` in training with this key.
@@ -119,13 +119,13 @@ fn every_step_and_every_seed_has_masks_of_its_own() {
 fn fit_learns_through_batch_norm_and_dropout_and_fills_the_running_statistics() {
     let (data, test) = toy::sine::<f64>(400, 0.05, 1).unwrap().split(0.25, 1).unwrap();
     let mut network = noisy_network();
-    let before = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
+    let before = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
     Training::new(MeanSquaredError, Adam::new(0.01))
         .epochs(60)
         .progress(false)
         .fit(&mut network, &data)
         .unwrap();
-    let after = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
+    let after = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
     assert!(after < 0.4 * before, "{before} to {after}");
     let means = network.param("1.body.0.running_mean").unwrap();
     assert!(means.iter().all(|mean| *mean != 0.0));
@@ -133,7 +133,7 @@ fn fit_learns_through_batch_norm_and_dropout_and_fills_the_running_statistics() 
     // weights that still move.
     let mut first = Network::new(Linear::new(1, 8)).unwrap();
     first.params_mut().copy_from_slice(&network.params()[..16]);
-    let read = first.predict(&data.x()).unwrap();
+    let read = first.predict(data.x()).unwrap();
     let exact = read.mean_axis(ndarray::Axis(0)).unwrap();
     assert!(means.iter().zip(&exact).all(|(mean, exact)| (mean - exact).abs() < 0.3), "{means} {exact}");
 }
@@ -143,7 +143,7 @@ fn optimizers_leave_running_statistics_alone() {
     let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
     let mut network = noisy_network();
     let mut workspace = Workspace::new();
-    network.gradients(&MeanSquaredError, &data.x(), &data.y(), &mut workspace, None).unwrap();
+    network.gradients(&MeanSquaredError, data.x(), data.y(), &mut workspace, None).unwrap();
     let statistics = |network: &Network<f64>| -> Vec<f64> {
         ["1.body.0.running_mean", "1.body.0.running_var"]
             .iter()

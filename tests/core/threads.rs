@@ -29,7 +29,7 @@ fn same_bits_for_any_number_of_threads<F: Scalar>() {
         let mut training = Training::new(MeanSquaredError, Sgd::new(0.01).momentum(0.5)).threads(threads);
         training = training.epochs(2).batch_size(700).progress(false);
         let history = training.fit(&mut network, &data).unwrap();
-        let predicted = with_threads(threads, || network.predict(&data.x())).unwrap();
+        let predicted = with_threads(threads, || network.predict(data.x())).unwrap();
         (history.train_losses(), network.params().to_vec(), predicted)
     };
     let one = trained(1);

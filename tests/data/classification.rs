@@ -1,7 +1,8 @@
 //! Metrics of classifiers, beside the numbers of scikit-learn's documentation.
 
 use approx::assert_relative_eq;
-use geartrain::{ConfusionMatrix, Error, metrics};
+use geartrain::metrics::ConfusionMatrix;
+use geartrain::{Error, metrics};
 use ndarray::{Array2, array};
 
 #[test]

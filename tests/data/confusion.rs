@@ -1,7 +1,7 @@
 //! The confusion matrix and the accuracy of classifiers.
 
-use geartrain::ConfusionMatrix;
 use geartrain::data::Dataset;
+use geartrain::metrics::ConfusionMatrix;
 use geartrain::prelude::*;
 use ndarray::{Array2, ArrayRef2, ArrayView2, array};
 
@@ -81,7 +81,7 @@ fn a_classifier_learns_three_clouds() {
     let mut network =
         Network::new(Sequential::new().then(Linear::new(2, 8)).then(ReLU).then(Linear::new(8, 3))).unwrap();
     let accuracy = |network: &Network<f64>| {
-        ConfusionMatrix::from_logits(&network.predict(&data.x()).unwrap(), &data.y()).unwrap().accuracy()
+        ConfusionMatrix::from_logits(&network.predict(data.x()).unwrap(), data.y()).unwrap().accuracy()
     };
     assert!(accuracy(&network) < 0.7);
     Training::new(CrossEntropy, Adam::new(0.02)).epochs(60).progress(false).fit(&mut network, &data).unwrap();

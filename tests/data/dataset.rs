@@ -246,8 +246,8 @@ fn a_large_batch_size_gives_one_batch() {
 fn scaler_agrees_with_its_definition() {
     let data =
         Dataset::<f64>::from_csv("data/auto-mpg.csv", &Csv::new("mpg").drop_columns(["name"])).unwrap();
-    let scale = StandardScaler::fit(&data.x()).unwrap();
-    let z = scale.transform(&data.x()).unwrap();
+    let scale = StandardScaler::fit(data.x()).unwrap();
+    let z = scale.transform(data.x()).unwrap();
     let mean = data.x().mean_axis(Axis(0)).unwrap();
     let std = data.x().std_axis(Axis(0), 0.0);
     for column in 0..7 {
@@ -418,7 +418,7 @@ fn friedman1_is_its_formula() {
 fn moons_and_spirals_lie_on_their_curves() {
     let moons = toy::two_moons::<f64>(101, 0.0, 7).unwrap();
     assert_eq!(moons.y().sum(), 50.0);
-    for (x, &class) in moons.x().rows().into_iter().zip(&moons.y()) {
+    for (x, &class) in moons.x().rows().into_iter().zip(moons.y()) {
         let (a, b) = if class == 0.0 { (x[0], x[1]) } else { (1.0 - x[0], 0.5 - x[1]) };
         assert!((a.hypot(b) - 1.0).abs() < 1e-12 && b > -1e-12);
     }
@@ -426,7 +426,7 @@ fn moons_and_spirals_lie_on_their_curves() {
 
     let spirals = toy::two_spirals::<f64>(100, 0.0, 7).unwrap();
     assert_eq!(spirals.y().sum(), 50.0);
-    for (x, &class) in spirals.x().rows().into_iter().zip(&spirals.y()) {
+    for (x, &class) in spirals.x().rows().into_iter().zip(spirals.y()) {
         let sign = 1.0 - 2.0 * class;
         let radius = x[0].hypot(x[1]);
         let angle = radius * std::f64::consts::PI;

@@ -2,9 +2,9 @@
 //! anywhere.
 
 use geartrain::data::{Csv, StandardScaler};
-use geartrain::io::{FileProblem, TensorFile};
+use geartrain::io::{FileProblem, Loader, TensorFile};
+use geartrain::layers::BatchNorm;
 use geartrain::prelude::*;
-use geartrain::{Loader, layers::BatchNorm};
 use ndarray::array;
 use proptest::prelude::*;
 

@@ -150,7 +150,7 @@ fn read_what_python_wrote() {
         assert_eq!(loaded.params(), network.params(), "{name}");
         let mut loaded = loaded.with_seed(1);
         let file = TensorFile::open_npz(folder().join(format!("{name}.npz"))).unwrap();
-        geartrain::Loader::new().weights_from(&file, &mut loaded).unwrap();
+        geartrain::io::Loader::new().weights_from(&file, &mut loaded).unwrap();
         assert_eq!(loaded.params(), network.params(), "{name}");
     }
 }

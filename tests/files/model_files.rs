@@ -4,12 +4,13 @@
 use std::fs;
 
 use geartrain::data::{StandardScaler, toy};
-use geartrain::io::{FileProblem, TensorFile};
+use geartrain::error::LayerProblem;
+use geartrain::io::{FileProblem, Loader, TensorFile};
 use geartrain::layer::{Backward, Forward};
 use geartrain::layers::LayerSpec;
 use geartrain::layers::*;
+use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
-use geartrain::{LayerProblem, Loader, ParamSpec};
 use ndarray::{Array2, array};
 use serde_json::{Value, json};
 
@@ -537,7 +538,7 @@ fn every_layer_is_data() {
 #[test]
 fn a_scale_survives_its_text() {
     let data = toy::sine::<f64>(50, 0.3, 4).unwrap();
-    let constant = ndarray::concatenate![ndarray::Axis(1), data.x(), Array2::from_elem((50, 1), 0.1)];
+    let constant = ndarray::concatenate![ndarray::Axis(1), data.x().view(), Array2::from_elem((50, 1), 0.1)];
     let scale = StandardScaler::fit(&constant).unwrap();
     let json = serde_json::to_string(&scale).unwrap();
     assert_eq!(serde_json::from_str::<StandardScaler>(&json).unwrap(), scale);

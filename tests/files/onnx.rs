@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use geartrain::LayerProblem;
+use geartrain::error::LayerProblem;
 use geartrain::layer::{Backward, Forward};
 use geartrain::prelude::*;
 

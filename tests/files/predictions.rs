@@ -4,10 +4,10 @@
 use std::fs;
 
 use geartrain::data::{Csv, Dataset, Missing, Note, Scaling, toy};
-use geartrain::io::{self, FileProblem, TensorFile};
+use geartrain::io::{self, FileProblem, Loader, TensorFile};
 use geartrain::loss::BinaryCrossEntropyWithLogits;
+use geartrain::metrics;
 use geartrain::prelude::*;
-use geartrain::{Loader, metrics};
 use ndarray::{Array2, array};
 use serde_json::Value;
 
@@ -72,8 +72,8 @@ fn a_classifier_keeps_its_classes() {
     let model = Predictor::<f32>::load(&path).unwrap();
     assert_eq!(model.classes(), ["Adelie", "Chinstrap", "Gentoo"]);
     assert_eq!(model.feature_names()[0], "bill_length_mm");
-    let classes = model.predict_classes(&penguins.x()).unwrap();
-    let accuracy = metrics::accuracy(&classes, &penguins.y()).unwrap();
+    let classes = model.predict_classes(penguins.x()).unwrap();
+    let accuracy = metrics::accuracy(&classes, penguins.y()).unwrap();
     assert!(accuracy > 0.95, "{accuracy}");
     let predictions = model.predict_csv("data/penguins.csv", &Csv::default()).unwrap();
     let again: Vec<usize> =
@@ -88,13 +88,13 @@ fn a_single_output_is_cut_at_0_or_at_one_half() {
     let mut training =
         Training::new(BinaryCrossEntropyWithLogits, Adam::new(0.05)).epochs(60).progress(false);
     let model = training.fit_predictor(Network::<f64>::new(layers()).unwrap(), &data).unwrap();
-    let classes = model.predict_classes(&data.x()).unwrap();
-    assert!(metrics::accuracy(&classes, &data.y()).unwrap() > 0.95);
+    let classes = model.predict_classes(data.x()).unwrap();
+    assert!(metrics::accuracy(&classes, data.y()).unwrap() > 0.95);
     // The same with a last Sigmoid, which writes probabilities.
     let mut squashed = Network::<f64>::new(layers().then(Sigmoid)).unwrap();
     squashed.params_mut().copy_from_slice(model.network().params());
     let squashed = Predictor::new(squashed).with_x_scale(model.x_scale().unwrap().clone()).unwrap();
-    assert_eq!(squashed.predict_classes(&data.x()).unwrap(), classes);
+    assert_eq!(squashed.predict_classes(data.x()).unwrap(), classes);
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn large_numbers_keep_their_digits_from_the_table_to_the_prediction() {
     network.set_param("weight", &[1.0]).unwrap();
     network.set_param("bias", &[0.0]).unwrap();
     let model = Predictor::new(network).with_scaling(scaling).unwrap();
-    let predicted = model.predict(&data.x()).unwrap();
-    let error = metrics::root_mean_squared_error(&predicted, &data.y()).unwrap();
+    let predicted = model.predict(data.x()).unwrap();
+    let error = metrics::root_mean_squared_error(&predicted, data.y()).unwrap();
     assert!(error < 1e-5, "{error}");
     // Without a scaler, a number beyond f32 is an error.
     let bare = Predictor::new(Network::<f32>::new(Linear::new(1, 1)).unwrap());

@@ -1,7 +1,7 @@
 //! A model that was trained and saved in PyTorch predicts the same here.
 //! `tests/fixtures/make_torch_model.py` made it.
 
-use geartrain::Loader;
+use geartrain::io::Loader;
 use geartrain::layers::*;
 use geartrain::prelude::*;
 use ndarray::Array2;

@@ -142,7 +142,7 @@ fn metrics_are_measured_on_all_rows_with_the_weights_of_the_epochs_end() {
         "validation_rows",
     ];
     assert_eq!(history.names(), names);
-    let loss = |data: &Dataset<f64>| network.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap();
+    let loss = |data: &Dataset<f64>| network.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
     assert_eq!(history.values("train_mse").unwrap()[7], loss(&train));
     assert_eq!(history.values("validation_mse").unwrap()[7], loss(&test));
     assert_eq!(history.values("validation_mse").unwrap(), history.validation_losses());

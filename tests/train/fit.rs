@@ -4,13 +4,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use geartrain::Loss;
 use geartrain::data::{Batches, Dataset, toy};
 use geartrain::layers::Softmax;
 use geartrain::loss::BinaryCrossEntropyWithLogits;
 use geartrain::optim::RMSprop;
+use geartrain::params::ParamsMut;
 use geartrain::prelude::*;
 use geartrain::train::{Callback, CallbackResult, EarlyStopping, StepEnd, StopReason};
-use geartrain::{Loss, ParamsMut};
 use ndarray::{Array2, ArrayRef2, Axis, array};
 
 fn mlp<F: Scalar>(inputs: usize, hidden: usize) -> Sequential<F> {
@@ -23,7 +24,7 @@ fn mlp<F: Scalar>(inputs: usize, hidden: usize) -> Sequential<F> {
 }
 
 fn r2<F: Scalar>(network: &Network<F>, data: &Dataset<F>) -> f64 {
-    let error = network.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap();
+    let error = network.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
     let y = data.y().mapv(|y| y.as_f64());
     1.0 - error / y.var(0.0)
 }
@@ -56,7 +57,7 @@ fn a_network_learns_exclusive_or() {
         .progress(false)
         .fit(&mut network, &data)
         .unwrap();
-    let y = network.predict(&data.x()).unwrap();
+    let y = network.predict(data.x()).unwrap();
     for (y, target) in y.iter().zip(data.y()) {
         assert!((y - target).abs() < 0.1, "{y} should be {target}");
     }
@@ -108,7 +109,7 @@ fn validation_losses_are_recorded_after_every_epoch() {
     let mut training =
         Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(7).validation(&test).progress(false);
     let history = training.fit(&mut network, &train).unwrap();
-    let last = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
+    let last = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
     assert_eq!(history.validation_losses().len(), 7);
     assert_eq!(history.validation_losses()[6], last);
 }
@@ -284,7 +285,7 @@ fn data_of_another_shape_than_the_network_are_refused() {
 #[test]
 fn fit_refuses_hyper_parameters_outside_their_domain() {
     let step = |mut sgd: Sgd<f64>| {
-        let layout = geartrain::Layout::new::<f64>(vec![]).unwrap();
+        let layout = geartrain::params::Layout::new::<f64>(vec![]).unwrap();
         sgd.step(ParamsMut { values: &mut [], layout: &layout }, &[]).map_err(|error| error.to_string())
     };
     let refused = |sgd, words: &str| {
@@ -431,7 +432,7 @@ fn averaged_weights_are_measured_and_returned() {
         let training = steps(Sgd::new(0.05).momentum(0.9)).validation(&test).average_weights(decay);
         let history = training.callback(&mut average).fit(&mut network, &train).unwrap();
         approx::assert_relative_eq!(network.params(), average.1.as_slice(), max_relative = 1e-12);
-        let loss = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
+        let loss = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
         assert_eq!(history.validation_losses()[7], loss);
         // The steps themselves do not depend on the average.
         let mut plain = fresh(1);
@@ -451,7 +452,7 @@ fn early_stopping_restores_the_average_of_the_best_epoch() {
     let mut network = fresh(1);
     let training = steps(Sgd::new(0.2).momentum(0.9)).epochs(60).validation(&test).average_weights(0.9);
     let history = training.early_stopping(EarlyStopping::new(2)).fit(&mut network, &train).unwrap();
-    let loss = network.loss(&MeanSquaredError, &test.x(), &test.y()).unwrap();
+    let loss = network.loss(&MeanSquaredError, test.x(), test.y()).unwrap();
     assert_eq!(loss, history.validation_losses()[history.best.unwrap()]);
 }
 

@@ -1,8 +1,9 @@
 //! Normalisation, dropout and small batches in training.
 
+use geartrain::error::LayerProblem;
 use geartrain::layers::*;
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
-use geartrain::{LayerProblem, Workspace};
 use ndarray::{Array2, Axis, array};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

@@ -37,7 +37,7 @@ fn the_curve_is_that_of_training_by_hand_with_growing_rates() {
         approx::assert_relative_eq!(point.rate, rate, max_relative = 1e-12);
         sgd.set_learning_rate(rate);
         sgd.step(copy.params_mut(), &pass.grads).unwrap();
-        let loss = copy.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap();
+        let loss = copy.loss(&MeanSquaredError, data.x(), data.y()).unwrap();
         approx::assert_relative_eq!(point.loss, loss, max_relative = 1e-9);
     }
 }
@@ -81,7 +81,7 @@ fn the_suggestion_trains_well() {
             .progress(false)
             .fit(&mut network, &data)
             .unwrap();
-        network.loss(&MeanSquaredError, &data.x(), &data.y()).unwrap()
+        network.loss(&MeanSquaredError, data.x(), data.y()).unwrap()
     };
     assert!(loss(suggestion) < 0.5 * loss(suggestion / 100.0), "suggested {suggestion}");
 }

@@ -2,7 +2,7 @@
 
 use geartrain::data::Dataset;
 use geartrain::prelude::*;
-use ndarray::{Array2, ArrayView2, Axis, array, concatenate};
+use ndarray::{Array2, ArrayRef2, Axis, array, concatenate};
 
 use crate::recorder::*;
 
@@ -30,7 +30,7 @@ fn sample_weights_act_like_repeated_rows() {
     let weights: Vec<f64> = (0..40).map(|row| f64::from(row % 3)).collect();
     let once = data.select(&(0..40).filter(|row| row % 3 > 0).collect::<Vec<_>>()).unwrap();
     let twice = data.select(&(0..40).filter(|row| row % 3 == 2).collect::<Vec<_>>()).unwrap();
-    let rows = |a: ArrayView2<f64>, b: ArrayView2<f64>| concatenate(Axis(0), &[a, b]).unwrap();
+    let rows = |a: &ArrayRef2<f64>, b: &ArrayRef2<f64>| concatenate(Axis(0), &[a.view(), b.view()]).unwrap();
     let repeated = Dataset::new(rows(once.x(), twice.x()), rows(once.y(), twice.y())).unwrap();
     assert_same(one_step(&data, Some(&weights)), one_step(&repeated, None));
     for scale in [1e-300, 1e300] {

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2};
 
 use geartrain::error::require;
-use geartrain::layer::{Backward, Forward, Kind, Layer, Mode};
-use geartrain::{Cache, Error, Scalar};
+use geartrain::layer::{Backward, Cache, Forward, Kind, Layer, Mode};
+use geartrain::{Error, Scalar};
 
 /// [`Error::Argument`] unless `activation` is elementwise.
 pub(crate) fn require_elementwise(activation: &dyn Layer<f64>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! The causes of the gradient's change from layer to layer.
 
 use crate::measure::Measurement;
-use geartrain::Kind;
+use geartrain::layer::Kind;
 
 /// The causes of the gradient's change between two neighbouring [stations](Measurement::stations),
 /// as natural logarithms that add up to that of the ratio:

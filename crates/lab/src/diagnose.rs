@@ -10,7 +10,8 @@ use crate::remedies::{Remedy, remedies};
 use crate::tape::Tape;
 use crate::theory::predict::{Limit, Prediction, predict_on};
 use geartrain::error::same_shape;
-use geartrain::{Error, Kind, Network, Scalar};
+use geartrain::layer::Kind;
+use geartrain::{Error, Network, Scalar};
 
 /// The largest change of the gradient, in decades from the last to the first layer, that counts as
 /// healthy: a learning rate that suits one of them still moves the other.

@@ -10,7 +10,8 @@ use crate::tape::{Step, Tape};
 use crate::theory::edge_of_chaos::curve;
 use crate::theory::predict::{Prediction, predict_on};
 use geartrain::error::{require, same_shape};
-use geartrain::{Error, Kind, Network, Scalar};
+use geartrain::layer::Kind;
+use geartrain::{Error, Network, Scalar};
 
 /// Measurements, predictions and the diagnosis of one architecture: a line of a
 /// [`Report`](crate::Report).

@@ -18,7 +18,7 @@ use geartrain::{Error, Init, Network};
 /// other job.
 ///
 /// ```
-/// use geartrain::LayerSpec;
+/// use geartrain::layers::LayerSpec;
 /// use geartrain_lab::Grid;
 /// let grid = Grid {
 ///     activations: vec![LayerSpec::Tanh],

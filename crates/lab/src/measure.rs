@@ -6,7 +6,8 @@ use crate::activation::evaluate;
 use crate::numbers::{entries, norm, normal_batch, rms, sum};
 use crate::tape::{Memory, Passing, Step, Tape};
 use geartrain::error::same_shape;
-use geartrain::{Error, Kind, Layer, Loss, Network, Scalar};
+use geartrain::layer::Kind;
+use geartrain::{Error, Layer, Loss, Network, Scalar};
 
 /// The result of one forward and one backward pass.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +102,7 @@ pub struct Units {
 /// use geartrain_lab as lab;
 /// let data = toy::sine::<f64>(64, 0.1, 1)?;
 /// let layers = Sequential::new().then(Linear::new(1, 16)).then(Sigmoid).then(Linear::new(16, 1));
-/// let measured = lab::measure(&Network::new(layers)?, &MeanSquaredError, &data.x(), &data.y())?;
+/// let measured = lab::measure(&Network::new(layers)?, &MeanSquaredError, data.x(), data.y())?;
 /// assert!(measured.layers[1].gradient > measured.layers[0].gradient);
 /// # Ok::<(), geartrain::Error>(())
 /// ```

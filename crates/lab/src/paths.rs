@@ -5,7 +5,8 @@ use ndarray::{Array2, ArrayRef2, ArrayView2};
 use crate::numbers::{entries, norm};
 use crate::tape::Tape;
 use geartrain::error::same_shape;
-use geartrain::{Error, Kind, Network, Scalar};
+use geartrain::layer::Kind;
+use geartrain::{Error, Network, Scalar};
 
 /// The gradient of a residual network, split by the number of branches on a path (Veit et al.
 /// 2016).

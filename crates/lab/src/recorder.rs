@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::ArrayView2;
+use ndarray::ArrayRef2;
 
 use crate::heat_map::{Column, heat_map};
 use crate::measure::{Instrument, Measurement};
@@ -37,8 +37,8 @@ use geartrain::{Error, Loss, Network, Scalar};
 pub struct Recorder<'a, F> {
     every: u64,
     loss: &'a dyn Loss<F>,
-    x: ArrayView2<'a, F>,
-    target: ArrayView2<'a, F>,
+    x: &'a ArrayRef2<F>,
+    target: &'a ArrayRef2<F>,
     instrument: Instrument<F>,
     snapshots: Vec<Snapshot>,
 }
@@ -56,7 +56,7 @@ impl<'a, F: Scalar> Recorder<'a, F> {
     /// Measures after every `every` steps (0 means 1) on the batch `x`, `(rows, inputs)`, with the
     /// gradient of `loss` for `target`, `(rows, outputs)`. Shapes are checked by the first
     /// measurement; `fit` then returns [`Error::Callback`].
-    pub fn new(every: u64, loss: &'a dyn Loss<F>, x: ArrayView2<'a, F>, target: ArrayView2<'a, F>) -> Self {
+    pub fn new(every: u64, loss: &'a dyn Loss<F>, x: &'a ArrayRef2<F>, target: &'a ArrayRef2<F>) -> Self {
         Recorder {
             every: every.max(1),
             loss,
@@ -72,7 +72,7 @@ impl<'a, F: Scalar> Recorder<'a, F> {
     /// # Errors
     /// As [`measure`](crate::measure).
     pub fn record(&mut self, step: u64, network: &Network<F>) -> Result<(), Error> {
-        let measurement = self.instrument.measure(network, self.loss, self.x, self.target)?;
+        let measurement = self.instrument.measure(network, self.loss, self.x.view(), self.target.view())?;
         self.snapshots.push(Snapshot { step, measurement });
         Ok(())
     }

@@ -8,8 +8,9 @@ use crate::measure::{Measurement, measure_with_cotangent};
 use crate::surgery::{Part, Parts, activation_at_zero};
 use crate::tape::Tape;
 use crate::theory::edge_of_chaos::critical_of;
+use geartrain::layer::Kind;
 use geartrain::layers::{BatchNorm, LayerNorm, LeakyReLU};
-use geartrain::{Error, Init, Kind, Scalar};
+use geartrain::{Error, Init, Scalar};
 
 /// A change of the network, and the measurement after it.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,8 +6,9 @@ use ndarray::{Array2, ArrayView2, ShapeBuilder};
 
 use crate::activation::evaluate;
 use crate::tape::Tape;
-use geartrain::layers::{Linear, Residual};
-use geartrain::{Error, Init, Kind, Layer, Network, Scalar, Sequential};
+use geartrain::layer::Kind;
+use geartrain::layers::{Linear, Residual, Sequential};
+use geartrain::{Error, Init, Layer, Network, Scalar};
 
 /// A layer with its parameters.
 #[derive(Debug, Clone)]

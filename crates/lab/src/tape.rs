@@ -5,9 +5,9 @@ use std::ops::Range;
 use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2, Zip};
 
 use crate::numbers::{entries, norm};
-use geartrain::layer::{Backward, Forward, Kind, Layer, Mode};
+use geartrain::layer::{Backward, Cache, Forward, Kind, Layer, Mode};
 use geartrain::params::count;
-use geartrain::{Cache, Error, Network, Scalar};
+use geartrain::{Error, Network, Scalar};
 
 /// A forward pass recorded layer by layer, over which gradients can be propagated any number of
 /// times.

@@ -1,6 +1,6 @@
 //! Every way in which a call can fail: what, where, expected and got.
 
-use geartrain::FileError;
+use geartrain::io::FileError;
 
 use crate::ColumnType;
 

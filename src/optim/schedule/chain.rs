@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Schedule;
+use crate::Error;
 use crate::error::require;
-use crate::{Error, Settings};
+use crate::settings::Settings;
 
 /// Several schedules in a row, each from its own start, as `torch.optim.lr_scheduler.SequentialLR`.
 /// Each counts epochs or steps from its start, and begins at the optimizer's own learning rate, not

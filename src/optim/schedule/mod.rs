@@ -27,8 +27,9 @@ pub use chain::Chain;
 pub use plateau::ReduceOnPlateau;
 pub use polynomial::Polynomial;
 
+use crate::Error;
 use crate::error::require;
-use crate::{Error, Settings};
+use crate::settings::Settings;
 
 /// The learning rate of each epoch, or of each step. `fit` restores the optimizer's own learning
 /// rate at the end.

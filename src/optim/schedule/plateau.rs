@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::{Schedule, check_factor};
+use crate::Error;
 use crate::error::require;
-use crate::{Error, Settings};
+use crate::settings::Settings;
 
 /// Multiplies the learning rate by a factor when the loss has not improved for more than `patience`
 /// epochs, as `torch.optim.lr_scheduler.ReduceLROnPlateau` in its mode `min`.

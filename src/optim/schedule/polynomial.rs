@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::{Schedule, check_above_0, check_factor, check_length};
-use crate::{Error, Settings};
+use crate::Error;
+use crate::settings::Settings;
 
 /// `m + (b − m) (1 − t / T)^p` until T, and m after it, as Keras's `PolynomialDecay`; with m = 0 as
 /// PyTorch's `PolynomialLR`.

@@ -1,8 +1,8 @@
 //! `hessians.json`: dense Hessians of small networks.
 
-use geartrain::Workspace;
 use geartrain::layers::*;
 use geartrain::loss::{BinaryCrossEntropyWithLogits, Huber};
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
 
 use crate::fixture::*;

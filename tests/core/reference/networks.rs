@@ -1,7 +1,6 @@
 //! `networks.json`: outputs, losses, every gradient, and forward mode.
 
-use geartrain::Cache;
-use geartrain::layer::{Forward, Jvp, Mode};
+use geartrain::layer::{Cache, Forward, Jvp, Mode};
 use geartrain::prelude::*;
 use ndarray::Array2;
 

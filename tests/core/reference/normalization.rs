@@ -3,8 +3,8 @@
 //! `rms_norm.json`: RMSNorm.
 
 use geartrain::layers::*;
+use geartrain::network::{Pass, Workspace};
 use geartrain::prelude::*;
-use geartrain::{Pass, Workspace};
 use ndarray::Array2;
 use serde_json::Value;
 

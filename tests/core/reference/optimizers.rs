@@ -1,7 +1,7 @@
 //! `sgd.json` and `optimizers.json`: eight steps of every optimizer and variant, with and without
 //! clipping.
 
-use geartrain::Workspace;
+use geartrain::network::Workspace;
 use geartrain::optim::{Adam, AdamW, Clip, Optimizer, RMSprop, Sgd};
 use geartrain::prelude::*;
 use serde_json::Value;

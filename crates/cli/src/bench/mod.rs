@@ -7,7 +7,8 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use geartrain::{Scalar, peak, with_threads};
+use geartrain::{Scalar, with_threads};
+use geartrain_kernels::peak;
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome};

@@ -2,8 +2,9 @@
 
 use geartrain::layers::{LayerNorm, Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
 use geartrain::loss::{CrossEntropy, MeanSquaredError};
+use geartrain::network::Workspace;
 use geartrain::optim::{Adam, Optimizer, Sgd};
-use geartrain::{Error, Loss, Network, Scalar, Workspace};
+use geartrain::{Error, Loss, Network, Scalar};
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -119,7 +120,7 @@ impl Workload {
     /// # Errors
     /// [`Error::TooLarge`] if the parameters exceed the size limit.
     pub fn prepare<F: Scalar>(&self) -> Result<Step<F>, Error> {
-        let network = Network::<F>::with_inputs(self.layers(), self.widths[0])?;
+        let network = Network::<F>::new(self.layers())?;
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut normal = |columns| {
             Array2::<f64>::from_shape_simple_fn((self.batch, columns), || StandardNormal.sample(&mut rng))

@@ -118,7 +118,7 @@ pub fn run(options: &Options) -> Outcome {
         output::create_folder(folder)?;
     }
     let data = load(options)?;
-    let x = data.x().slice_move(s![..options.rows.min(data.rows()), ..]);
+    let x = data.x().slice(s![..options.rows.min(data.rows()), ..]);
     let sizes = Sizes {
         inputs: data.features(),
         width: options.width,
@@ -166,7 +166,7 @@ fn load(options: &Options) -> Outcome<Dataset<f64>> {
         },
     };
     data.check_finite()?;
-    let [x, y] = [data.x(), data.y()].map(|a| StandardScaler::fit(&a).and_then(|s| s.transform(&a)));
+    let [x, y] = [data.x(), data.y()].map(|a| StandardScaler::fit(a).and_then(|s| s.transform(a)));
     Ok(Dataset::new(x?, y?)?)
 }
 
@@ -198,9 +198,9 @@ fn train(
     rates: &[f64],
 ) -> Outcome<Trained> {
     let rows = s![..data.rows().min(64), ..];
-    let (x, y) = (data.x().slice_move(rows), data.y().slice_move(rows));
+    let (x, y) = (data.x().slice(rows), data.y().slice(rows));
     // 50 columns in the picture of gradients
-    let mut before = Recorder::new(steps.div_ceil(50) as u64, &MeanSquaredError, x, y);
+    let mut before = Recorder::new(steps.div_ceil(50) as u64, &MeanSquaredError, &x, &y);
     before.record(0, network)?;
     let mut best =
         Trained { recording: before.clone().into_recording(name), loss: f64::INFINITY, rate: f64::NAN };

@@ -89,8 +89,8 @@ impl Asked {
     fn question(&self) -> Result<Looked, Problem> {
         let internal = |error: geartrain::data::DataError| Problem::in_field("depth", error);
         let data = toy::friedman1::<f64>(512, 1.0, 0).map_err(internal)?;
-        let scale = StandardScaler::fit(&data.x()).map_err(internal)?;
-        let x = scale.transform(&data.x()).map_err(internal)?.slice_move(s![..ROWS, ..]);
+        let scale = StandardScaler::fit(data.x()).map_err(internal)?;
+        let x = scale.transform(data.x()).map_err(internal)?.slice_move(s![..ROWS, ..]);
         let design = Design {
             inputs: x.ncols(),
             hidden: &vec![self.width; self.depth],

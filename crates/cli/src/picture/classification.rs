@@ -1,7 +1,7 @@
 //! The panel of a classification: the decision regions in a plane, or the confusion matrix.
 
-use geartrain::ConfusionMatrix;
 use geartrain::data::Dataset;
+use geartrain::metrics::ConfusionMatrix;
 use ndarray::Array2;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};

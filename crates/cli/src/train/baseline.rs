@@ -1,6 +1,6 @@
 //! The linear baseline: ordinary least squares.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayRef2, ArrayView1};
 
 /// The largest number of multiplications: a few seconds.
 const MOST_OPERATIONS: f64 = 1e10;
@@ -11,12 +11,12 @@ const MOST_OPERATIONS: f64 = 1e10;
 /// The columns of `x` and `y` must have mean 0, so that no intercept is needed. ε is 10⁻⁸ times the
 /// number of rows: it makes the system solvable where columns are constant or linearly dependent,
 /// and is negligible elsewhere.
-pub fn least_squares(x: ArrayView2<f64>, y: ArrayView1<f64>) -> Option<Array1<f64>> {
+pub fn least_squares(x: &ArrayRef2<f64>, y: ArrayView1<f64>) -> Option<Array1<f64>> {
     let (rows, columns) = (x.nrows() as f64, x.ncols() as f64);
     if (rows + columns) * columns * columns > MOST_OPERATIONS {
         return None;
     }
-    let mut gram = x.t().dot(&x);
+    let mut gram = x.t().dot(&x.view());
     gram.diag_mut().mapv_inplace(|entry| entry + 1e-8 * rows);
     Some(solve(cholesky(gram), x.t().dot(&y)))
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use geartrain::data::{DataError, Dataset, Scaling};
+use geartrain::metrics;
+use geartrain::metrics::ConfusionMatrix;
 use geartrain::prelude::*;
 use geartrain::train::{History, StopReason};
-use geartrain::{ConfusionMatrix, metrics};
 use ndarray::{Array2, ArrayView2};
 
 use super::baseline::least_squares;
@@ -84,7 +85,7 @@ impl Split {
         let history = options.training(&loss, &self.watched, quiet, stop)?.fit(&mut network, &self.train)?;
         let Split { scaling, test, .. } = self;
         let model = Predictor::new(network).with_scaling(scaling)?;
-        let predicted = model.predict(&test.x())?;
+        let predicted = model.predict(test.x())?;
         Ok(Trained { history, model, test, predicted, baseline: None })
     }
 
@@ -93,7 +94,7 @@ impl Split {
         let Some(y_scale) = self.scaling.y() else { return Ok(None) };
         let wide = self.train.cast::<f64>();
         let Some(weights) = least_squares(wide.x(), wide.y().column(0)) else { return Ok(None) };
-        let fit = self.scaling.x().transform(&self.test.x())?.dot(&weights);
+        let fit = self.scaling.x().transform(self.test.x())?.dot(&weights);
         Ok(Some(y_scale.inverse_transform(&fit.insert_axis(ndarray::Axis(1)))?))
     }
 }
@@ -109,7 +110,7 @@ impl Trained {
     }
 
     pub fn confusion(&self) -> Outcome<ConfusionMatrix> {
-        Ok(ConfusionMatrix::from_logits(&self.predicted, &self.test.y())?)
+        Ok(ConfusionMatrix::from_logits(&self.predicted, self.test.y())?)
     }
 }
 
@@ -134,7 +135,7 @@ pub fn join<'a>(
     prediction: impl Fn(&'a Trained) -> Option<&'a Array2<f64>>,
 ) -> Option<(Array2<f64>, Array2<f64>)> {
     let predictions = folds.iter().map(|fold| Some(prediction(fold)?.view())).collect::<Option<Vec<_>>>()?;
-    let targets: Vec<_> = folds.iter().map(|fold| fold.test.y()).collect();
+    let targets: Vec<_> = folds.iter().map(|fold| fold.test.y().view()).collect();
     let stack = |parts: &[ArrayView2<f64>]| {
         ndarray::concatenate(ndarray::Axis(0), parts).expect("all folds have the same columns")
     };

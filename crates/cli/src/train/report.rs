@@ -1,6 +1,6 @@
 //! The results as text and as JSON.
 
-use geartrain::ConfusionMatrix;
+use geartrain::metrics::ConfusionMatrix;
 use serde_json::{Map, Value, json};
 
 use super::Options;

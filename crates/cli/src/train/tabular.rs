@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use geartrain::{ConfusionMatrix, metrics};
+use geartrain::metrics;
+use geartrain::metrics::ConfusionMatrix;
 use geartrain_tables::{Classification, ColumnType, Folds, Model, Recipe, Regression, Table, Task};
 use ndarray::{Array2, Axis};
 use serde_json::{Map, Value, json};

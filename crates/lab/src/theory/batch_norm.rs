@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn the_pullback_of_batch_norm_equals_the_layer_s() {
-        use geartrain::{Kind, Layer, Network, layers::BatchNorm};
+        use geartrain::layer::Kind;
+        use geartrain::{Layer, Network, layers::BatchNorm};
         // for one point and one gradient, the expectation is the layer's own backward pass
         let (x, g) = (normal_batch::<f64>(6, 1, 1), normal_batch::<f64>(6, 1, 2));
         let network = Network::new(BatchNorm::new(1)).unwrap();

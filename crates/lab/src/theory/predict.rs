@@ -11,7 +11,8 @@ use crate::activation::{evaluate_at, is_piecewise_linear};
 use crate::numbers::{mean_power, normal_batch};
 use crate::tape::{Step, Tape};
 use geartrain::error::same_shape;
-use geartrain::{Error, Kind, Network, Scalar};
+use geartrain::layer::Kind;
+use geartrain::{Error, Network, Scalar};
 
 /// The theory's numbers for one network, with the same rows as its
 /// [`Measurement`](crate::Measurement).

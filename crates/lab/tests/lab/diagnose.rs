@@ -13,16 +13,14 @@ fn deep(
     activation: impl geartrain::layers::Elementwise + Copy + 'static,
 ) -> Network<f64> {
     let block = |net: Sequential<f64>, i| net.then(linear(if i == 0 { 10 } else { 48 })).then(activation);
-    Network::with_inputs((0..12).fold(Sequential::new(), block).then(Linear::new(48, 1)), 10)
-        .unwrap()
-        .with_seed(4)
+    Network::new((0..12).fold(Sequential::new(), block).then(Linear::new(48, 1))).unwrap().with_seed(4)
 }
 
 fn diagnose(network: &Network<f64>, rows: usize) -> Diagnosis {
     let data = toy::friedman1::<f64>(rows, 1.0, 3).unwrap();
-    let x = (&data.x() - 0.5) * 12_f64.sqrt();
+    let x = (data.x() - 0.5) * 12_f64.sqrt();
     // the gradient of the loss, as in training
-    let output = network.loss_and_gradients(&MeanSquaredError, &x, &data.y()).unwrap().output;
+    let output = network.loss_and_gradients(&MeanSquaredError, &x, data.y()).unwrap().output;
     let dy: Array2<f64> = (output - data.y()) * (2.0 / rows as f64);
     lab::diagnose(network, &x, &dy).unwrap()
 }
@@ -37,7 +35,7 @@ fn a_lost_gradient_is_reported_with_its_layer() {
     // 80 layers of sigmoids lose more than the 45 decades of an f32
     let block =
         |net: Sequential<f32>, _| net.then(Linear::new(8, 8).init(Init::xavier_normal())).then(Sigmoid);
-    let network = Network::with_inputs((0..80).fold(Sequential::new(), block), 8).unwrap();
+    let network = Network::new((0..80).fold(Sequential::new(), block)).unwrap();
     let (x, dy) = (lab::normal_batch(4, 8, 1), lab::normal_batch(4, 8, 2));
     let diagnosis = lab::diagnose(&network, &x, &dy).unwrap();
     assert!(matches!(diagnosis.findings[0], Finding::Lost { zero_weights: false, .. }), "{diagnosis}");
@@ -102,8 +100,7 @@ fn a_batch_too_small_for_batch_norm() {
     let block = |net: Sequential<f64>, i| {
         net.then(Linear::new(if i == 0 { 10 } else { 48 }, 48)).then(BatchNorm::new(48)).then(ReLU)
     };
-    let network =
-        Network::with_inputs((0..4).fold(Sequential::new(), block).then(Linear::new(48, 1)), 10).unwrap();
+    let network = Network::new((0..4).fold(Sequential::new(), block).then(Linear::new(48, 1))).unwrap();
     assert!(matches!(diagnose(&network, 4).findings[..], [Finding::SmallBatch { rows: 4, .. }]));
     assert_eq!(diagnose(&network, 64).findings, []);
 }
@@ -112,11 +109,8 @@ fn a_batch_too_small_for_batch_norm() {
 fn unscaled_sums_grow() {
     let he = |n: usize| Linear::new(n, 48).without_bias().init(Init::he_normal());
     let block = |net: Sequential<f64>, _| net.then(Residual::new(Sequential::new().then(he(48)).then(ReLU)));
-    let network = Network::with_inputs(
-        (0..12).fold(Sequential::new().then(he(10)), block).then(Linear::new(48, 1)),
-        10,
-    )
-    .unwrap();
+    let network =
+        Network::new((0..12).fold(Sequential::new().then(he(10)), block).then(Linear::new(48, 1))).unwrap();
     let diagnosis = diagnose(&network, 64);
     let growth = diagnosis.findings.iter().find_map(|f| match f {
         Finding::GrowingSum { blocks: 12, growth } => Some(*growth),
@@ -148,7 +142,7 @@ fn healthy_vanishing_exploding_and_dead_networks_on_a_table_of_cars() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/auto-mpg.csv");
     let data = Dataset::<f64>::from_csv(path, &Csv::new("mpg").drop_columns(["name"])).unwrap();
     let standard = |a: &ndarray::ArrayRef2<f64>| StandardScaler::fit(a).and_then(|s| s.transform(a)).unwrap();
-    let (x, y) = (standard(&data.x()), standard(&data.y()));
+    let (x, y) = (standard(data.x()), standard(data.y()));
     let build = |weight: Init, bias: f64, sigmoid: bool| {
         let linear = |n| Linear::new(n, 48).init(weight).bias_init(Init::constant(bias));
         let block = |net: Sequential<f64>, i| {

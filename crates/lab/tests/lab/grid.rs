@@ -58,7 +58,7 @@ impl Case {
             || Linear::new(self.width, self.width).init(weight).bias_init(Init::normal(self.b2.sqrt()));
         let layers =
             (1..DEPTH).fold(Sequential::new().then(linear()), |net, _| net.then(activation).then(linear()));
-        Network::with_inputs(layers, self.width).unwrap()
+        Network::new(layers).unwrap()
     }
 
     /// Measured and predicted decades, and the tolerance: 0.05 and two standard errors of the mean
@@ -127,7 +127,7 @@ fn signals_that_fluctuate_or_grow() {
 fn gradients_whose_squares_underflow() {
     let linear = || Linear::new(64, 64).init(Init::xavier_normal());
     let layers = (1..290).fold(Sequential::new().then(linear()), |net, _| net.then(Sigmoid).then(linear()));
-    let network = Network::<f64>::with_inputs(layers, 64).unwrap();
+    let network = Network::<f64>::new(layers).unwrap();
     let [x, dy] = [1, 2].map(|seed| normal_batch(4, 64, seed));
     let measured = lab::measure_with_cotangent(&network, &x, &dy).unwrap();
     let predicted = lab::predict(&network, &x, &dy).unwrap();

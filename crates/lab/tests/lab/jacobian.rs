@@ -57,7 +57,7 @@ fn jacobian_spread_follows_the_theory() {
             let net = net.then(Linear::new(width, width).without_bias().init(weight));
             if relu { net.then(ReLU) } else { net.then(Identity) }
         };
-        let network = Network::with_inputs((0..depth).fold(Sequential::new(), block), width).unwrap();
+        let network = Network::new((0..depth).fold(Sequential::new(), block)).unwrap();
         let one = |seed| {
             let x = normal_batch::<f64>(1, width, 100 + seed);
             lab::spread(&lab::singular_values(
@@ -88,7 +88,7 @@ fn gradients_of_different_inputs_decorrelate_with_depth() {
             let net = net.then(Linear::new(width, width).without_bias().init(Init::he_normal()));
             if batch_norm { net.then(BatchNorm::new(width)).then(ReLU) } else { net.then(ReLU) }
         };
-        let network = Network::with_inputs((0..depth).fold(Sequential::new(), block), width).unwrap();
+        let network = Network::new((0..depth).fold(Sequential::new(), block)).unwrap();
         let one = |seed| {
             let x = normal_batch(32, width, 50 + seed);
             *lab::gradient_correlation(&network.clone().with_seed(seed), &x, seed).unwrap().last().unwrap()

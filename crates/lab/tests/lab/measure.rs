@@ -19,7 +19,7 @@ fn chain(
     };
     let layers =
         (1..depth).fold(Sequential::new().then(linear()), |net, _| net.then(activation).then(linear()));
-    Network::with_inputs(layers, width).unwrap()
+    Network::new(layers).unwrap()
 }
 
 fn measured_and_predicted(
@@ -132,11 +132,7 @@ fn residual_networks_follow_the_theory() {
     let he = || Linear::new(width, width).without_bias().init(Init::he_normal());
     let build = |body: &dyn Fn() -> Sequential<f64>, scale: f64| {
         let start = Sequential::new().then(he());
-        Network::with_inputs(
-            (0..10).fold(start, |net, _| net.then(Residual::new(body()).scale(scale))),
-            width,
-        )
-        .unwrap()
+        Network::new((0..10).fold(start, |net, _| net.then(Residual::new(body()).scale(scale)))).unwrap()
     };
     // h + W relu(h) doubles in every block
     let doubling = build(&|| Sequential::new().then(ReLU).then(he()), 1.0);
@@ -159,7 +155,7 @@ fn normalised(
     let width = 128;
     let linear = || Linear::new(width, width).without_bias().init(Init::lecun_normal());
     let block = |net: Sequential<f64>, _| net.then(linear()).then(norm.clone()).then(activation);
-    let network = Network::with_inputs((0..16).fold(Sequential::new(), block).then(linear()), width).unwrap();
+    let network = Network::new((0..16).fold(Sequential::new(), block).then(linear())).unwrap();
     // from the middle of the network, where q is at its fixed point, to its bottom
     let [top, bottom] = [10, 1].map(|block| 3 * block);
     let both: Vec<_> = (0..3).map(|seed| measured_and_predicted(&network, seed, rows)).collect();
@@ -196,7 +192,7 @@ fn limits_of_the_theory_are_reported() {
         Sequential::new().then(Linear::new(width, width).without_bias().init(Init::he_normal())).then(ReLU)
     };
     let layers = (0..24).fold(Sequential::new(), |net, _| net.then(Residual::new(block())));
-    let network = Network::<f64>::with_inputs(layers, width).unwrap();
+    let network = Network::<f64>::new(layers).unwrap();
     let (measured, _, predicted) = measured_and_predicted(&network, 1, 16);
     let q = |block: usize| predicted.layers[3 * block + 2].q.unwrap();
     let growth = (q(23) / q(5)).powf(1.0 / 18.0);

@@ -92,7 +92,7 @@ fn the_page_is_self_contained() {
 fn f32_networks_are_measured_and_predicted() {
     let build =
         |net: Sequential<f32>, _| net.then(Linear::new(64, 64).init(Init::xavier_normal())).then(Sigmoid);
-    let network = Network::<f32>::with_inputs((0..12).fold(Sequential::new(), build), 64).unwrap();
+    let network = Network::<f32>::new((0..12).fold(Sequential::new(), build)).unwrap();
     let x = normal_batch::<f32>(16, 64, 1);
     let experiment = Experiment::at_initialisation("f32", &network, &x, 3).unwrap();
     let decades = experiment.measured.decades().mean;
@@ -105,7 +105,7 @@ fn recording() -> Recording {
         net.then(Linear::new(if i == 0 { 10 } else { 8 }, 8)).then(BatchNorm::new(8)).then(ReLU)
     };
     let layers = (0..6).fold(Sequential::new(), block).then(Linear::new(8, 1));
-    let mut network = Network::<f64>::with_inputs(layers, 10).unwrap();
+    let mut network = Network::<f64>::new(layers).unwrap();
     let (data, batch) = (toy::friedman1(64, 1.0, 1).unwrap(), toy::friedman1(16, 1.0, 2).unwrap());
     let mut recorder = Recorder::new(4, &MeanSquaredError, batch.x(), batch.y());
     recorder.record(0, &network).unwrap();
@@ -137,7 +137,7 @@ fn recording_does_not_change_training_and_wrong_shapes_are_errors() {
     let fit = |recorder: Option<&mut Recorder<f64>>| {
         let data = toy::sine::<f64>(40, 0.1, 1).unwrap();
         let layers = Sequential::new().then(Linear::new(1, 6)).then(BatchNorm::new(6)).then(Tanh);
-        let mut network = Network::with_inputs(layers.then(Linear::new(6, 1)), 1).unwrap();
+        let mut network = Network::new(layers.then(Linear::new(6, 1))).unwrap();
         let mut training = Training::new(MeanSquaredError, Sgd::new(0.05)).epochs(3).progress(false);
         if let Some(recorder) = recorder {
             training = training.callback(recorder);
@@ -145,9 +145,9 @@ fn recording_does_not_change_training_and_wrong_shapes_are_errors() {
         training.fit(&mut network, &data).map(|_| network.params().to_vec())
     };
     let (x, y, wrong) = (normal_batch(10, 1, 1), normal_batch(10, 1, 2), normal_batch(9, 1, 3));
-    let mut recorder = Recorder::new(1, &MeanSquaredError, x.view(), y.view());
+    let mut recorder = Recorder::new(1, &MeanSquaredError, &x, &y);
     assert_eq!(fit(Some(&mut recorder)).unwrap(), fit(None).unwrap());
-    let error = fit(Some(&mut Recorder::new(2, &MeanSquaredError, x.view(), wrong.view()))).unwrap_err();
+    let error = fit(Some(&mut Recorder::new(2, &MeanSquaredError, &x, &wrong))).unwrap_err();
     assert!(matches!(error, geartrain::Error::Callback { step: 2, .. }), "{error}");
 }
 
@@ -167,7 +167,7 @@ fn repeated_measurements_equal_fresh_ones() {
             .then(Linear::new(width, 2));
         Network::<f64>::new(layers).unwrap()
     };
-    let mut recorder = Recorder::new(1, &MeanSquaredError, x.view(), y.view());
+    let mut recorder = Recorder::new(1, &MeanSquaredError, &x, &y);
     let networks = [build(7).with_seed(1), build(13), build(3), build(7).with_seed(2)];
     for network in &networks {
         recorder.record(0, network).unwrap();

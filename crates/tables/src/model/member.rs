@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use geartrain::layers::{Dropout, Linear, ReLU};
+use geartrain::layers::{Dropout, Linear, ReLU, Sequential};
 use geartrain::loss::Weighted;
+use geartrain::network::Workspace;
 use geartrain::optim::{AdamW, ParamGroup, update_average};
-use geartrain::{Init, Loss, Network, Optimizer, Sequential, Workspace};
+use geartrain::{Init, Loss, Network, Optimizer};
 use ndarray::Array2;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;

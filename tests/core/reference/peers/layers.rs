@@ -1,7 +1,7 @@
 //! Layers and activations.
 
-use geartrain::Workspace;
 use geartrain::layers::*;
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
 use ndarray::Array2;
 use serde_json::Value;

@@ -1,9 +1,8 @@
 //! Optimizers, step by step.
 
 use geartrain::optim::{Adam, AdamW, Clip, Optimizer, RMSprop, Sgd};
-use geartrain::params::Layout;
+use geartrain::params::{Layout, ParamSpec, ParamsMut};
 use geartrain::prelude::*;
-use geartrain::{ParamSpec, ParamsMut};
 use serde_json::Value;
 
 use super::assert_expected;

@@ -1,8 +1,9 @@
 //! The predictions of a network, in the form that suits the data.
 
 use geartrain::data::{DataError, Dataset, StandardScaler};
-use geartrain::{ConfusionMatrix, Error, Network, metrics};
-use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use geartrain::metrics::ConfusionMatrix;
+use geartrain::{Error, Network, metrics};
+use ndarray::{Array2, ArrayRef2, ArrayView1, s};
 use serde_json::{Value, json};
 
 use super::settings::Prepared;
@@ -85,18 +86,18 @@ impl Picture {
     /// The current state: the picture, predictions of the first rows of the table, and the score on
     /// validation rows.
     pub fn now(&self, prepared: &Prepared, network: &Network<f64>) -> Result<Value, Error> {
-        let predict = |x: ArrayView2<f64>| -> Result<Array2<f64>, Error> {
-            let y = network.predict(&x)?;
+        let predict = |x: &ArrayRef2<f64>| -> Result<Array2<f64>, Error> {
+            let y = network.predict(x)?;
             match prepared.model.y_scale() {
                 Some(scale) => Ok(scale.inverse_transform(&y)?),
                 None => metrics::probabilities(&y),
             }
         };
-        let at = |places: &Array2<f64>| predict(scaled(prepared.model.x_scale(), places)?.view());
+        let at = |places: &Array2<f64>| predict(&scaled(prepared.model.x_scale(), places)?);
         let validation = predict(prepared.scaled_validation.x())?;
         let truth = prepared.validation.y();
         let confusion = match prepared.classes {
-            Some(_) => Some(ConfusionMatrix::from_probabilities(&validation, &truth)?),
+            Some(_) => Some(ConfusionMatrix::from_probabilities(&validation, truth)?),
             None => None,
         };
         let picture = match self {
@@ -119,7 +120,7 @@ impl Picture {
         };
         let (name, score) = match &confusion {
             Some(confusion) => ("accuracy", confusion.accuracy()),
-            None => ("R²", metrics::r2(&validation, &truth)?),
+            None => ("R²", metrics::r2(&validation, truth)?),
         };
         let counts = |confusion: ConfusionMatrix| -> Value {
             confusion.counts().rows().into_iter().map(|row| row.to_vec()).collect()

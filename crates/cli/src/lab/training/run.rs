@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use geartrain::io::FileProblem;
+use geartrain::layer::Kind;
 use geartrain::prelude::*;
 use geartrain::train::{Callback, CallbackResult, Epoch, EpochEnd, StepEnd, StopReason};
-use geartrain::{Kind, with_threads};
+use geartrain::with_threads;
 use geartrain_lab as lab;
 use ndarray::Array2;
 use serde_json::{Value, json};

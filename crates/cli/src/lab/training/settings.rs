@@ -101,15 +101,15 @@ impl Settings {
 
         let in_data = |error: DataError| Problem::in_field(self.data_field(), error);
         // Fitted on the training rows alone: nothing may be known of the validation rows.
-        let x_scale = StandardScaler::fit(&train.x()).map_err(in_data)?;
+        let x_scale = StandardScaler::fit(train.x()).map_err(in_data)?;
         let y_scale =
-            if classes.is_some() { None } else { Some(StandardScaler::fit(&train.y()).map_err(in_data)?) };
+            if classes.is_some() { None } else { Some(StandardScaler::fit(train.y()).map_err(in_data)?) };
         let scaled = |data: &Dataset<f64>| -> Result<Dataset<f64>, DataError> {
             let y = match &y_scale {
-                Some(scale) => scale.transform(&data.y())?,
+                Some(scale) => scale.transform(data.y())?,
                 None => data.y().to_owned(),
             };
-            Dataset::new(x_scale.transform(&data.x())?, y)
+            Dataset::new(x_scale.transform(data.x())?, y)
         };
         let scaled_train = scaled(&train).map_err(in_data)?;
         let scaled_validation = scaled(&validation).map_err(in_data)?;
