@@ -6,7 +6,7 @@
 
 use geartrain::data::toy;
 use geartrain::error::LayerProblem;
-use geartrain::layer::{Backward, Forward, Jvp};
+use geartrain::layer::{Backward, Description, Forward, Jvp};
 use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
 use geartrain::{gradcheck, metrics};
@@ -20,8 +20,8 @@ impl<F: Scalar> Layer<F> for PReLU {
         Ok(inputs)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("slope", &[1], Init::constant(0.25))]
+    fn describe(&self) -> Description<'_, F> {
+        Description::named("PReLU").params([ParamSpec::new("slope", &[1], Init::constant(0.25))])
     }
 
     fn forward(&self, Forward { params, x, y, .. }: Forward<'_, F>) {

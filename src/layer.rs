@@ -40,12 +40,8 @@ pub trait Layer<F: Scalar>: Debug + Send + Sync {
     /// adds the layer's path and name.
     fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem>;
 
-    /// The parameters, in the order in which they lie in `params`. Default: none.
-    fn params(&self) -> Vec<ParamSpec> {
-        Vec::new()
-    }
-
-    /// Name, kind, options and children. Default: the type's name, and nothing else is known.
+    /// Name, kind, options, parameters and children. Default: the type's name, no parameters, and
+    /// nothing else is known.
     fn describe(&self) -> Description<'_, F> {
         Description::opaque::<Self>()
     }
@@ -210,6 +206,9 @@ pub struct Description<'a, F> {
     /// [`LayerSpec`](crate::layers::LayerSpec), which model files contain; containers leave it out,
     /// because their specs follow from `kind` and `children`. Default: `None`.
     pub spec: Option<Box<dyn Any>>,
+    /// The parameters of the layer itself, in the order in which they lie in `params`. Those of
+    /// the children follow, in order. Default: none.
+    pub params: Vec<ParamSpec>,
     /// The layers inside it, in order. Default: none.
     pub children: Vec<Child<'a, F>>,
     /// The least number of rows in a training batch that the layer itself needs, whatever its
@@ -230,6 +229,7 @@ impl<'a, F: Scalar> Description<'a, F> {
             name: name.into(),
             kind: Kind::Opaque,
             spec: None,
+            params: Vec::new(),
             children: Vec::new(),
             min_batch_size: 1,
             input_features: None,
@@ -256,6 +256,12 @@ impl<'a, F: Scalar> Description<'a, F> {
         self
     }
 
+    /// Sets [`params`](Description::params).
+    pub fn params(mut self, params: impl IntoIterator<Item = ParamSpec>) -> Self {
+        self.params = params.into_iter().collect();
+        self
+    }
+
     /// Adds a child called `name`: the prefix of its parameters' names.
     pub fn child(mut self, name: impl Into<String>, layer: &'a Arc<dyn Layer<F>>) -> Self {
         self.children.push(Child { name: name.into(), layer });
@@ -278,6 +284,16 @@ impl<'a, F: Scalar> Description<'a, F> {
     pub fn row_by_row(mut self) -> Self {
         self.row_by_row = true;
         self
+    }
+
+    /// The parameters of the layer and of all layers inside it, in the order in which they lie in
+    /// `params`. The name of a child is a prefix of its parameters' names.
+    pub fn all_params(&self) -> Vec<ParamSpec> {
+        let children = self.children.iter().flat_map(|child| {
+            let params = child.layer.describe().all_params();
+            params.into_iter().map(|spec| spec.inside(&child.name))
+        });
+        self.params.iter().cloned().chain(children).collect()
     }
 
     /// The children, each with its input width, if this layer reads `inputs` features: in a

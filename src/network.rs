@@ -354,7 +354,7 @@ impl<F: Scalar> Network<F> {
 /// The layout of the parameters of `layer`, after all checks of its sizes and initialisations.
 pub(crate) fn lay_out<F: Scalar>(layer: &dyn Layer<F>, inputs: usize) -> Result<Layout, Error> {
     output_features(layer, inputs)?;
-    let layout = Layout::new::<F>(layer.params())?;
+    let layout = Layout::new::<F>(layer.describe().all_params())?;
     for (spec, _) in layout.iter() {
         spec.init.check()?;
     }

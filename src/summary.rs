@@ -49,18 +49,14 @@ impl Summary {
 fn add_rows<F: Scalar>(layer: &dyn Layer<F>, inputs: usize, path: &str, skip: bool, rows: &mut Vec<Row>) {
     let description = layer.describe();
     if !skip {
-        let mut specs = layer.params();
-        let inside =
-            |name: &str| description.children.iter().any(|c| name.starts_with(&format!("{}.", c.name)));
-        specs.retain(|spec| !inside(&spec.name));
-        let parameters = count(&specs);
-        specs.retain(|spec| spec.trainable);
+        let (trainable, fixed): (Vec<_>, Vec<_>) =
+            description.params.iter().cloned().partition(|spec| spec.trainable);
         rows.push(Row {
             path: path.into(),
             layer: description.name.clone(),
             outputs: layer.output_features(inputs).unwrap_or(0),
-            parameters,
-            trainable: count(&specs),
+            parameters: count(&trainable) + count(&fixed),
+            trainable: count(&trainable),
         });
     }
     for (child, inputs) in description.children_reading(inputs) {

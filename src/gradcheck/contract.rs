@@ -82,7 +82,7 @@ impl Subject {
         let mut batch =
             |columns| Array2::from_shape_simple_fn((ROWS, columns), || StandardNormal.sample(&mut rng));
         let (x, dx, dy) = (batch(inputs), batch(inputs), batch(outputs));
-        let layout = with_input(layer.params(), x.dim())?;
+        let layout = with_input(layer.describe().all_params(), x.dim())?;
         Ok(Subject { layer, layout, params, outputs, x, dy, dparams, dx })
     }
 

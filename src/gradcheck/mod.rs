@@ -163,7 +163,7 @@ impl Gradcheck {
         target: &ArrayRef2<f64>,
     ) -> Result<Report, Error> {
         network.loss(loss, x, target)?;
-        let layout = with_input(network.layer().params(), x.dim())?;
+        let layout = with_input(network.layer().describe().all_params(), x.dim())?;
         let run = |at: &[f64]| {
             let (params, input) = at.split_at(network.params().len());
             let mut moved = network.clone();

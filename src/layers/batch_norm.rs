@@ -105,17 +105,15 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         normalisation::check(self.features, self.eps, inputs)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        let spec = |name, value| ParamSpec::new(name, &[self.features], Init::constant(value));
-        let kept = |name, value| ParamSpec { trainable: false, ..spec(name, value) };
-        vec![spec("weight", 1.0), spec("bias", 0.0), kept("running_mean", 0.0), kept("running_var", 1.0)]
-    }
-
     fn describe(&self) -> Description<'_, F> {
         let BatchNorm { features, eps, momentum } = *self;
+        let spec = |name, value| ParamSpec::new(name, &[features], Init::constant(value));
+        let kept = |name, value| ParamSpec { trainable: false, ..spec(name, value) };
+        let (weight, bias) = (spec("weight", 1.0), spec("bias", 0.0));
         Description::named(format!("BatchNorm({features})"))
             .kind(Kind::BatchNorm { eps })
             .spec(LayerSpec::BatchNorm { features, eps, momentum })
+            .params([weight, bias, kept("running_mean", 0.0), kept("running_var", 1.0)])
             .input_features(features)
             .min_batch_size(2)
     }

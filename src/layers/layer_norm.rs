@@ -81,16 +81,13 @@ impl<F: Scalar> Layer<F> for LayerNorm {
         normalisation::check(self.features, self.eps, inputs)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        let spec = |name, value| ParamSpec::new(name, &[self.features], Init::constant(value));
-        vec![spec("weight", 1.0), spec("bias", 0.0)]
-    }
-
     fn describe(&self) -> Description<'_, F> {
         let LayerNorm { features, eps } = *self;
+        let spec = |name, value| ParamSpec::new(name, &[features], Init::constant(value));
         Description::named(format!("LayerNorm({features})"))
             .kind(Kind::LayerNorm { eps })
             .spec(LayerSpec::LayerNorm { features, eps })
+            .params([spec("weight", 1.0), spec("bias", 0.0)])
             .input_features(features)
             .row_by_row()
     }

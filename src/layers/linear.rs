@@ -1,10 +1,9 @@
 //! The fully connected layer.
 
-use super::{LayerSpec, check_sizes};
-use crate::error::LayerProblem;
+use super::{LayerSpec, check_sizes, second_order};
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::params::{ParamSpec, split_matrix, split_matrix_mut};
-use crate::{Init, Scalar};
+use crate::{Init, Scalar, error::LayerProblem};
 use geartrain_kernels::{matmul, matmul_add, matmul_add_row, sum_rows};
 
 /// `y = x Wᵀ + b`, as `torch.nn.Linear`.
@@ -56,18 +55,14 @@ impl<F: Scalar> Layer<F> for Linear {
         LayerProblem::check_features(self.shape.1, inputs).map(|_| self.shape.0)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        let (outputs, inputs) = self.shape;
-        let weight = ParamSpec::new("weight", &[outputs, inputs], self.weight_init);
-        let bias = ParamSpec::new("bias", &[outputs], self.bias_init).fans(inputs, outputs);
-        if self.bias { vec![weight, bias] } else { vec![weight] }
-    }
-
     fn describe(&self) -> Description<'_, F> {
         let ((outputs, inputs), bias) = (self.shape, self.bias);
+        let weight = ParamSpec::new("weight", &[outputs, inputs], self.weight_init);
+        let b = ParamSpec::new("bias", &[outputs], self.bias_init).fans(inputs, outputs);
         Description::named(format!("Linear({inputs}, {outputs}{})", if bias { "" } else { ", no bias" }))
             .kind(Kind::Linear)
             .spec(LayerSpec::Linear { inputs, outputs, bias })
+            .params([weight].into_iter().chain(bias.then_some(b)))
             .input_features(inputs)
             .row_by_row()
     }
@@ -91,8 +86,7 @@ impl<F: Scalar> Layer<F> for Linear {
 
     fn jvp(&self, Jvp { params, dparams, x, dx, mut dy, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         let ((w, _), (dw, db)) = (split_matrix(params, self.shape), split_matrix(dparams, self.shape));
-        // the product rule:  dy = dx Wᵀ + x dWᵀ + db
-        matmul(dx, w.t(), dy.view_mut());
+        matmul(dx, w.t(), dy.view_mut()); // the product rule:  dy = dx Wᵀ + x dWᵀ + db
         matmul_add(x, dw.t(), dy.view_mut());
         if self.bias {
             dy += &db;
@@ -101,20 +95,6 @@ impl<F: Scalar> Layer<F> for Linear {
     }
 
     fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
-        let BackwardJvp { params, params_dot, x, x_dot, dy, dy_dot, grads_dot, dx, .. } = pass;
-        let ((w, _), (w_dot, _)) = (split_matrix(params, self.shape), split_matrix(params_dot, self.shape));
-        let (mut dw_dot, db_dot) = split_matrix_mut(grads_dot, self.shape);
-        // the product rule on dW = dyᵀ x, db = Σ_r dy_r and dx = dy W
-        matmul(dy_dot.t(), x, dw_dot.view_mut());
-        matmul_add(dy.t(), x_dot, dw_dot);
-        if self.bias {
-            sum_rows(dy_dot, db_dot);
-        }
-        if let Some([dx, mut dx_dot]) = dx {
-            matmul(dy, w, dx);
-            matmul(dy_dot, w, dx_dot.view_mut());
-            matmul_add(dy, w_dot, dx_dot);
-        }
-        Ok(())
+        second_order::linear(self.shape, self.bias, pass)
     }
 }

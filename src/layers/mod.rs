@@ -11,6 +11,7 @@ mod mlp;
 mod normalisation;
 mod residual;
 mod rms_norm;
+mod second_order;
 mod sequential;
 mod softmax;
 mod spec;

@@ -9,7 +9,6 @@ use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer};
 use crate::layers::Sequential;
-use crate::params::ParamSpec;
 use geartrain_kernels::zip;
 
 /// `y = x + s · body(x)` (He et al. 2016), with a branch scale `s`, by default 1.
@@ -53,10 +52,6 @@ impl<F: Scalar> Layer<F> for Residual<F> {
             outputs if outputs != inputs => Err(LayerProblem::Residual { inputs, outputs }),
             outputs => Ok(outputs),
         }
-    }
-
-    fn params(&self) -> Vec<ParamSpec> {
-        self.body.params().into_iter().map(|spec| spec.inside("body")).collect()
     }
 
     fn describe(&self) -> Description<'_, F> {

@@ -63,15 +63,12 @@ impl<F: Scalar> Layer<F> for RMSNorm {
         normalisation::check(self.features, self.eps_of::<F>(), inputs)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("weight", &[self.features], Init::constant(1.0))]
-    }
-
     fn describe(&self) -> Description<'_, F> {
         let RMSNorm { features, eps } = *self;
         Description::named(format!("RMSNorm({features})"))
             .kind(Kind::RMSNorm { eps: self.eps_of::<F>() })
             .spec(LayerSpec::RMSNorm { features, eps })
+            .params([ParamSpec::new("weight", &[features], Init::constant(1.0))])
             .input_features(features)
             .row_by_row()
     }

@@ -9,7 +9,7 @@ use crate::Scalar;
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
-use crate::params::{ParamSpec, count};
+use crate::params::count;
 
 /// `y = f_n(… f_2(f_1(x)))`: each layer reads the output of the layer before it.
 ///
@@ -53,7 +53,7 @@ impl<F: Scalar> Sequential<F> {
     /// Appends a layer that other networks may share.
     pub fn then_shared(mut self, layer: Arc<dyn Layer<F>>) -> Self {
         let start = self.ranges.last().map_or(0, |range| range.end);
-        self.ranges.push(start..start.saturating_add(count(&layer.params())));
+        self.ranges.push(start..start.saturating_add(count(&layer.describe().all_params())));
         self.layers.push(layer);
         self
     }
@@ -90,12 +90,6 @@ impl<F: Scalar> Layer<F> for Sequential<F> {
         self.layers().try_fold(inputs, |features, (i, layer, _)| {
             layer.output_features(features).map_err(inside(i, layer))
         })
-    }
-
-    fn params(&self) -> Vec<ParamSpec> {
-        self.layers()
-            .flat_map(|(i, layer, _)| layer.params().into_iter().map(move |spec| spec.inside(&i.to_string())))
-            .collect()
     }
 
     fn describe(&self) -> Description<'_, F> {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use geartrain::error::LayerProblem;
 use geartrain::gradcheck::{self, Report};
-use geartrain::layer::{Backward, Forward};
+use geartrain::layer::{Backward, Description, Forward};
 use geartrain::layers::*;
 use geartrain::loss::*;
-use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
 use ndarray::{Array2, Axis, array};
 
@@ -253,8 +252,8 @@ impl Layer<f64> for Wrong {
         Layer::<f64>::output_features(&self.linear, inputs)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        Layer::<f64>::params(&self.linear)
+    fn describe(&self) -> Description<'_, f64> {
+        Description::opaque::<Self>().params(Layer::<f64>::describe(&self.linear).params)
     }
 
     fn forward(&self, pass: Forward<'_, f64>) {

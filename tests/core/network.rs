@@ -2,7 +2,7 @@
 //! either mode.
 
 use geartrain::error::LayerProblem;
-use geartrain::layer::{Backward, Forward};
+use geartrain::layer::{Backward, Description, Forward};
 use geartrain::network::{AutodiffMode, Workspace};
 use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
@@ -129,8 +129,8 @@ impl Layer<f32> for Twins {
         Ok(inputs)
     }
 
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::new("scale", &[1], Init::constant(1.0)); 2]
+    fn describe(&self) -> Description<'_, f32> {
+        Description::named("Twins").params(vec![ParamSpec::new("scale", &[1], Init::constant(1.0)); 2])
     }
 
     fn forward(&self, Forward { x, mut y, .. }: Forward<'_, f32>) {

@@ -6,7 +6,7 @@ use std::fs;
 use geartrain::data::{StandardScaler, toy};
 use geartrain::error::LayerProblem;
 use geartrain::io::{FileProblem, Loader, TensorFile};
-use geartrain::layer::{Backward, Forward};
+use geartrain::layer::{Backward, Description, Forward};
 use geartrain::layers::LayerSpec;
 use geartrain::layers::*;
 use geartrain::params::ParamSpec;
@@ -398,8 +398,8 @@ impl<F: Scalar> Layer<F> for Shift {
     fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         Ok(inputs)
     }
-    fn params(&self) -> Vec<ParamSpec> {
-        vec![ParamSpec::new(self.0.clone(), &[1], Init::constant(0.5))]
+    fn describe(&self) -> Description<'_, F> {
+        Description::opaque::<Self>().params([ParamSpec::new(self.0.clone(), &[1], Init::constant(0.5))])
     }
     fn forward(&self, Forward { params, x, mut y, .. }: Forward<'_, F>) {
         y.assign(&x.mapv(|x| x + params[0]));

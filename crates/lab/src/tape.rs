@@ -146,12 +146,12 @@ impl<'a, F: Scalar> Tape<'a, F> {
         let kind = description.kind;
         let inside = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
         let here = self.steps.len();
-        let params = start..start + count(&layer.params());
+        let params = start..start + count(&description.all_params());
         let mut cache = Cache::new();
         let y = match kind {
             Kind::Sequential => {
                 return description.children.iter().enumerate().fold(x, |x, (i, child)| {
-                    let size = count(&child.layer.params());
+                    let size = count(&child.layer.describe().all_params());
                     let path = inside(&child.name);
                     let y = self.forward(path, &**child.layer, nesting, start, x, mode.child(i));
                     start += size;
@@ -257,7 +257,7 @@ impl<F: Scalar> Step<'_, F> {
     /// The tensor `name` of this step in a flat vector of the network's parameters.
     pub fn tensor<'f>(&self, name: &str, flat: &'f [F]) -> Option<&'f [F]> {
         let mut start = self.params.start;
-        for spec in self.layer.params() {
+        for spec in self.layer.describe().params {
             if spec.name == name {
                 return Some(&flat[start..start + spec.len()]);
             }
@@ -277,8 +277,7 @@ impl<F: Scalar> Step<'_, F> {
     /// connection, whose parameters belong to the steps of its body.
     pub fn weight(&self) -> Option<Range<usize>> {
         let mut start = 0;
-        let specs = if matches!(self.kind, Kind::Residual { .. }) { Vec::new() } else { self.layer.params() };
-        for spec in specs {
+        for spec in self.layer.describe().params {
             if spec.trainable {
                 return Some(start..start + spec.len());
             }
