@@ -7,7 +7,7 @@ use crate::error::LayerProblem;
 use crate::layer::BackwardJvp;
 use crate::params::{split_matrix, split_matrix_mut};
 
-/// [`Layer::backward_jvp`](crate::layer::Layer::backward_jvp) of a [`Linear`](super::Linear) layer with a weight of `shape`.
+/// `Layer::backward_jvp` of a [`Linear`](super::Linear) with a weight of `shape`.
 pub(super) fn linear<F: Scalar>(
     shape: (usize, usize),
     bias: bool,
