@@ -48,6 +48,8 @@ pub struct AdamOptimizer<F, const DECOUPLED: bool> {
     eps: f64,
     weight_decay: f64,
     amsgrad: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    eps_before_correction: bool,
     #[serde(skip_serializing_if = "Groups::is_empty")]
     groups: Groups,
     /// t of the last step.
@@ -86,6 +88,7 @@ impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
             eps: 1e-8,
             weight_decay,
             amsgrad: false,
+            eps_before_correction: false,
             groups: Groups::default(),
             steps: 0,
             first: Vec::new(),
@@ -119,6 +122,14 @@ impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
         self
     }
 
+    /// Whether ε is added to √v before the bias correction, as in scikit-learn and TensorFlow (ε̂
+    /// in section 2 of Kingma and Ba). The last line is then
+    /// `w ← w − lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)`. Default: `false`.
+    pub fn eps_before_correction(mut self, before: bool) -> Self {
+        self.eps_before_correction = before;
+        self
+    }
+
     /// Learning rate and weight decay for some of the parameters.
     pub fn group(mut self, group: ParamGroup) -> Self {
         self.groups.push(group);
@@ -142,7 +153,8 @@ impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
             rest1: F::of(1.0 - beta1),
             rest2: F::of(1.0 - beta2),
             rate: F::of(learning_rate / (1.0 - beta1.powi(t)) * correction),
-            eps: F::of(self.eps * correction).max(F::min_positive_value()),
+            eps: F::of(if self.eps_before_correction { self.eps } else { self.eps * correction })
+                .max(F::min_positive_value()),
             decay,
             shrink,
         }

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `sgd.rs`, `adam.rs`, `rmsprop.rs` | the update rules |
+//! | `lbfgs/` | a quasi-Newton method that reads all rows in every step |
 //! | `update.rs` | one update of a flat vector, undone if a number would overflow |
 //! | `group.rs` | learning rate and weight decay for some of the parameters |
 //! | `clip.rs` | gradient clipping |
@@ -13,6 +14,7 @@ mod adam;
 mod average;
 mod clip;
 mod group;
+mod lbfgs;
 mod rmsprop;
 pub mod schedule;
 mod sgd;
@@ -24,6 +26,7 @@ pub use adam::{Adam, AdamOptimizer, AdamW};
 pub use average::update_average;
 pub use clip::Clip;
 pub use group::ParamGroup;
+pub use lbfgs::{Iteration, Lbfgs, Minimum, MinimumReason, Objective};
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 

@@ -5,6 +5,7 @@ mod checkpoint;
 mod early_stopping;
 mod fit;
 mod history;
+mod lbfgs;
 mod lr_finder;
 mod predictor;
 mod progress;

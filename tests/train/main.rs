@@ -7,6 +7,7 @@ mod fit;
 #[cfg(unix)]
 mod kill;
 mod layers;
+mod lbfgs;
 mod learning_rate;
 mod losses;
 mod optimizers;

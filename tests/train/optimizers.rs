@@ -361,3 +361,19 @@ fn parameter_groups_are_checked() {
     assert!(matches!(sgd.step(network.params_mut(), &[1.0; 9]), Err(Error::NonFinite { .. })));
     assert_eq!(network.params(), before);
 }
+
+#[test]
+fn eps_is_added_before_the_correction() {
+    let (rate, eps, grads) = (0.1_f64, 0.5, [3.0, -1.0, 2.0]);
+    let mut network = Network::<f64>::new(Linear::new(1, 1).without_bias()).unwrap();
+    let mut adam = Adam::new(rate).eps(eps).eps_before_correction(true);
+    let (mut w, mut m, mut v) = (network.params()[0], 0.0, 0.0);
+    for (t, g) in (1..).zip(grads) {
+        adam.step(network.params_mut(), &[g]).unwrap();
+        m = 0.9 * m + 0.1 * g;
+        v = 0.999 * v + 0.001 * g * g;
+        let corrected = rate * (1.0 - 0.999_f64.powi(t)).sqrt() / (1.0 - 0.9_f64.powi(t));
+        w -= corrected * m / (v.sqrt() + eps);
+        assert!((network.params()[0] - w).abs() < 1e-15, "step {t}");
+    }
+}
