@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ndarray::ArrayRef2;
 
 use super::history::History;
-use crate::{Network, Scalar};
+use crate::{Network, Optimizer, Scalar};
 
 /// What a hook returns: `Continue(())` to train on, `Break(())` to end training as if this had been
 /// the last epoch, or any error, which ends training as
@@ -78,6 +78,8 @@ pub struct StepEnd<'a, F> {
     pub epoch: usize,
     /// Steps done since training began, including this one.
     pub step: u64,
+    /// The optimizer after the step, for its settings and state.
+    pub optimizer: &'a dyn Optimizer<F>,
     /// The optimizer's learning rate. A new value applies from the next step on, until a schedule
     /// sets another.
     pub learning_rate: &'a mut f64,

@@ -216,9 +216,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let mut flow = ControlFlow::Continue(());
         for callback in &mut self.callbacks {
             let learning_rate = &mut self.optimizer.learning_rate();
-            let mut event = StepEnd { network, x: &x, y: &y, loss, grads, epoch, step, learning_rate };
+            let (x, y, optimizer) = (&*x, &*y, &self.optimizer as &dyn Optimizer<F>);
+            let mut event = StepEnd { network, x, y, loss, grads, epoch, step, optimizer, learning_rate };
             let answer = callback.on_step_end(&mut event);
-            self.optimizer.set_learning_rate(*event.learning_rate);
+            self.optimizer.set_learning_rate(*learning_rate);
             if answer.map_err(|source| Error::Callback { epoch, step, source })?.is_break() {
                 flow = ControlFlow::Break(());
             }

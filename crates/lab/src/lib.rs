@@ -121,6 +121,27 @@
 //! gradient. [`Spectra`] collects all three beside their predictions for a [`Report`]. [`formulas`]
 //! has closed forms for all of these.
 //!
+//! # Curvature and training
+//!
+//! [`Curvature`] measures the Hessian of the loss through products with vectors. Its largest
+//! eigenvalue λ, the *sharpness*, decides which learning rates are stable: on a quadratic loss,
+//! gradient descent needs `η λ ≤ 2`, with momentum `η λ ≤ 2 + 2β`. During training on the whole
+//! data set, the sharpness rises until it hovers at that limit, the *edge of stability* (Cohen et
+//! al. 2021). [`Monitor`] measures it during training beside the limit, with the noise of the
+//! gradient, the updates of each layer and the change of the [`TangentKernel`], and says what they
+//! mean. [`coordinate_check`] does the same over widths for each [`Parametrization`].
+//!
+//! Some published statements did not hold in our experiments; the tools do not rely on them:
+//!
+//! - The learning rate at which a single step raises the loss measures the curvature *along the
+//!   gradient* and not λ. The two agree at initialisation up to a factor of 0.6 to 1, and differ by
+//!   orders of magnitude while the sharpness rises.
+//! - With a momentum of 0.9, training in the settings of the edge of stability diverges or settles
+//!   below `(2 + 2β)/η`; with 0.5 it hovers there in one setting of several.
+//! - The catapult of linear networks ends at η λ₀ = 4 exactly, but the value of 12 for ReLU
+//!   networks was not seen: rates above 4 to 5 diverge.
+//! - The slopes of the coordinate check hold after one step. After ten, only those of muP do.
+//!
 //! # Files
 //!
 //! A file imports only from files above it in this table.
@@ -152,6 +173,12 @@
 //! | `chart`, `heat_map`, `phase_map` | pictures |
 //! | `grid` | grids of random networks, and their phase diagrams |
 //! | `recorder` | measurements during training |
+//! | `curvature/lanczos`, `curvature/density` | eigenvalues from products with vectors |
+//! | `curvature/kernel` | the tangent kernel, and training as it predicts |
+//! | `curvature` | the Hessian of the loss: eigenvalues, trace, diagonal |
+//! | `watch/noise`, `watch/rule` | the gradient noise scale; the largest stable sharpness |
+//! | `watch`, `watch/findings` | training, watched, and what it shows in words |
+//! | `width` | parametrisations, and the change of layers by width |
 //! | `spectra_report`, `report` | pages and files |
 //! | `reproduce/` | results of the literature, predicted and measured |
 //!
@@ -161,11 +188,14 @@
 //! (*Exponential expressivity in deep neural networks through transient chaos*); Schoenholz et al.
 //! 2017 (*Deep information propagation*); Pennington et al. 2017 (*Resurrecting the sigmoid*);
 //! Balduzzi et al. 2017 (*The shattered gradients problem*); Yang et al. 2019 (*A mean field theory
-//! of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels.
+//! of batch normalization*); Hanin and Nica 2020; Cho and Saul 2009 for the ReLU kernels; Jacot et
+//! al. 2018; McCandlish et al. 2018; Lewkowycz et al. 2020 (catapults); Cohen et al. 2021 and 2022;
+//! Yang and Hu 2021 (muP).
 
 mod activation;
 mod chart;
 mod correlation;
+mod curvature;
 mod decomposition;
 mod diagnose;
 mod experiment;
@@ -187,8 +217,14 @@ mod surgery;
 mod tape;
 mod text;
 mod theory;
+mod watch;
+mod width;
 
 pub use correlation::gradient_correlation;
+pub use curvature::{
+    Curvature, CurvatureMatrix, Eigenpairs, EigenvalueDensity, Estimate, Linearisation, TangentKernel,
+    linearise,
+};
 pub use decomposition::Decomposition;
 pub use diagnose::{Cause, Diagnosis, Finding, diagnose};
 pub use experiment::{Experiment, Phase};
@@ -210,3 +246,7 @@ pub use theory::formulas;
 pub use theory::mean_field::{DepthScales, MeanField};
 pub use theory::moments::Moments;
 pub use theory::predict::{LayerPrediction, Limit, Prediction, predict};
+pub use watch::{
+    Monitor, NoiseScale, TrainingCourse, TrainingFinding, TrainingRecord, noise_scale, try_rates,
+};
+pub use width::{CoordinateCheck, Parametrization, UpdateRule, coordinate_check};

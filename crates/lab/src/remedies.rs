@@ -90,7 +90,9 @@ pub(crate) fn remedies<F: Scalar>(
                 }),
             );
         }
-        let normalised = has(|kind| matches!(kind, Kind::LayerNorm { .. } | Kind::BatchNorm { .. }));
+        let normalised = has(|kind| {
+            matches!(kind, Kind::LayerNorm { .. } | Kind::RMSNorm { .. } | Kind::BatchNorm { .. })
+        });
         if !normalised {
             if tape.input.nrows() > 3 {
                 let text = format!("BatchNorm before every activation (batch of {})", tape.input.nrows());

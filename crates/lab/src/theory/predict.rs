@@ -254,33 +254,39 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let correlation = if correlation.is_finite() { correlation.min(1.0) } else { 0.0 };
                 Some(signal.scattered(&all.map(scatter), correlation, i as u64))
             }
-            Kind::LayerNorm { eps } => {
+            Kind::LayerNorm { eps } | Kind::RMSNorm { eps } => {
                 let signal = signal?;
+                // RMSNorm divides by the root mean square and keeps the mean
+                let centred = f64::from(u8::from(matches!(step.kind, Kind::LayerNorm { .. })));
                 let ones = |name| {
                     step.tensor(name, self.params).map(|t| (mean_power(t.iter(), 1), mean_power(t.iter(), 2)))
                 };
-                let (_, gamma) = ones("weight").unwrap_or((1.0, 1.0));
+                let (gamma_mean, gamma) = ones("weight").unwrap_or((1.0, 1.0));
+                let kept = (1.0 - centred) * gamma_mean;
                 let (beta, beta_square) = ones("bias").unwrap_or((0.0, 0.0));
-                let gains = signal.rows.mapv(|(q, mean)| gamma / (eps + q - mean * mean));
+                let variance = |q: f64, mean: f64| eps + q - centred * mean * mean;
+                let gains = signal.rows.mapv(|(q, mean)| gamma / variance(q, mean));
                 let scales: Array1<f64> = gains.row(0).mapv(f64::sqrt);
                 let batch = signal.batch.as_ref().map(|batch| {
                     let means = batch.means().insert_axis(Axis(1));
-                    let squares = batch.squares() - means.dot(&means.t());
+                    let squares = batch.squares() - centred * means.dot(&means.t());
                     Vector::Normal(squares * &scales * scales.view().insert_axis(Axis(1)) + beta_square)
                 });
-                let mean = signal.mean();
-                let correlation = (signal.overlap - mean * mean) / (signal.mean_square() - mean * mean);
+                let square = centred * signal.mean() * signal.mean();
+                let correlation = (signal.overlap - square) / (signal.mean_square() - square);
                 let overlap = beta_square + gamma * correlation;
                 let pair = |pair: &Pair| {
                     let [a, b] = pair.means;
-                    let variance = |i: usize| eps + pair.squares[i] - pair.means[i] * pair.means[i];
-                    let correlation = (pair.product - a * b) / (variance(0) * variance(1)).sqrt();
-                    let product = beta_square + gamma * correlation;
-                    Pair { squares: [gamma + beta_square; 2], means: [beta; 2], product }
+                    let [of_a, of_b] = [0, 1].map(|i| variance(pair.squares[i], pair.means[i]).sqrt());
+                    let product = beta_square + gamma * (pair.product - centred * a * b) / (of_a * of_b);
+                    let means = [beta + kept * a / of_a, beta + kept * b / of_b];
+                    Pair { squares: [gamma + beta_square; 2], means, product }
                 };
                 let pairs = signal.pairs.iter().map(pair).collect();
                 let signal = Signal {
-                    rows: in_all_networks(&vec![(gamma + beta_square, beta); step.x.nrows()]),
+                    rows: signal.rows.mapv(|(q, mean)| {
+                        (gamma + beta_square, beta + kept * mean / variance(q, mean).sqrt())
+                    }),
                     overlap,
                     pairs,
                     normal: signal.normal,

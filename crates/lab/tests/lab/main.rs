@@ -1,6 +1,7 @@
 //! The laboratory against exact identities, independent numbers and measurements.
 
 mod activations;
+mod curvature;
 mod diagnose;
 mod funnel;
 mod grid;
@@ -9,3 +10,5 @@ mod measure;
 mod narrow;
 mod report;
 mod theory;
+mod watch;
+mod width;

@@ -1,7 +1,7 @@
 //! Measurements against the network's own passes, exact identities and the theory.
 
 use crate::activations::Erf;
-use geartrain::layers::{BatchNorm, Elementwise, GELU, LayerNorm, SELU};
+use geartrain::layers::{BatchNorm, Elementwise, GELU, LayerNorm, RMSNorm, SELU};
 use geartrain::prelude::*;
 use geartrain_lab::{self as lab, Measurement, normal_batch};
 
@@ -174,6 +174,8 @@ fn normalisation_follows_the_theory() {
         (normalised(BatchNorm::new(128), Sigmoid, 128), 1.0336, 0.03),
         (normalised(LayerNorm::new(128), ReLU, 32), 1.0, 0.08),
         (normalised(LayerNorm::new(128), Sigmoid, 32), 0.1528, 0.01),
+        (normalised(RMSNorm::new(128), ReLU, 32), 1.0, 0.08),
+        (normalised(RMSNorm::new(128), Sigmoid, 32), 0.1528, 0.01),
     ];
     for ([measured, predicted], theory, tolerance) in cases {
         assert!((predicted - theory).abs() < 0.02, "predicted {predicted}, in closed form {theory}");
