@@ -190,6 +190,8 @@ def test_other_threads_run_during_a_fit():
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_ctrl_c_ends_a_fit_with_a_usable_model(solver):
     X, y = wave(20000)
+    # A shell starts background jobs with this signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = threading.Event()
 
     def interrupt():
@@ -199,9 +201,12 @@ def test_ctrl_c_ends_a_fit_with_a_usable_model(solver):
     thread = threading.Thread(target=interrupt)
     thread.start()
     options = {"max_iter": 100000, "max_fun": 100000, "n_iter_no_change": 100000, "tol": 0.0}
-    with pytest.warns(UserWarning, match="interrupted"):
-        model = MLPRegressor(solver=solver, callbacks=[lambda _: started.set()], **options).fit(X, y)
-    thread.join()
+    try:
+        with pytest.warns(UserWarning, match="interrupted"):
+            model = MLPRegressor(solver=solver, callbacks=[lambda _: started.set()], **options).fit(X, y)
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
     assert model.n_iter_ < 100000 and np.isfinite(model.predict(X)).all()
 
 
