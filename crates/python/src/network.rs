@@ -212,8 +212,8 @@ fn predict<'py, F: Number>(
         if !x.iter().all(|x| x.is_finite()) {
             return Ok(None);
         }
-        // The estimator's arrays are the truth: they may have been assigned since the last call. All
-        // are compared, because a loop without an early exit runs in vector registers.
+        // The estimator's arrays are the truth: they may have been assigned since the last call.
+        // All are compared, because a loop without an early exit runs in vector registers.
         let pairs = network.params().iter().zip(params);
         let same = pairs.fold(true, |same, (own, other)| same & (own == other));
         let moved = (!same).then(|| {
