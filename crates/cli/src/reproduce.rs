@@ -1,6 +1,6 @@
 //! `geartrain reproduce`: results of the literature on random networks, predicted and measured.
 
-use geartrain_lab::reproduce::{Check, EXPERIMENTS, Experiment, Interruption, Row, Rows};
+use geartrain_lab::reproduce::{Check, EXPERIMENTS, Experiment, Interruption, NOT_REPRODUCED, Row, Rows};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Outcome};
@@ -27,9 +27,14 @@ pub struct Options {
 pub fn run(options: &Options) -> Outcome {
     if options.list {
         let line = |e: &Experiment| {
-            format!("{:14} {} {}\n", e.name, if e.slow { "slow " } else { "quick" }, title(e))
+            format!("{:17} {} {}\n", e.name, if e.slow { "slow " } else { "quick" }, title(e))
         };
-        return output::print(&EXPERIMENTS.iter().map(line).collect::<String>());
+        let absent = |(what, instead): &(&str, &str)| format!("- {what}: {instead}\n");
+        return output::print(&format!(
+            "{}\nNot reproduced:\n{}",
+            EXPERIMENTS.iter().map(line).collect::<String>(),
+            NOT_REPRODUCED.iter().map(absent).collect::<String>()
+        ));
     }
     for name in &options.names {
         if !["quick", "all"].contains(&name.as_str()) && EXPERIMENTS.iter().all(|e| e.name != name) {

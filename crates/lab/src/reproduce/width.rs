@@ -1,0 +1,160 @@
+//! Width: changes by width, the tangent kernel, gradient noise.
+
+use ndarray::{Array2, Axis};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use geartrain::network::Workspace;
+use geartrain::optim::ParamGroup;
+use geartrain::prelude::*;
+
+use super::{Measured, Outcome, Rows, on_threads};
+use crate::numbers::norm;
+use crate::width::slope;
+use crate::{Parametrization, UpdateRule, coordinate_check, noise_scale, normal_batch};
+
+/// Rows of normal features, and two classes of very different size: the gradient of the
+/// logits then hardly depends on the initial logits, whose size depends on the width.
+fn classes(rows: usize, features: usize) -> (Array2<f32>, Array2<f32>) {
+    let x = normal_batch::<f32>(rows, features, 1);
+    let class = x.column(0).mapv(|x| f32::from(x > 0.8)).insert_axis(Axis(1));
+    (x, class)
+}
+
+pub fn coordinates(rows: &mut Rows) -> Outcome {
+    let (x, target) = classes(64, 16);
+    let linear = |inputs, outputs, init: Init| Linear::new(inputs, outputs).without_bias().init(init);
+    let network = |width: usize, seed| {
+        let hidden = Sequential::new().then(linear(16, width, Init::he_normal())).then(ReLU);
+        let hidden = hidden.then(linear(width, width, Init::he_normal())).then(ReLU);
+        Ok::<_, Error>(
+            Network::<f32>::new(hidden.then(linear(width, 4, Init::lecun_normal())))?.with_seed(seed),
+        )
+    };
+    for (parametrization, rule, name, tolerance) in [
+        (Parametrization::Standard, UpdateRule::Gradient, "standard, SGD", 0.12),
+        (Parametrization::Standard, UpdateRule::Adaptive, "standard, Adam", 0.12),
+        (Parametrization::MuP, UpdateRule::Gradient, "muP, SGD", 0.08),
+        (Parametrization::MuP, UpdateRule::Adaptive, "muP, Adam", 0.08),
+    ] {
+        let check = coordinate_check(&[256, 512, 1024], 4, 1, &CrossEntropy, &x, &target, |width, seed| {
+            let (mut wide, base) = (network(width, seed)?, network(64, seed)?);
+            parametrization.initialise(&mut wide, &base)?;
+            let groups = parametrization.groups(&wide, &base, rule)?;
+            let optimizer: Box<dyn Optimizer<f32>> = match rule {
+                UpdateRule::Gradient => Box::new(groups.into_iter().fold(Sgd::new(0.02), Sgd::group)),
+                UpdateRule::Adaptive => Box::new(groups.into_iter().fold(Adam::new(1e-3), Adam::group)),
+            };
+            Ok((wide, optimizer))
+        })?;
+        let predicted = parametrization.slopes(2, rule);
+        for ((layer, measured), predicted) in ["h1", "h2", "logits"].iter().zip(check.slopes()).zip(predicted)
+        {
+            let setting = format!("{name}: slope of {layer}");
+            if predicted == 1.5 {
+                // between the unaligned and the aligned change
+                rows.within(format!("{setting}, 1 to 1.5"), 1.25, measured, 0.25)?;
+            } else {
+                rows.within(setting, predicted, measured, tolerance)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The tangent kernel with a learning rate for each weight.
+fn kernel(network: &Network<f64>, rates: &[f64; 3], x: &Array2<f64>) -> Outcome<Array2<f64>> {
+    let mut jacobian = Array2::zeros((x.nrows(), network.params().len()));
+    for (row, mut into) in x.axis_chunks_iter(Axis(0), 1).zip(jacobian.rows_mut()) {
+        let (grads, _) = network.vjp(&row, &ndarray::array![[1.0]])?;
+        for ((_, range), rate) in network.layout().iter().zip(rates) {
+            range.for_each(|i| into[i] = rate.sqrt() * grads[i]);
+        }
+    }
+    Ok(jacobian.dot(&jacobian.t()))
+}
+
+/// The relative change of the kernel over 500 steps, and the largest distance of the loss from that
+/// of the linearised network.
+fn change(width: usize, seed: u64) -> Outcome<[f64; 2]> {
+    let linear = |inputs, outputs| {
+        Linear::new(inputs, outputs).without_bias().init(Init::lecun_normal().gain(1.5_f64.sqrt()))
+    };
+    let hidden = Sequential::new().then(linear(8, width)).then(Tanh).then(linear(width, width)).then(Tanh);
+    let mut network = Network::<f64>::new(hidden.then(linear(width, 1)))?.with_seed(seed);
+    let mut x = normal_batch::<f64>(8, 8, 100 + seed);
+    for mut row in x.rows_mut() {
+        let length = row.dot(&row).sqrt();
+        row *= 8_f64.sqrt() / length;
+    }
+    let y = normal_batch::<f64>(8, 1, 200 + seed);
+    // the NTK parametrisation: each weight has its own rate
+    let rates = [1.5 / 8.0, 1.5 / width as f64, 1.5 / width as f64];
+    let before = kernel(&network, &rates, &x)?;
+    let top = crate::TangentKernel { matrix: before.clone() };
+    // the loss of the source is half of the mean squared error, so that its rate is m / λ
+    let rate = 0.5 * 8.0 / top.eigenvalues()[0];
+    let errors = network.predict(&x)? - &y;
+    let predicted = top.training_curve(&errors, rate, 500)?;
+    let names = ["0.weight", "2.weight", "4.weight"].iter().zip(rates);
+    let mut sgd = names.fold(Sgd::new(rate), |sgd, (name, rate)| {
+        sgd.group(ParamGroup::named(*name).learning_rate_factor(rate))
+    });
+    let (mut workspace, mut farthest) = (Workspace::new(), 0.0_f64);
+    for predicted in &predicted[..500] {
+        let loss = network.gradients(&MeanSquaredError, &x, &y, &mut workspace, None)?;
+        farthest = farthest.max((loss - predicted).abs());
+        sgd.step(network.params_mut(), &workspace.grads)?;
+    }
+    let moved: Vec<f64> = (kernel(&network, &rates, &x)? - &before).into_iter().collect();
+    let length = norm(&before.into_iter().collect::<Vec<_>>());
+    Ok([norm(&moved) / length, farthest / predicted[0]])
+}
+
+pub fn kernel_change(rows: &mut Rows) -> Outcome {
+    let widths = [32, 64, 128, 256, 512];
+    let mut logs = [Vec::new(), Vec::new()];
+    for width in widths {
+        let runs = on_threads(if width < 512 { 6 } else { 3 }, |seed| change(width, seed))?;
+        for (k, logs) in logs.iter_mut().enumerate() {
+            logs.push((runs.iter().map(|run| run[k]).sum::<f64>() / runs.len() as f64).ln());
+        }
+    }
+    let xs = widths.map(|width| (width as f64).ln());
+    rows.within("slope of the kernel's change by width", -1.0, slope(&xs, &logs[0]), 0.15)?;
+    rows.within("slope of |L − L_lin| by width", -1.0, slope(&xs, &logs[1]), 0.2)
+}
+
+pub fn noise(rows: &mut Rows) -> Outcome {
+    let (x, target) = classes(1000, 64);
+    let layers = Sequential::new().then(Linear::new(64, 32)).then(Tanh).then(Linear::new(32, 10));
+    let network = Network::<f32>::new(layers)?;
+    // exact, from the gradient of every row
+    let exact = noise_scale(&network, &CrossEntropy, &x, &target, 1000)?;
+    // batches with replacement are samples of these rows, whose mean gradient is not a sample
+    let of_rows = 0.999 * exact.trace / (exact.squared_norm.value + exact.trace / 1000.0);
+    let exact = exact.rows.map_or(f64::NAN, |rows| rows.value);
+    // from the mean squared norms of the gradients of small and large batches (McCandlish et al.)
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut workspace = Workspace::new();
+    let mut square = |size: usize| -> Outcome<f64> {
+        let mut sum = 0.0;
+        for _ in 0..1000 {
+            let drawn: Vec<usize> = (0..size).map(|_| rng.random_range(0..1000)).collect();
+            let (x, target) = (x.select(Axis(0), &drawn), target.select(Axis(0), &drawn));
+            network.gradients(&CrossEntropy, &x, &target, &mut workspace, None)?;
+            sum += norm(&workspace.grads).powi(2) / 1000.0;
+        }
+        Ok(sum)
+    };
+    let (small, large) = (square(8)?, square(64)?);
+    let signal = (64.0 * large - 8.0 * small) / 56.0;
+    let scale = (small - large) / (1.0 / 8.0 - 1.0 / 64.0) / signal;
+    rows.within("batches of 8 and 64, 1000 each, over rows", 1.0, scale / of_rows, 0.1)?;
+    let parts = noise_scale(&network, &CrossEntropy, &x, &target, 16)?.rows;
+    let parts = parts.map_or(Measured::from(f64::NAN), |parts| Measured {
+        value: parts.value / exact,
+        error: parts.error / exact,
+    });
+    rows.within("16 parts of 1000 rows, over rows", 1.0, parts, 3.0 * parts.error)
+}
