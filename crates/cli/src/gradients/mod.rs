@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use geartrain::data::{Csv, Dataset, StandardScaler, toy};
 use geartrain::prelude::*;
-use geartrain_lab::{Experiment, Recorder, Recording, Report, Spectra};
+use geartrain_lab::{Experiment, Monitor, Recorder, Recording, Report, Spectra, TrainingCourse};
 use ndarray::s;
 
 use crate::design::Weights;
@@ -148,6 +148,9 @@ pub fn run(options: &Options) -> Outcome {
     }
     if let Some(folder) = &options.out {
         write(&report, folder)?;
+        for (i, Trained { course, .. }) in trained.iter().enumerate() {
+            output::write(&folder.join(format!("sharpness-{}.svg", i + 1)), course.svg())?;
+        }
         output::note(&format!("The report is in {}", folder.join("report.html").display()));
     }
     Ok(())
@@ -185,6 +188,8 @@ fn weights(options: &Options) -> Weights {
 struct Trained {
     /// From the initial weights to the end of training.
     recording: Recording,
+    /// Sharpness, noise and updates during training.
+    course: TrainingCourse,
     loss: f64,
     rate: f64,
 }
@@ -202,22 +207,30 @@ fn train(
     // 50 columns in the picture of gradients
     let mut before = Recorder::new(steps.div_ceil(50) as u64, &MeanSquaredError, &x, &y);
     before.record(0, network)?;
-    let mut best =
-        Trained { recording: before.clone().into_recording(name), loss: f64::INFINITY, rate: f64::NAN };
+    // A measurement costs as much as 28 steps.
+    let monitor = Monitor::new(&MeanSquaredError, &x, &y).every((steps as u64 / 10).max(1));
+    let mut best = Trained {
+        recording: before.clone().into_recording(name),
+        course: monitor.clone().into_course(name),
+        loss: f64::INFINITY,
+        rate: f64::NAN,
+    };
     let per_epoch = data.rows().div_ceil(64);
     for &rate in rates {
-        let (mut network, mut recorder) = (network.clone(), before.clone());
+        let (mut network, mut recorder, mut monitor) = (network.clone(), before.clone(), monitor.clone());
         let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
             .epochs(steps.div_ceil(per_epoch))
             .batch_size(64)
             .progress(false)
             .callback(&mut recorder)
+            .callback(&mut monitor)
             .fit(&mut network, data);
         match fitted {
             Ok(history) => {
                 let loss = history.train_losses().last().copied().unwrap_or(f64::INFINITY);
                 if loss < best.loss {
-                    best = Trained { recording: recorder.into_recording(name), loss, rate };
+                    let (recording, course) = (recorder.into_recording(name), monitor.into_course(name));
+                    best = Trained { recording, course, loss, rate };
                 }
             }
             Err(geartrain::Error::Diverged { .. }) => {}
@@ -247,10 +260,13 @@ fn text(report: &Report, steps: Option<usize>, trained: &[Trained]) -> Result<St
     if let Some(steps) = steps {
         writeln!(text, "After {steps} steps (loss 1: no better than the mean of the targets)")?;
         writeln!(text, "{:24} {:>22} {:>12} {:>14}", "network", "|dL/dz₁| before", "loss", "learning rate")?;
-        for Trained { recording, loss, rate } in trained {
+        for Trained { recording, loss, rate, .. } in trained {
             let before = &recording.snapshots[0].measurement;
             let gradient = before.layers[0].gradient;
             writeln!(text, "{:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}", recording.name)?;
+        }
+        for Trained { course, .. } in trained.iter().filter(|trained| !trained.course.records.is_empty()) {
+            writeln!(text, "\nTraining of {}, measured on {} rows\n{course}", course.name, course.rows)?;
         }
     }
     Ok(text)

@@ -297,3 +297,36 @@ def test_a_large_table_is_refused(server):
     status, answer = server.post("/api/training", {"settings": {**settings, "table": table}, "order": "run"})
     assert status == 413 and answer["field"] == "csv"
     assert running(server) == 0
+
+
+def edge(page):
+    """The last sharpness and the largest stable one."""
+    plot = page.locator("#training [data-threshold]")
+    return [float(plot.get_attribute(f"data-{name}")) for name in ("sharpness", "threshold")]
+
+
+def test_the_limit_of_stability_follows_the_rate_and_the_momentum(open_page):
+    page = open_page("#training?data=sine&rows=100&optimizer=sgd&batch=80&learning_rate=0.1&epochs=10000&speed=100")
+    until(lambda: page.locator("#training [data-threshold]").count() and edge(page)[1] == pytest.approx(20))
+    momentum = page.get_by_label("Momentum β, as a number")
+    expect(momentum).to_be_disabled()
+    run(page)
+    # the sharpness rises to the limit
+    until(lambda: edge(page)[0] > 18, 60)
+    # (twice the rate would diverge)
+    page.get_by_label("Rate η, as a number").fill("0.05")
+    until(lambda: edge(page)[1] == pytest.approx(40))
+    momentum.fill("0.5")
+    until(lambda: edge(page)[1] == pytest.approx(60))
+    run(page, "Pause")
+    state(page, "paused")
+    expect(page.get_by_role("img", name=re.compile("^Density of the eigenvalues"))).to_be_visible()
+    # a setting of the next run, before it begins
+    run(page, "Reset")
+    page.get_by_label("Rate η, as a number").fill("0.2")
+    until(lambda: edge(page)[1] == pytest.approx(10))
+
+
+def test_a_rate_out_of_range_is_refused(server):
+    assert server.post("/api/training/1", {"learning_rate": -1})[0] in (400, 410)
+    assert server.post("/api/training/1", {"momentum": 1.5})[0] in (400, 410)

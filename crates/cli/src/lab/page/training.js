@@ -1,6 +1,6 @@
 // The tab "Training": a network learns while the page shows its loss, its fit and its gradients.
 
-import { Problem, address, announce, brief, element, table, toNumber } from "./common.js";
+import { Problem, address, announce, brief, element, slider, table, toNumber } from "./common.js";
 import { check, field, number, select, sliding, text } from "./form.js";
 import { follow } from "./lines.js";
 import { Plot, behind, extent, sample, shade } from "./plot.js";
@@ -57,6 +57,15 @@ class TrainingTab {
     this.losses = new Plot({ ratio: 0.55, least: 250, most: 340 });
     this.picture = new Plot({ ratio: 0.7, least: 260, most: 420 });
     this.map = new Plot({ ratio: 0.5, least: 240, most: 340 });
+    this.edge = new Plot({ ratio: 0.55, least: 250, most: 340 });
+    this.density = new Plot({ ratio: 0.55, least: 250, most: 340 });
+    this.edgeLegend = element("div", { class: "small faint key-line" });
+    this.densityNote = element("p", { class: "small faint" });
+    this.edgeTable = behind("The numbers as a table", () => this.edgeNumbers());
+    this.steering = {
+      rate: slider({ label: "Rate η", value: START.learning_rate, min: 0, max: 0.5, step: 0.001, onchange: (value) => this.steer({ learning_rate: value }) }),
+      momentum: slider({ label: "Momentum β", value: 0.9, min: 0, max: 0.99, step: 0.01, onchange: (value) => this.steer({ momentum: value }) }),
+    };
     this.lossTable = behind("The numbers as a table", () => this.lossNumbers());
     this.mapTable = behind("The numbers as a table", () => this.mapNumbers());
     this.problem = element("p", { class: "error", hidden: true, role: "alert" });
@@ -85,6 +94,18 @@ class TrainingTab {
         { class: "pair" },
         card(element("h2", {}, "Loss"), this.losses.node, this.legend, this.lossTable.node),
         card(this.pictureTitle, this.picture.node, this.confusion, this.pictureNote),
+      ),
+      element(
+        "div",
+        { class: "pair" },
+        card(
+          element("h2", {}, "Sharpness and the edge of stability"),
+          element("div", { class: "stack steering" }, this.steering.rate.node, this.steering.momentum.node),
+          this.edge.node,
+          this.edgeLegend,
+          this.edgeTable.node,
+        ),
+        card(element("h2", {}, "Eigenvalues of the Hessian"), this.density.node, this.densityNote),
       ),
       card(element("h2", {}, "Gradients: layer × time"), this.map.node, this.scale, this.mapTable.node),
       card(element("h2", {}, "Predictions for validation rows"), this.predictions),
@@ -231,6 +252,7 @@ class TrainingTab {
       if (input.type === "checkbox") input.checked = chosen[key];
       else if (input.value !== String(chosen[key]) && document.activeElement !== input) input.value = chosen[key];
     }
+    this.showSteering();
     this.fields.residual.input.checked = chosen.skip !== null;
     this.fields.skip.node.hidden = chosen.skip === null;
     if (chosen.skip !== null && this.fields.skip.slider.value !== chosen.skip) this.fields.skip.slider.value = chosen.skip;
@@ -329,12 +351,43 @@ class TrainingTab {
     }
   }
 
-  async order(order) {
+  order(order) {
     this.enter(order === "pause" ? "pausing" : "running", order);
+    return this.tellServer({ order });
+  }
+
+  /** The sliders show the settings; momentum can change during training only, and only that of SGD. */
+  showSteering() {
+    const { rate, momentum } = this.steering;
+    const { optimizer, learning_rate } = this.chosen;
+    rate.value = learning_rate;
+    momentum.value = optimizer === "momentum" ? 0.9 : 0;
+    this.allowSteering();
+  }
+
+  allowSteering() {
+    const open = ["running", "pausing", "paused"].includes(this.state);
+    const sgd = ["sgd", "momentum"].includes(this.chosen.optimizer);
+    for (const input of [this.steering.momentum.range, this.steering.momentum.field]) input.disabled = !(open && sgd);
+  }
+
+  /** Changes the rate or the momentum of a training that is running or paused, or else the setting of the rate. */
+  steer(choice) {
+    if (["running", "pausing", "paused"].includes(this.state) && this.known?.id) {
+      clearTimeout(this.steerTimer);
+      this.wanted = { ...this.wanted, ...choice };
+      this.steerTimer = setTimeout(() => {
+        this.tellServer(this.wanted);
+        this.wanted = {};
+      }, 60);
+    } else if ("learning_rate" in choice) this.change(choice);
+  }
+
+  async tellServer(order) {
     const reply = await fetch(`/api/training/${this.known.id}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ order }),
+      body: JSON.stringify(order),
     }).catch(() => null);
     if (!reply?.ok) this.complain(new Problem(reply ? await reply.json() : { error: "The server does not answer." }));
   }
@@ -347,6 +400,7 @@ class TrainingTab {
     run.textContent = state === "running" && !this.stepping ? "Pause" : state === "paused" ? "Resume" : "Run";
     step.disabled = state === "running" && !this.stepping;
     this.section.dataset.state = state;
+    this.allowSteering();
     const ready = (state === "paused" || state === "ended") && this.known?.id;
     for (const [link, name] of [[weights, "model.safetensors"], [history, "history.csv"]]) {
       if (ready) {
@@ -366,12 +420,17 @@ class TrainingTab {
       this.known = line;
       this.done = [];
       this.looks = [];
+      this.edges = [];
+      this.eigenvalues = null;
       this.stride = 1;
       this.seen = 0;
     } else if (line.kind === "look") {
       this.look = line;
       this.done.push(...line.epochs.map((pair) => pair.map(toNumber)));
       this.collect(line);
+      this.edges.push(...line.sharpness.map((edge) => edge.map((value) => (value === null ? null : toNumber(value)))));
+      if (this.edges.length > 2 * COLUMNS) this.edges = this.edges.filter((_, i) => i % 2 === 0 || i === this.edges.length - 1);
+      this.eigenvalues = line.density?.map((point) => point.map(toNumber)) ?? this.eigenvalues;
       if (real && this.stepping && line.step > 0) this.enter("paused");
     } else if (line.kind === "end") {
       this.end = line;
@@ -430,7 +489,10 @@ class TrainingTab {
     this.drawLosses();
     this.drawPicture();
     this.drawMap();
+    this.drawEdge();
+    this.drawDensity();
     this.tell();
+    this.edgeTable.refresh();
     this.lossTable.refresh();
     this.mapTable.refresh();
   }
@@ -594,6 +656,68 @@ class TrainingTab {
     [...bar.children].forEach((one, i) => (one.style.background = shade(i / 20)));
     const end = (value) => (Number.isFinite(value) ? brief(10 ** value, 2) : "0");
     this.scale.replaceChildren(`|δ| ${end(low)}`, bar, `${end(high)}`, element("span", {}, "Each column is a measurement on the same 32 rows; black is 0."));
+  }
+
+  /** The largest eigenvalue of the Hessian beside the largest stable one. */
+  drawEdge() {
+    const { edges } = this;
+    const log = (value) => (value > 0 ? Math.log10(value) : NaN);
+    const line = (column) => edges.map((edge) => [edge[0], edge[column] === null ? NaN : log(edge[column]), 0]);
+    const [sharp, stable, along] = [line(1), line(2), line(3)];
+    const [low, high] = extent([...sharp, ...stable].map((point) => point[1]), 0.15);
+    const last = edges.at(-1);
+    const ratio = last?.[2] ? last[1] / last[2] : NaN;
+    this.edge.node.dataset.sharpness = last?.[1] ?? "";
+    this.edge.node.dataset.threshold = last?.[2] ?? "";
+    this.edge.draw({
+      label: last ? `Sharpness ${brief(last[1], 3)}${last[2] ? `, the largest stable one is ${brief(last[2], 3)}` : ""}` : "Sharpness: no measurement yet",
+      x: { label: "step", low: 0, high: Math.max(last?.[0] ?? 1, 1), whole: true },
+      y: { label: "curvature", low, high: Math.max(high, low + 0.5), log: true },
+      series: [
+        { index: 2, line: along, thin: true, faded: true },
+        { index: 1, line: stable, points: edges.length === 1 ? stable : [] },
+        { index: 0, line: sharp, points: edges.length < 30 ? sharp : [], small: true },
+      ],
+    });
+    const key = (index, text) => element("span", { class: "key" }, sample(index, { points: false }), text);
+    this.edgeLegend.replaceChildren(
+      key(0, "largest eigenvalue of the Hessian (sharpness)"),
+      key(1, "largest stable one: 2/η, with momentum (2 + 2β)/η"),
+      key(2, "curvature along the gradient"),
+      element("span", {}, this.verdict(ratio)),
+    );
+  }
+
+  verdict(ratio) {
+    if (!Number.isFinite(ratio)) return "No stability limit is known for this optimizer.";
+    if (ratio > 1.12) return `${brief(ratio, 3)} times the limit: steps overshoot.`;
+    if (ratio > 0.9) return "At the edge of stability: a smaller rate will not train faster.";
+    return `Stable: the rate could be ${brief(1 / ratio, 2)} times larger at this sharpness.`;
+  }
+
+  drawDensity() {
+    const curve = this.eigenvalues;
+    this.density.node.hidden = !curve;
+    this.densityNote.textContent = curve
+      ? "Density on a logarithmic scale, on 32 rows: a bulk near 0, and single eigenvalues as peaks. Drawn before training, in pauses, and at the end."
+      : "Shown for networks of at most 20,000 parameters.";
+    if (!curve) return;
+    const largest = Math.max(...curve.map((point) => point[1]));
+    const floor = Math.log10(largest) - 6;
+    const line = curve.map(([value, density]) => [value, Math.max(Math.log10(density), floor), 0]);
+    this.density.draw({
+      label: `Density of the eigenvalues of the Hessian, from ${brief(curve[0][0], 3)} to ${brief(curve.at(-1)[0], 3)}`,
+      x: { label: "eigenvalue", low: curve[0][0], high: curve.at(-1)[0] },
+      y: { label: "density", low: floor, high: Math.log10(largest) + 0.2, log: true },
+      series: [{ index: 0, line }],
+    });
+  }
+
+  edgeNumbers() {
+    const every = Math.ceil(this.edges.length / 40);
+    const shown = this.edges.filter((_, i) => i % every === 0 || i === this.edges.length - 1);
+    const rows = shown.map(([step, sharp, stable, along]) => [step, brief(sharp, 5), stable === null ? "" : brief(stable, 5), brief(along, 5)]);
+    return table("", ["step", "sharpness", "largest stable", "along the gradient"], rows);
   }
 
   lossNumbers() {

@@ -1,4 +1,4 @@
-//! Run, pause, one step: orders of the page to a training run.
+//! Orders of the page to a training run: run, pause, one step; another learning rate or momentum.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -17,9 +17,17 @@ pub enum Order {
     Step,
 }
 
+/// A learning rate and a momentum chosen during training; `None` leaves that of before.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct Steering {
+    pub learning_rate: Option<f64>,
+    pub momentum: Option<f64>,
+}
+
 /// The last order, which training reads between two steps.
 #[derive(Debug, Default)]
 pub struct Control {
+    steering: Mutex<Steering>,
     order: Mutex<Order>,
     given: Condvar,
     /// Whether the order is anything but to run: a running training reads only this.
@@ -29,6 +37,7 @@ pub struct Control {
 impl Control {
     pub fn new(order: Order) -> Self {
         Control {
+            steering: Mutex::default(),
             order: Mutex::new(order),
             given: Condvar::new(),
             held: AtomicBool::new(order != Order::Run),
@@ -39,6 +48,18 @@ impl Control {
         *self.order() = order;
         self.held.store(order != Order::Run, Ordering::Relaxed);
         self.given.notify_all();
+    }
+
+    /// Takes the values that are given.
+    pub fn steer(&self, to: Steering) {
+        let mut steering = self.steering.lock().unwrap_or_else(|poison| poison.into_inner());
+        steering.learning_rate = to.learning_rate.or(steering.learning_rate);
+        steering.momentum = to.momentum.or(steering.momentum);
+    }
+
+    /// The values of the page.
+    pub fn steering(&self) -> Steering {
+        *self.steering.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 
     /// Whether to pause after the current step.

@@ -4,6 +4,7 @@ mod control;
 mod picture;
 mod run;
 mod settings;
+mod steered;
 mod table;
 
 use std::collections::VecDeque;
@@ -21,11 +22,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::lab::choices::within;
 use crate::lab::lines::{Lines, lines};
 use crate::lab::reply::{Problem, Question, compute};
-use control::{Control, Order};
+use control::{Control, Order, Steering};
 use run::{Job, Model};
-use settings::Settings;
+use settings::{FASTEST, MOST_MOMENTUM, Settings};
 
 pub fn routes() -> Router {
     Router::new()
@@ -119,11 +121,19 @@ fn find(id: u64) -> Result<Arc<Job>, Problem> {
 
 #[derive(Deserialize)]
 struct Ordered {
-    order: Order,
+    order: Option<Order>,
+    #[serde(flatten)]
+    steering: Steering,
 }
 
 async fn order(Path(id): Path<u64>, Question(ordered): Question<Ordered>) -> Result<StatusCode, Problem> {
-    find(id)?.control.give(ordered.order);
+    let job = find(id)?;
+    within("learning_rate", ordered.steering.learning_rate.unwrap_or(0.0), 0.0, FASTEST)?;
+    within("momentum", ordered.steering.momentum.unwrap_or(0.0), 0.0, MOST_MOMENTUM)?;
+    job.control.steer(ordered.steering);
+    if let Some(order) = ordered.order {
+        job.control.give(order);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::control::Control;
 use super::picture::Picture;
 use super::settings::Prepared;
+use super::steered::Steered;
 use crate::lab::lines::Writer;
 use crate::lab::reply::number;
 
@@ -89,10 +90,13 @@ fn fit(
     let mut watcher = Watcher::new(prepared, job, writer);
     let start = watcher.start(&network)?;
     writer.write(&start);
-    let first = watcher.look(&network)?;
+    watcher.watch(&network, &*optimizer)?;
+    let first = watcher.look(&network, true)?;
     writer.write(&first);
+    watcher.shown = watcher.monitor.records().len();
 
     let began = Instant::now();
+    let optimizer = Steered::new(optimizer, prepared.is_sgd.then_some(&job.control));
     let mut training = Training::new(prepared.loss(), optimizer)
         .epochs(prepared.epochs)
         .batch_size(prepared.batch)
@@ -113,7 +117,7 @@ fn fit(
         Err(error) => return Err(error),
     };
     watcher.leave(&network)?;
-    let last = watcher.look(&network)?;
+    let last = watcher.look(&network, true)?;
     writer.write(&last);
     let end =
         json!({ "kind": "end", "ended": ended, "error": error, "seconds": seconds, "looking": looking });
@@ -129,6 +133,10 @@ struct Watcher<'a> {
     picture: Picture,
     /// The batch to measure gradients on, always the same.
     probe: (Array2<f64>, Array2<f64>),
+    /// Measures the sharpness, on more rows.
+    monitor: lab::Monitor<'a, f64>,
+    /// The number of its measurements sent to the page.
+    shown: usize,
     epochs: Vec<Epoch>,
     /// The number of epochs sent to the page.
     told: usize,
@@ -136,6 +144,7 @@ struct Watcher<'a> {
     step: u64,
     loss: Option<f64>,
     next: Instant,
+    next_sharpness: Instant,
     next_epoch: Instant,
     looking: Duration,
     paused: Duration,
@@ -149,12 +158,15 @@ impl<'a> Watcher<'a> {
             writer,
             picture: Picture::of(prepared),
             probe: prepared.probe(),
+            monitor: prepared.monitor(),
+            shown: 0,
             epochs: Vec::new(),
             told: 0,
             epoch: 0,
             step: 0,
             loss: None,
             next: Instant::now(),
+            next_sharpness: Instant::now(),
             next_epoch: Instant::now(),
             looking: Duration::ZERO,
             paused: Duration::ZERO,
@@ -193,8 +205,31 @@ impl<'a> Watcher<'a> {
         }))
     }
 
-    /// A line about the current state, with the epochs that have not been sent.
-    fn look(&self, network: &Network<f64>) -> Result<Value, Error> {
+    /// Measures the sharpness. A run that diverges has none.
+    fn watch(&mut self, network: &Network<f64>, optimizer: &dyn Optimizer<f64>) -> Result<(), Error> {
+        match self.monitor.record(self.step, network, optimizer) {
+            Ok(_) | Err(Error::NonFiniteLoss { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The density of the Hessian's eigenvalues as pairs; `None` if it would take long.
+    fn density(&self, network: &Network<f64>) -> Option<Value> {
+        const MOST_WEIGHTS: usize = 20_000;
+        let (x, y) = (&self.probe.0, &self.probe.1);
+        let small = network.params().len() <= MOST_WEIGHTS;
+        let density = small.then(|| lab::Curvature::new(network, self.prepared.loss(), x, y).density(4, 20));
+        let curve = density?.ok()?.curve(160);
+        Some(curve.iter().map(|(value, density)| json!([number(*value), number(*density)])).collect())
+    }
+
+    /// A line about the current state, with the epochs and the sharpness that have not been sent,
+    /// and with the density of eigenvalues if there is `time`.
+    fn look(&self, network: &Network<f64>, time: bool) -> Result<Value, Error> {
+        let sharpness = |record: &lab::TrainingRecord| {
+            let along = number(record.along_gradient);
+            json!([record.step, number(record.sharpness), record.threshold.map(number), along])
+        };
         let losses = |epoch: &Epoch| json!([number(epoch.train_loss), epoch.validation_loss.map(number)]);
         let gradients = self.gradients(network)?;
         let mut line = self.picture.now(self.prepared, network)?;
@@ -205,11 +240,18 @@ impl<'a> Watcher<'a> {
             "loss": self.loss.map(number),
             "epochs": self.epochs[self.told..].iter().map(losses).collect::<Value>(),
             "gradients": gradients.iter().map(|(_, length)| number(*length)).collect::<Value>(),
+            "sharpness": self.monitor.records()[self.shown..].iter().map(sharpness).collect::<Value>(),
+            "density": if time { self.density(network) } else { None },
         });
         if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
             line.extend(more);
         }
         Ok(line)
+    }
+
+    /// After a line was sent.
+    fn sent(&mut self) {
+        (self.told, self.shown) = (self.epochs.len(), self.monitor.records().len());
     }
 
     /// Keeps the network for download.
@@ -235,11 +277,15 @@ impl Callback<f64> for Watcher<'_> {
         if self.writer.is_closed() {
             return Ok(ControlFlow::Break(()));
         }
+        if let Some(rate) = self.job.control.steering().learning_rate {
+            *step.learning_rate = rate;
+        }
         if self.job.control.pauses() {
             let began = Instant::now();
             self.leave(step.network)?;
-            if self.writer.write(&self.look(step.network)?) {
-                self.told = self.epochs.len();
+            self.watch(step.network, step.optimizer)?;
+            if self.writer.write(&self.look(step.network, true)?) {
+                self.sent();
             }
             if !self.job.control.wait(|| self.writer.is_closed()) {
                 return Ok(ControlFlow::Break(()));
@@ -248,8 +294,14 @@ impl Callback<f64> for Watcher<'_> {
             self.paused += began.elapsed();
         } else if Instant::now() >= self.next {
             let began = Instant::now();
-            if self.writer.offer(&self.look(step.network)?) {
-                self.told = self.epochs.len();
+            if began >= self.next_sharpness {
+                self.watch(step.network, step.optimizer)?;
+                let took = began.elapsed();
+                let rare = if self.prepared.slowed.is_some() { 2 } else { UNDISTURBED };
+                self.next_sharpness = Instant::now() + rare * took;
+            }
+            if self.writer.offer(&self.look(step.network, false)?) {
+                self.sent();
             }
             let took = began.elapsed();
             self.looking += took;

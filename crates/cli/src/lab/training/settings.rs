@@ -19,6 +19,10 @@ const WIDEST: usize = 512;
 const MOST_WEIGHTS: usize = 500_000;
 const MOST_EPOCHS: usize = 10_000;
 const MOST_CELLS: usize = 500_000;
+/// The largest learning rate.
+pub const FASTEST: f64 = 100.0;
+/// The largest momentum.
+pub const MOST_MOMENTUM: f64 = 0.999;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,13 +85,17 @@ pub struct Prepared {
     pub seed: u64,
     /// The minimum time of an epoch.
     pub slowed: Option<Duration>,
+    /// The rows to measure the sharpness on: all of them where that is quick.
+    sharpness_rows: (Array2<f64>, Array2<f64>),
+    /// Whether the optimizer is SGD, whose momentum the page may change.
+    pub is_sgd: bool,
 }
 
 impl Settings {
     pub fn prepare(&self) -> Result<Prepared, Problem> {
         within("epochs", self.epochs, 0, MOST_EPOCHS)?;
         within("batch", self.batch, 1, MOST_ROWS)?;
-        within("learning_rate", self.learning_rate, 0.0, 100.0)?;
+        within("learning_rate", self.learning_rate, 0.0, FASTEST)?;
         within("gain", self.gain, 0.0, 100.0)?;
         within("skip", self.skip.unwrap_or(1.0), -10.0, 10.0)?;
         if self.speed != 0.0 {
@@ -120,6 +128,7 @@ impl Settings {
             model = model.with_y_scale(scale).map_err(in_network)?;
         }
         let model = model.named(train.feature_names().to_vec(), targets).map_err(in_network)?;
+        let sharpness_rows = first_rows(&scaled_train, 512);
         Ok(Prepared {
             model,
             train,
@@ -131,6 +140,8 @@ impl Settings {
             batch: self.batch,
             seed: self.seed,
             slowed: (self.speed > 0.0).then(|| Duration::from_secs_f64(1.0 / self.speed)),
+            sharpness_rows,
+            is_sgd: matches!(self.optimizer, Rule::Sgd | Rule::Momentum),
         })
     }
 
@@ -211,11 +222,20 @@ impl Prepared {
         if self.classes.is_some() { &CrossEntropy } else { &MeanSquaredError }
     }
 
+    /// Measures the sharpness, on the first rows.
+    pub fn monitor(&self) -> geartrain_lab::Monitor<'_, f64> {
+        let (x, y) = &self.sharpness_rows;
+        geartrain_lab::Monitor::new(self.loss(), x, y)
+    }
+
     /// The first rows, to measure gradients on.
     pub fn probe(&self) -> (Array2<f64>, Array2<f64>) {
-        const ROWS: usize = 32;
-        let rows = ..self.scaled_train.rows().min(ROWS);
-        let [x, y] = [self.scaled_train.x(), self.scaled_train.y()];
-        (x.slice(ndarray::s![rows, ..]).to_owned(), y.slice(ndarray::s![rows, ..]).to_owned())
+        first_rows(&self.scaled_train, 32)
     }
+}
+
+/// At most the first `most` rows of `data`.
+fn first_rows(data: &Dataset<f64>, most: usize) -> (Array2<f64>, Array2<f64>) {
+    let rows = ..data.rows().min(most);
+    (data.x().slice(ndarray::s![rows, ..]).to_owned(), data.y().slice(ndarray::s![rows, ..]).to_owned())
 }
