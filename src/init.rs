@@ -2,11 +2,11 @@
 
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Normal, Uniform};
+use rand_distr::{Distribution, Uniform};
 
 use crate::error::require;
 use crate::params::ParamSpec;
-use crate::{Error, Scalar};
+use crate::{Error, Scalar, random};
 
 /// How a parameter is drawn, from its fan-in *n* and fan-out *m* (the inputs and outputs of its
 /// layer).
@@ -141,8 +141,8 @@ impl Init {
         let drawn = match self.scheme {
             Scheme::Constant => Array2::ones(shape),
             Scheme::Normal(scale) => {
-                let normal = Normal::new(0.0, scale.standard_deviation(spec.fans)).expect("checked: finite");
-                Array2::from_shape_simple_fn(shape, || normal.sample(rng))
+                let deviation = scale.standard_deviation(spec.fans);
+                Array2::from_shape_simple_fn(shape, || deviation * random::normal(rng))
             }
             Scheme::Uniform(scale) => {
                 let bound = 3_f64.sqrt() * scale.standard_deviation(spec.fans);
@@ -164,8 +164,7 @@ fn orthogonal((rows, columns): (usize, usize), rng: &mut ChaCha8Rng) -> Array2<f
     if rows > columns {
         return orthogonal((columns, rows), rng).reversed_axes();
     }
-    let normal = Normal::new(0.0, 1.0).expect("1 is a standard deviation");
-    let mut q = Array2::from_shape_simple_fn((rows, columns), || normal.sample(rng));
+    let mut q = Array2::from_shape_simple_fn((rows, columns), || random::normal(rng));
     for i in 0..rows {
         let (done, mut rest) = q.view_mut().split_at(ndarray::Axis(0), i);
         let mut vector = rest.row_mut(0);

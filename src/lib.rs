@@ -55,7 +55,7 @@ mod text;
 pub mod train;
 
 pub use error::Error;
-pub use geartrain_kernels::{Scalar, with_threads};
+pub use geartrain_kernels::{Scalar, instruction_set, with_threads};
 pub use init::Init;
 pub use io::Predictor;
 pub use layer::Layer;

@@ -1,4 +1,8 @@
-//! Random numbers as pure functions: no state, so no order in which they must be drawn.
+//! Random numbers as pure functions, without state and so without an order in which they must be
+//! drawn; and normal numbers that are the same on every machine.
+
+use rand::{Rng, RngCore};
+use rand_distr::{Distribution, StandardNormal};
 
 /// The odd number nearest to 2⁶⁴ / golden ratio, the step of SplitMix64.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -24,9 +28,66 @@ fn scramble(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A standard normal number, the same on every machine.
+///
+/// `rand_distr` draws it by the ziggurat method (Doornik 2005). Only numbers beyond [`TAIL`] are
+/// computed with a logarithm, which there comes from the system: they are computed again here.
+pub(crate) fn normal(rng: &mut impl Rng) -> f64 {
+    let mut recorder = Recorder { rng, last: [0; 2] };
+    let number: f64 = StandardNormal.sample(&mut recorder);
+    if number.abs() <= TAIL {
+        return number;
+    }
+    // The tail starts at TAIL and decays as e^(−TAIL x), with x from the last draw but one.
+    let uniform = f64::from_bits(recorder.last[0] >> 12 | 1.0_f64.to_bits()) - (1.0 - f64::EPSILON / 2.0);
+    (TAIL - libm::log(uniform) / TAIL).copysign(number)
+}
+
+/// Where the tail of the ziggurat starts, `ZIG_NORM_R`.
+const TAIL: f64 = 3.654_152_885_361_009;
+
+/// A generator that keeps its last two draws.
+struct Recorder<'a, R> {
+    rng: &'a mut R,
+    last: [u64; 2],
+}
+
+impl<R: Rng> RngCore for Recorder<'_, R> {
+    fn next_u32(&mut self) -> u32 {
+        self.rng.next_u32()
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.last = [self.last[1], self.rng.next_u64()];
+        self.last[1]
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        self.rng.fill_bytes(bytes);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
+
+    #[test]
+    fn normal_numbers_are_those_of_rand_distr() {
+        let start = || ChaCha8Rng::seed_from_u64(1);
+        let (mut ours, mut theirs, mut beyond) = (start(), start(), 0);
+        for _ in 0..200_000 {
+            let (number, expected): (f64, f64) = (normal(&mut ours), StandardNormal.sample(&mut theirs));
+            // The last bit of a logarithm differs among mathematics libraries.
+            assert!((number - expected).abs() <= f64::EPSILON * TAIL, "{number} instead of {expected}");
+            beyond += usize::from(number.abs() > TAIL);
+        }
+        assert_eq!(ours, theirs);
+        // The probability of the tail is 2.6e-4.
+        assert!((20..100).contains(&beyond), "{beyond} numbers beyond {TAIL}");
+    }
 
     #[test]
     fn it_is_splitmix64() {

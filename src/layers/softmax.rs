@@ -6,6 +6,7 @@ use super::LayerSpec;
 use crate::Scalar;
 use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Layer};
+use geartrain_kernels::exp;
 
 /// `y_i = e^{x_i} / Σ_j e^{x_j}` over the features of each row (Bridle 1990), as
 /// `torch.nn.Softmax(dim=1)`: positive numbers that sum to 1.
@@ -45,7 +46,7 @@ impl<F: Scalar> Layer<F> for Softmax {
         for (x, mut y) in x.rows().into_iter().zip(y.rows_mut()) {
             let largest = x.fold(F::neg_infinity(), |max, &x| max.max(x));
             // e^{x_i − max} / Σ e^{x_j − max}: the common factor e^{−max} cancels
-            Zip::from(&mut y).and(x).for_each(|y, &x| *y = (x - largest).exp());
+            Zip::from(&mut y).and(x).for_each(|y, &x| *y = F::of(exp((x - largest).as_f64())));
             let sum = y.sum();
             y /= sum;
         }

@@ -7,6 +7,7 @@ use super::Loss;
 use crate::error::{require, same_shape};
 use crate::settings::Settings;
 use crate::{Error, Scalar};
+use geartrain_kernels::exp;
 
 /// Cross-entropy of one class out of K, as `torch.nn.CrossEntropyLoss`: with a row of logits z and
 /// its class t, the mean over rows of `−ln softmax(z)_t`.
@@ -96,7 +97,7 @@ impl CrossEntropyWithOptions {
         target: &ArrayRef1<F>,
         (largest, sum): (f64, f64),
     ) -> f64 {
-        let surprise = |c: usize| self.weight(c) * (sum.ln() - (logits[c].as_f64() - largest));
+        let surprise = |c: usize| self.weight(c) * (libm::log(sum) - (logits[c].as_f64() - largest));
         let (everywhere, at_target) = self.smoothing(logits.len());
         let loss = match class(target) {
             Some(class) => at_target * surprise(class),
@@ -146,7 +147,7 @@ fn largest<F: Scalar>(logits: &ArrayRef1<F>) -> f64 {
 /// The largest logit and `Σ e^{z − largest}`, in which nothing overflows and one term is 1.
 fn normaliser<F: Scalar>(logits: &ArrayRef1<F>) -> (f64, f64) {
     let largest = largest(logits);
-    (largest, logits.fold(0.0, |sum, z| sum + (z.as_f64() - largest).exp()))
+    (largest, logits.fold(0.0, |sum, z| sum + exp(z.as_f64() - largest)))
 }
 
 impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
@@ -192,7 +193,7 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
             let largest = largest(&z);
             let mut total = 0.0;
             for (d, z) in d.iter_mut().zip(&z) {
-                let e = (z.as_f64() - largest).exp();
+                let e = exp(z.as_f64() - largest);
                 total += e;
                 *d = F::of(e);
             }
@@ -220,7 +221,7 @@ impl<F: Scalar> Loss<F> for CrossEntropyWithOptions {
         let rows = output.rows().into_iter().zip(target.rows()).zip(output_dot.rows());
         for (((z, t), z_dot), d) in rows.zip(doutput_dot.rows_mut()) {
             let (largest, total) = normaliser(&z);
-            let softmax = |c: usize| (z[c].as_f64() - largest).exp() / total;
+            let softmax = |c: usize| exp(z[c].as_f64() - largest) / total;
             let mean: f64 = (0..z.len()).map(|c| softmax(c) * z_dot[c].as_f64()).sum();
             let factor = if divisor == 0.0 { 0.0 } else { self.weight_sum(&t, z.len()) / divisor };
             // ∂l/∂z_c = (Σ_c w_c p_c) softmax_c − w_c p_c changes by (Σ w p) softmax_c (ż_c − Σ

@@ -7,6 +7,7 @@ use super::{Loss, Term, pairwise};
 use crate::error::same_shape;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
+use geartrain_kernels::{exp, ln_1p};
 
 /// Binary cross-entropy, as `torch.nn.BCEWithLogitsLoss`: with the logit z and the target t from 0
 /// to 1, the mean over rows and outputs of `−t ln σ(z) − (1 − t) ln(1 − σ(z))`.
@@ -27,13 +28,13 @@ pub struct BinaryCrossEntropyWithLogits;
 fn term<F: Scalar>(logit: F, target: F) -> Term<F> {
     let (z, t) = (logit.as_f64(), target.as_f64());
     // e^{−|z|} never overflows, and σ(z) is 1 / (1 + e^{−z}) = e^z / (1 + e^z).
-    let small = (-z.abs()).exp();
+    let small = exp(-z.abs());
     let sigmoid = if z >= 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) };
     // `f64::max` would drop a NaN; this comparison keeps it.
     let positive = if z <= 0.0 { 0.0 } else { z };
     // σ'(z) = σ(z) σ(−z) = e^{−|z|} / (1 + e^{−|z|})²
-    let curvature = F::of(small / (1.0 + small).powi(2));
-    Term { value: positive - z * t + small.ln_1p(), slope: F::of(sigmoid - t), curvature }
+    let curvature = F::of(small / ((1.0 + small) * (1.0 + small)));
+    Term { value: positive - z * t + ln_1p(small), slope: F::of(sigmoid - t), curvature }
 }
 
 impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {

@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayRef1, ArrayRef2, ArrayView1};
 use crate::error::{Shape, require, same_shape};
 use crate::loss::check_classes;
 use crate::{Error, Scalar};
+use geartrain_kernels::{exp, logistic};
 
 /// The class of each row of `logits`, `(rows, outputs)`: the index of the largest, the first of
 /// several equal ones. A single column holds the logit of class 1, which is predicted above 0.
@@ -36,12 +37,12 @@ pub fn probabilities<F: Scalar>(logits: &ArrayRef2<F>) -> Result<Array2<F>, Erro
     let mut probabilities = logits.to_owned();
     for mut row in probabilities.rows_mut() {
         if row.len() == 1 {
-            row.mapv_inplace(|z| F::of(1.0 / (1.0 + (-z.as_f64()).exp())));
+            row.mapv_inplace(|z| F::of(logistic(z.as_f64())));
             continue;
         }
         let largest = row[largest(row.view())].as_f64();
         // A logit of infinity has all the probability.
-        let power = |z: F| if z.as_f64() == largest { 1.0 } else { (z.as_f64() - largest).exp() };
+        let power = |z: F| if z.as_f64() == largest { 1.0 } else { exp(z.as_f64() - largest) };
         let total: f64 = row.iter().map(|&z| power(z)).sum();
         row.mapv_inplace(|z| F::of(power(z) / total));
     }
@@ -105,7 +106,7 @@ pub fn log_loss<F: Scalar>(probabilities: &ArrayRef2<F>, target: &ArrayRef2<F>) 
                 1 => row[0].as_f64(),
                 _ => row[class].as_f64(),
             };
-            -p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
+            -libm::log(p.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
         })
         .sum();
     Ok(sum / target.len() as f64)

@@ -137,12 +137,12 @@ impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
     }
 
     /// The constants of step `t` with this learning rate and weight decay.
-    fn rule(&self, t: i32, learning_rate: f64, weight_decay: f64) -> Rule<F> {
+    fn rule(&self, t: u64, learning_rate: f64, weight_decay: f64) -> Rule<F> {
         let (beta1, beta2) = self.betas;
         // lr / (1 − β₁ᵗ) and √(1 − β₂ᵗ) in f64: in f32, 1 − 0.999 would lose half of its digits.
         // Numerator and denominator of the fraction are both multiplied by the root, which saves
         // one division per weight.
-        let correction = (1.0 - beta2.powi(t)).sqrt();
+        let correction = (1.0 - power(beta2, t)).sqrt();
         let (decay, shrink) = match DECOUPLED {
             true => (F::zero(), F::of(1.0 - learning_rate * weight_decay)),
             false => (F::of(weight_decay), F::one()),
@@ -152,13 +152,26 @@ impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
             beta2: F::of(beta2),
             rest1: F::of(1.0 - beta1),
             rest2: F::of(1.0 - beta2),
-            rate: F::of(learning_rate / (1.0 - beta1.powi(t)) * correction),
+            rate: F::of(learning_rate / (1.0 - power(beta1, t)) * correction),
             eps: F::of(if self.eps_before_correction { self.eps } else { self.eps * correction })
                 .max(F::min_positive_value()),
             decay,
             shrink,
         }
     }
+}
+
+/// `base` to the power of `exponent` by squaring; the result of `powi` may differ among machines.
+fn power(mut base: f64, mut exponent: u64) -> f64 {
+    let mut power = 1.0;
+    while exponent > 0 {
+        if exponent % 2 == 1 {
+            power *= base;
+        }
+        base *= base;
+        exponent /= 2;
+    }
+    power
 }
 
 /// The constants of one step.
@@ -217,7 +230,7 @@ impl<F: Scalar, const DECOUPLED: bool> Optimizer<F> for AdamOptimizer<F, DECOUPL
         if self.amsgrad && self.largest.len() != params.len() {
             self.largest = self.second.clone();
         }
-        let t = i32::try_from(self.steps).unwrap_or(i32::MAX).saturating_add(1);
+        let t = self.steps.saturating_add(1);
         let [mut first, mut second, mut largest] =
             [&mut self.first, &mut self.second, &mut self.largest].map(std::mem::take);
         let update = Update {

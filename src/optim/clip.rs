@@ -83,7 +83,7 @@ impl Clip {
 
 /// The Euclidean norm, in `f64`.
 fn norm<F: Scalar>(values: &[F]) -> f64 {
-    let squares: f64 = values.iter().map(|v| v.as_f64().powi(2)).sum();
+    let squares: f64 = values.iter().map(|v| v.as_f64() * v.as_f64()).sum();
     if squares.is_normal() {
         return squares.sqrt();
     }
@@ -92,7 +92,7 @@ fn norm<F: Scalar>(values: &[F]) -> f64 {
     if largest == 0.0 || !largest.is_finite() {
         return squares.sqrt();
     }
-    largest * values.iter().map(|v| (v.as_f64() / largest).powi(2)).sum::<f64>().sqrt()
+    largest * values.iter().map(|v| v.as_f64() / largest).map(|v| v * v).sum::<f64>().sqrt()
 }
 
 /// Multiplies by `limit / norm` if that is below 1.

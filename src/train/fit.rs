@@ -24,7 +24,10 @@ use crate::{Error, Layer, Loss, Network, Optimizer, Scalar, random, with_threads
 
 impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// Trains `network` on `data`. The same network, data and seed give the same weights, bit for
-    /// bit.
+    /// bit: for any number of threads, on every operating system, and on every processor with
+    /// fused multiply-add, that is x86-64 with AVX2 or AVX-512 and 64-bit ARM. Older processors,
+    /// where [`instruction_set`](crate::instruction_set) returns `baseline`, round differently; so
+    /// do layers and losses of your own that call the system's mathematics library (`f64::exp`).
     ///
     /// A second call for the same network continues with the optimizer's state, and with the order
     /// of rows of epoch 1. If the weights are not those that the last call ended with, because it

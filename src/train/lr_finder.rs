@@ -147,7 +147,7 @@ impl<F: Scalar, L: Loss<F>> Callback<F> for Sweep<'_, F, L> {
         if exceeds(loss, self.best, DIVERGED) || self.points.len() == steps {
             return Ok(ControlFlow::Break(()));
         }
-        *step.learning_rate = from * (to / from).powf(self.points.len() as f64 / (steps - 1) as f64);
+        *step.learning_rate = from * libm::pow(to / from, self.points.len() as f64 / (steps - 1) as f64);
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -137,7 +137,7 @@ impl Schedule for Step {
     }
 
     fn rate(&self, base: f64, time: u64, _: &[f64]) -> f64 {
-        base * self.gamma.powf((time / self.size) as f64)
+        base * libm::pow(self.gamma, (time / self.size) as f64)
     }
 
     fn uses_losses(&self) -> bool {
@@ -177,7 +177,7 @@ impl Schedule for Exponential {
     }
 
     fn rate(&self, base: f64, time: u64, _: &[f64]) -> f64 {
-        base * self.gamma.powf(time as f64 / self.every)
+        base * libm::pow(self.gamma, time as f64 / self.every)
     }
 
     fn uses_losses(&self) -> bool {
@@ -221,7 +221,7 @@ impl Schedule for Cosine {
         // The remainder keeps the angle exact for every t.
         let time = u128::from(time) % (2 * u128::from(self.length));
         let angle = PI * (time as f64 / self.length as f64);
-        self.min_rate + 0.5 * (base - self.min_rate) * (1.0 + angle.cos())
+        self.min_rate + 0.5 * (base - self.min_rate) * (1.0 + libm::cos(angle))
     }
 
     fn uses_losses(&self) -> bool {

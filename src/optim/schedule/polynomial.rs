@@ -63,7 +63,7 @@ impl Schedule for Polynomial {
             true => (time as f64, self.length as f64 * time.div_ceil(self.length).max(1) as f64),
             false => (time.min(self.length) as f64, self.length as f64),
         };
-        self.end_rate + (base - self.end_rate) * (1.0 - time / length).max(0.0).powf(self.power)
+        self.end_rate + (base - self.end_rate) * libm::pow((1.0 - time / length).max(0.0), self.power)
     }
 
     fn uses_losses(&self) -> bool {

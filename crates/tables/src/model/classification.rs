@@ -155,7 +155,7 @@ impl Task for Classification {
         let mut probabilities = outputs.mapv(f64::from);
         for mut row in probabilities.rows_mut() {
             let largest = row.fold(f64::NEG_INFINITY, |max, &z| max.max(z));
-            row.mapv_inplace(|z| (z - largest).exp());
+            row.mapv_inplace(|z| libm::exp(z - largest));
             let sum = row.sum();
             row /= sum;
         }

@@ -78,7 +78,7 @@ impl Plan {
     /// The learning rate of a step (from 1) of `steps`: a linear warm-up times a cosine.
     fn rate(&self, step: usize, steps: usize) -> f64 {
         let t = (step as f64 - 0.5) / steps as f64;
-        self.learning_rate * (t / WARM_UP).min(1.0) * (0.5 + 0.5 * (std::f64::consts::PI * t).cos())
+        self.learning_rate * (t / WARM_UP).min(1.0) * (0.5 + 0.5 * libm::cos(std::f64::consts::PI * t))
     }
 
     /// Trains one network on the rows `fit`, judged on the rows `validation`. `on_epoch` receives

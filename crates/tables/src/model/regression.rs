@@ -208,7 +208,7 @@ impl Task for Regression {
             let (target, level) = (&self.targets[column / levels], column % levels);
             *value += target.start[level];
             if self.loss == RegressionLoss::Poisson {
-                *value = value.exp();
+                *value = libm::exp(*value);
             }
             *value = target.center + target.scale * *value;
             if !self.extrapolate {
