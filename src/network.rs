@@ -2,6 +2,7 @@
 
 mod hessian;
 mod jacobian;
+mod prepared;
 mod slices;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::{Error, Loss, Scalar};
 use geartrain_kernels::flushing;
 
 pub use jacobian::{AutodiffMode, Jacobian};
+pub use prepared::Prepared;
 pub use slices::{SliceResult, Slices};
 
 /// A layer, usually a [`Sequential`](crate::layers::Sequential), with its parameters in one flat

@@ -105,6 +105,15 @@ fn main() {
             .then(Dropout::new(0.5))
             .then(Linear::new(32, 1))
     };
+    let network = Network::new(large()).unwrap();
+    let mut prepared = network.prepare(1);
+    let row = [0.5; 300];
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        prepared.predict_row(&row).unwrap();
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), before, "a prepared prediction");
+
     for threads in [1, 2, 3] {
         with_threads(threads, || {
             assert_eq!(allocations(small(), 3, 32, Sgd::new(0.01)), 0, "small, {threads} threads");

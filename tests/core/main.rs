@@ -4,6 +4,7 @@ mod activations;
 mod contract;
 mod hessian;
 mod network;
+mod prepared;
 mod reference;
 mod slices;
 mod stateful_layers;
