@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayRef2, Axis};
 
+use super::gaps::Gaps;
 use super::note::Note;
 use crate::Scalar;
 use crate::error::data::{DataError, DataProblem, Part};
@@ -28,7 +29,7 @@ pub struct Dataset<F> {
     feature_names: Vec<String>,
     target_names: Vec<String>,
     classes: Vec<String>,
-    pub(super) fill: Option<Vec<f64>>,
+    pub(super) gaps: Option<Gaps>,
     pub(super) notes: Vec<Note>,
 }
 
@@ -53,7 +54,7 @@ impl<F: Scalar> Dataset<F> {
             feature_names: (0..features).map(|column| format!("x{column}")).collect(),
             target_names: (0..outputs).map(|column| format!("y{column}")).collect(),
             classes: Vec::new(),
-            fill: None,
+            gaps: None,
             notes: Vec::new(),
         })
     }
@@ -128,6 +129,21 @@ impl<F: Scalar> Dataset<F> {
         }
     }
 
+    /// The same rows with other targets, of the same shape; without classes.
+    ///
+    /// # Errors
+    /// [`DataProblem::RowCounts`] or [`DataProblem::ColumnCount`] for another shape.
+    pub fn with_targets(self, y: Array2<F>) -> Result<Self, DataError> {
+        if y.nrows() != self.rows() {
+            return Err(DataProblem::RowCounts { x: self.rows(), y: y.nrows() }.into());
+        }
+        let (expected, got) = (self.outputs(), y.ncols());
+        if expected != got {
+            return Err(DataProblem::ColumnCount { expected, got }.into());
+        }
+        Ok(Dataset { y: standard_layout(y), classes: Vec::new(), ..self })
+    }
+
     /// The inputs, rows × features, row-major.
     pub fn x(&self) -> &ArrayRef2<F> {
         &self.x
@@ -168,11 +184,51 @@ impl<F: Scalar> Dataset<F> {
         &self.classes
     }
 
-    /// The value that stands in the gaps of each feature: the column's mean or median over the
-    /// file, if it was read with [`Missing::Mean`](super::Missing::Mean) or
-    /// [`Missing::Median`](super::Missing::Median).
+    /// The value that stands in the gaps of each feature, if the file was read with
+    /// [`Missing::Mean`](super::Missing::Mean) or [`Missing::Median`](super::Missing::Median).
+    ///
+    /// It is the mean or median over the rows of this data set; after [`split`](Dataset::split) and
+    /// [`folds`](Dataset::folds), over the training rows, on both sides. Only a feature without any
+    /// number in the training rows keeps the value that it had before.
     pub fn fill(&self) -> Option<&[f64]> {
-        self.fill.as_deref()
+        self.gaps.as_ref().map(Gaps::values)
+    }
+
+    /// The same rows with other values in the gaps, one per feature: those of the training rows,
+    /// for rows that were [selected](Dataset::select) or read from another file.
+    /// [`Scaling::apply`](super::Scaling::apply) does this as well.
+    ///
+    /// A data set without gaps stays as it is.
+    ///
+    /// # Errors
+    /// [`DataProblem::ColumnCount`] if the number of values differs from the number of features.
+    ///
+    /// ```
+    /// use geartrain::data::{Csv, Dataset, Missing};
+    ///
+    /// let csv = Csv::new("y").missing(Missing::Mean);
+    /// let data: Dataset<f64> = csv.read("x,y\n1,1\n3,2\n,3\n".as_bytes(), "table")?;
+    /// assert_eq!(data.x()[[2, 0]], 2.0);
+    /// assert_eq!(data.with_fill(&[5.0])?.x()[[2, 0]], 5.0);
+    /// # Ok::<(), geartrain::data::DataError>(())
+    /// ```
+    pub fn with_fill(mut self, values: &[f64]) -> Result<Self, DataError> {
+        let (expected, got) = (self.features(), values.len());
+        if expected != got {
+            return Err(DataProblem::ColumnCount { expected, got }.into());
+        }
+        if let Some(gaps) = &mut self.gaps {
+            gaps.fill(&mut self.x, values);
+        }
+        Ok(self)
+    }
+
+    /// The same with the values in the gaps taken from these rows.
+    pub(super) fn learn_fill(mut self) -> Self {
+        if let Some(gaps) = &mut self.gaps {
+            gaps.learn(&mut self.x);
+        }
+        self
     }
 
     /// What a program should show its user about the file: columns left out, rows dropped, cells
@@ -181,7 +237,8 @@ impl<F: Scalar> Dataset<F> {
         &self.notes
     }
 
-    /// A copy of the given rows, in the given order; a row may be taken more than once.
+    /// A copy of the given rows, in the given order; a row may be taken more than once. Gaps keep
+    /// their values.
     ///
     /// # Errors
     /// [`DataProblem::RowIndex`] for a row that does not exist, [`DataProblem::EmptyDataset`] for
@@ -194,7 +251,8 @@ impl<F: Scalar> Dataset<F> {
         if let Some(&index) = rows.iter().find(|&&row| row >= self.rows()) {
             return Err(DataProblem::RowIndex { index, rows: self.rows() }.into());
         }
-        Ok(self.with_values(self.x.select(Axis(0), rows), self.y.select(Axis(0), rows)))
+        let selected = self.with_values(self.x.select(Axis(0), rows), self.y.select(Axis(0), rows));
+        Ok(Dataset { gaps: self.gaps.as_ref().map(|gaps| gaps.select(rows)), ..selected })
     }
 
     /// The same numbers rounded to another type.
@@ -224,7 +282,7 @@ impl<F: Scalar> Dataset<F> {
             feature_names: self.feature_names.clone(),
             target_names: self.target_names.clone(),
             classes: self.classes.clone(),
-            fill: self.fill.clone(),
+            gaps: self.gaps.clone(),
             notes: self.notes.clone(),
         }
     }

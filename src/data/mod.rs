@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `dataset` | [`Dataset`]: inputs `x`, targets `y`, the names of their columns and of classes |
 //! | `csv` | [`Csv`]: how to read a CSV file, which columns, what to do with [`Missing`] cells |
+//! | `gaps` | missing features, filled with values from training rows |
 //! | `note` | [`Note`]: what a program should show its user about a file |
 //! | `split` | train/test split, k-fold cross-validation, and the one shuffle behind them |
 //! | `batches` | [`Batches`]: a new order of the rows for each epoch, cut into mini-batches |
@@ -33,6 +34,7 @@
 mod batches;
 mod csv;
 mod dataset;
+mod gaps;
 mod note;
 mod scaler;
 mod scaling;

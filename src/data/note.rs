@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::csv::Missing;
 use crate::error::data::{Column, NumberFormat, Suggestion};
 use crate::text::{self, shown};
 
@@ -55,7 +56,16 @@ pub enum Note {
         /// For classes: label, dropped rows and all rows of each class that lost rows.
         classes: Vec<(String, usize, usize)>,
     },
-    /// Gaps in a feature were filled.
+    /// A feature has gaps.
+    Gaps {
+        /// The column.
+        column: Column,
+        /// Empty cells.
+        cells: usize,
+        /// How they are filled.
+        missing: Missing,
+    },
+    /// Gaps in a feature of rows to predict for were filled.
     Filled {
         /// The feature's name.
         column: String,
@@ -121,12 +131,12 @@ impl Note {
             Note::DroppedRows { dropped, rows, classes } => {
                 format!("{dropped} of {rows} rows dropped for a missing value{}", of_classes(classes))
             }
+            Note::Gaps { column, cells, missing } => {
+                let middle = if *missing == Missing::Median { "median" } else { "mean" };
+                format!("{column}: {}, filled with the {middle} of the training rows", missing_cells(*cells))
+            }
             Note::Filled { column, cells, value } => {
-                format!(
-                    "{}: {cells} missing {} filled with {value}",
-                    shown(column),
-                    if *cells == 1 { "cell" } else { "cells" }
-                )
+                format!("{}: {} filled with {value}", shown(column), missing_cells(*cells))
             }
             Note::NoPrediction { line, column, .. } => {
                 format!("line {line}: no prediction, because {} is missing", shown(column))
@@ -151,6 +161,10 @@ impl Note {
             _ => None,
         }
     }
+}
+
+fn missing_cells(cells: usize) -> String {
+    format!("{cells} missing {}", if cells == 1 { "cell" } else { "cells" })
 }
 
 /// The classes that lost rows, at most 20 of them.

@@ -1,6 +1,6 @@
 //! Everything that is learned from the training rows and belongs to the model.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::dataset::Dataset;
 use super::scaler::StandardScaler;
@@ -46,11 +46,13 @@ pub struct Scaling {
 
 impl Scaling {
     /// Learns from the training rows. A data set with [`classes`](Dataset::classes) keeps its
-    /// targets.
+    /// targets. Gaps are filled with the mean or median of these rows before the scale is learned.
     ///
     /// # Errors
     /// As [`StandardScaler::fit`].
     pub fn fit<F: Scalar>(train: &Dataset<F>) -> Result<Self, DataError> {
+        let filled = train.fill().map(|_| train.clone().learn_fill());
+        let train = filled.as_ref().unwrap_or(train);
         let y = train.classes().is_empty().then(|| StandardScaler::fit(train.y())).transpose()?;
         Ok(Scaling {
             x: StandardScaler::fit(train.x())?,
@@ -62,17 +64,36 @@ impl Scaling {
         })
     }
 
-    /// The same rows scaled, then rounded to `G`.
+    /// The same rows scaled, then rounded to `G`. Gaps get the fill values of the training rows.
     ///
     /// # Errors
     /// As [`StandardScaler::transform`].
     pub fn apply<F: Scalar, G: Scalar>(&self, data: &Dataset<F>) -> Result<Dataset<G>, DataError> {
         let round = |array: Array2<F>| array.mapv(|value| G::of(value.as_f64()));
+        let filled = data.fill().map(|_| self.fill_gaps(data.clone())).transpose()?;
+        let data = filled.as_ref().unwrap_or(data);
         let y = match &self.y {
             Some(scaler) => scaler.transform(data.y())?,
             None => data.y().to_owned(),
         };
-        Ok(data.with_values(round(self.x.transform(data.x())?), round(y)))
+        let mut scaled = data.with_values(round(self.x.transform(data.x())?), round(y));
+        if let Some(gaps) = &mut scaled.gaps {
+            let values = ArrayView2::from_shape((1, data.features()), gaps.values()).expect("one row");
+            *gaps = gaps.with_values(self.x.transform(&values)?.into_raw_vec_and_offset().0);
+        }
+        Ok(scaled)
+    }
+
+    /// The same rows, unscaled, with the fill values of the training rows in the gaps; with the
+    /// means of the training rows if those were read without fill values.
+    ///
+    /// # Errors
+    /// [`DataProblem::ColumnCount`](super::DataProblem) if the number of features differs.
+    pub fn fill_gaps<F: Scalar>(&self, data: Dataset<F>) -> Result<Dataset<F>, DataError> {
+        match &self.fill {
+            Some(fill) => data.with_fill(fill),
+            None => data.with_fill(&self.x.mean().to_vec()),
+        }
     }
 
     /// The scaler of the inputs.

@@ -21,7 +21,8 @@ pub(super) fn permute(order: &mut [usize], seed: u64, stream: u64) {
 impl<F: Scalar> Dataset<F> {
     /// Shuffles the rows and splits them into `(train, test)`, where `test` gets `fraction` of
     /// them, rounded to the nearest row. The same seed gives the same split. The split ignores the
-    /// targets: a class of one row is on one side only.
+    /// targets: a class of one row is on one side only. [Gaps](Dataset::fill) of both sides are
+    /// filled with values from the training rows.
     ///
     /// # Errors
     /// [`DataProblem::Fraction`] unless 0 < `fraction` < 1; [`DataProblem::EmptySide`] if one side
@@ -46,14 +47,15 @@ impl<F: Scalar> Dataset<F> {
         }
         let mut order = vec![0; rows];
         permute(&mut order, seed, 0);
-        Ok((self.select(&order[test..])?, self.select(&order[..test])?))
+        self.parts(&order[test..], &order[..test])
     }
 
     /// Shuffles the rows and splits them into `k` folds for cross-validation: a pair
     /// `(train, validation)` for each fold, as scikit-learn's `KFold(k, shuffle=True)`.
     ///
     /// Each row is in exactly one validation set; the sets' sizes differ by at most one. The result
-    /// holds `k` copies of the data.
+    /// holds `k` copies of the data. [Gaps](Dataset::fill) of each pair are filled with values from
+    /// its training rows.
     ///
     /// # Errors
     /// [`DataProblem::Folds`] unless 2 ≤ `k` ≤ rows.
@@ -70,8 +72,18 @@ impl<F: Scalar> Dataset<F> {
                 let start = fold * size + fold.min(larger);
                 let end = start + size + usize::from(fold < larger);
                 let train = [&order[..start], &order[end..]].concat();
-                Ok((self.select(&train)?, self.select(&order[start..end])?))
+                self.parts(&train, &order[start..end])
             })
             .collect()
+    }
+
+    /// Training rows and other rows, with the fill values of the training rows in the gaps of both.
+    fn parts(&self, train: &[usize], others: &[usize]) -> Result<(Self, Self), DataError> {
+        let (train, others) = (self.select(train)?.learn_fill(), self.select(others)?);
+        let others = match train.fill() {
+            Some(fill) => others.with_fill(fill)?,
+            None => others,
+        };
+        Ok((train, others))
     }
 }

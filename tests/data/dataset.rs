@@ -1,7 +1,9 @@
 //! Data sets from arrays and formulas: splits, batches, scales, and everything that can be wrong
 //! with them.
 
-use geartrain::data::{Batches, Csv, DataError, DataProblem, Dataset, Part, StandardScaler, toy};
+use geartrain::data::{
+    Batches, Csv, DataError, DataProblem, Dataset, Missing, Part, Scaling, StandardScaler, toy,
+};
 use ndarray::{Array1, Array2, Axis, array, s};
 
 fn numbered(rows: usize) -> Dataset<f64> {
@@ -312,6 +314,37 @@ fn values_at_the_end_of_the_range() {
 }
 
 #[test]
+fn scaling_there_and_back_passes_through_numbers_out_of_range() {
+    // x − mean is −1.875e308, and so is z · std on the way back.
+    let x = array![[-1e308], [1.5e308], [1.5e308], [1.5e308]];
+    let scale = StandardScaler::fit(&x).unwrap();
+    let third = 1.0 / 3f64.sqrt();
+    let z = scale.transform(&x).unwrap();
+    assert!((z.clone() - array![[-3.0 * third], [third], [third], [third]]).iter().all(|e| e.abs() < 1e-14));
+    let back = scale.inverse_transform(&z).unwrap();
+    assert!(back.iter().zip(&x).all(|(back, x)| (back / x - 1.0).abs() < 1e-14), "{back}");
+    // What is out of range in the end is an error.
+    let error = scale.inverse_transform(&array![[2.0]]).unwrap_err();
+    assert!(matches!(error.problem, DataProblem::NotFinite { part: Part::Scaled, row: 0, column: 0, .. }));
+}
+
+#[test]
+fn equal_numbers_up_to_their_last_bits_are_constant() {
+    let next = |x: f64, ulps: u64| f64::from_bits(x.to_bits() + ulps);
+    let constant = |values: [f64; 3]| {
+        let column = Array2::from_shape_fn((3, 1), |(row, _)| values[row]);
+        !StandardScaler::fit(&column).unwrap().constant_columns().is_empty()
+    };
+    for x in [1.0, -1.0, 3e-320, 1e-200, 1e200] {
+        let step = if x < 1e-300 { 0 } else { 4 };
+        assert!(constant([x, next(x, step), x]), "{x}");
+        assert!(!constant([x, next(x, 9), x]), "{x}");
+        assert!(!constant([next(x, 9), x, x]), "{x}");
+    }
+    assert!(constant([0.0, -0.0, 0.0]) && !constant([-1.0, 1.0, 0.0]));
+}
+
+#[test]
 fn subnormal_values() {
     let tiny = f64::MIN_POSITIVE / 1024.0;
     let scale = StandardScaler::fit(&array![[tiny], [3.0 * tiny]]).unwrap();
@@ -468,4 +501,167 @@ fn a_class_of_one_row_is_on_one_side_of_a_split() {
         assert_eq!((train.rows(), test.rows()), (7, 3));
         assert_eq!(train.y().sum() + test.y().sum(), 1.0);
     }
+}
+
+// ---- Gaps
+
+/// `rows` numbered rows in which every third `x` is missing, and one more column of numbers.
+fn with_gaps(rows: usize, missing: Missing) -> Dataset<f64> {
+    let x = |row: usize| if row.is_multiple_of(3) { String::new() } else { (row * row).to_string() };
+    let lines: Vec<String> = (0..rows).map(|row| format!("{},{},{row}", x(row), row % 7)).collect();
+    let text = format!("x,z,y\n{}\n", lines.join("\n"));
+    Csv::new("y").missing(missing).read(text.as_bytes(), "gaps").unwrap()
+}
+
+/// The values that belong into the gaps of `with_gaps`, from the rows of `train`.
+fn middles(train: &Dataset<f64>, missing: Missing) -> [f64; 2] {
+    let rows: Vec<usize> = train.y().iter().map(|&y| y as usize).collect();
+    let present = rows.iter().filter(|row| !row.is_multiple_of(3)).map(|&row| (row * row) as f64);
+    [present.collect::<Vec<_>>(), rows.iter().map(|row| (row % 7) as f64).collect()].map(|mut numbers| {
+        numbers.sort_by(f64::total_cmp);
+        let (count, half) = (numbers.len(), numbers.len() / 2);
+        match missing {
+            Missing::Mean => numbers.iter().sum::<f64>() / count as f64,
+            _ if count % 2 == 1 => numbers[half],
+            _ => (numbers[half - 1] + numbers[half]) / 2.0,
+        }
+    })
+}
+
+fn assert_filled(data: &Dataset<f64>, expected: [f64; 2]) {
+    let fill = data.fill().unwrap();
+    assert!(fill.iter().zip(expected).all(|(fill, value)| (fill - value).abs() < 1e-12), "{fill:?}");
+    for (x, &y) in data.x().rows().into_iter().zip(data.y().iter()) {
+        let value = if (y as usize).is_multiple_of(3) { fill[0] } else { y * y };
+        assert_eq!((x[0], x[1]), (value, (y as usize % 7) as f64));
+    }
+}
+
+#[test]
+fn gaps_are_filled_from_the_training_rows_of_a_split() {
+    for missing in [Missing::Mean, Missing::Median] {
+        let data = with_gaps(50, missing);
+        assert_filled(&data, middles(&data, missing));
+        let (train, test) = data.split(0.3, 5).unwrap();
+        let expected = middles(&train, missing);
+        assert!((expected[0] - data.fill().unwrap()[0]).abs() > 1.0, "the split changes the values");
+        assert_filled(&train, expected);
+        assert_filled(&test, expected);
+        // A second split of the training rows, as for early stopping.
+        let (inner, watched) = train.split(0.2, 1).unwrap();
+        assert_filled(&inner, middles(&inner, missing));
+        assert_filled(&watched, middles(&inner, missing));
+    }
+}
+
+#[test]
+fn gaps_are_filled_from_the_training_rows_of_each_fold() {
+    for (train, validation) in with_gaps(40, Missing::Mean).folds(5, 3).unwrap() {
+        let expected = middles(&train, Missing::Mean);
+        assert_filled(&train, expected);
+        assert_filled(&validation, expected);
+    }
+}
+
+#[test]
+fn the_test_rows_cannot_change_what_is_learned() {
+    // Two tables that differ in the test rows alone train on the same numbers.
+    let table = |far: f64| {
+        let line = |row: usize| match row {
+            _ if row % 5 == 1 => format!(",{row}"),
+            0 => format!("{far},0"),
+            _ => format!("{row},{row}"),
+        };
+        let text = format!("x,y\n{}\n", (0..30).map(line).collect::<Vec<_>>().join("\n"));
+        let csv = Csv::new("y").missing(Missing::Mean);
+        csv.read::<f64>(text.as_bytes(), "table").unwrap()
+    };
+    let [near, far] = [1.0, 1e6].map(table);
+    assert_ne!(near.fill(), far.fill());
+    let seed = (0..).find(|&seed| near.split(0.2, seed).unwrap().1.y().iter().any(|&y| y == 0.0)).unwrap();
+    let [near, far] = [near, far].map(|data| data.split(0.2, seed).unwrap().0);
+    assert_eq!((near.x(), near.fill()), (far.x(), far.fill()));
+}
+
+#[test]
+fn scaling_fills_the_gaps_of_all_rows_with_those_of_the_training_rows() {
+    let data = with_gaps(30, Missing::Mean);
+    // Selected by hand: the gaps still hold the mean of all rows.
+    let train = data.select(&(0..20).collect::<Vec<_>>()).unwrap();
+    let test = data.select(&(20..30).rev().collect::<Vec<_>>()).unwrap();
+    assert_eq!(test.fill(), data.fill());
+    let scaling = Scaling::fit(&train).unwrap();
+    let expected = middles(&train, Missing::Mean);
+    assert!((scaling.x().mean()[0] - expected[0]).abs() < 1e-12, "the mean of the numbers");
+    assert_filled(&scaling.fill_gaps(test.clone()).unwrap(), expected);
+    for rows in [train, test] {
+        let scaled: Dataset<f64> = scaling.apply(&rows).unwrap();
+        assert!(scaled.fill().unwrap()[0].abs() < 1e-12, "{:?}", scaled.fill());
+        for (x, y) in scaled.x().column(0).iter().zip(rows.y()) {
+            assert!(!(*y as usize).is_multiple_of(3) || x.abs() < 1e-12, "row {y}: {x}");
+        }
+    }
+    // Training rows without gaps: their means stand in for those of other rows.
+    let csv = Csv::new("y");
+    let whole: Dataset<f64> = csv.read("x,y\n1,1\n4,2\n".as_bytes(), "table").unwrap();
+    let gap: Dataset<f64> = csv.missing(Missing::Median).read("x,y\n,1\n9,2\n".as_bytes(), "table").unwrap();
+    let scaling = Scaling::fit(&whole).unwrap();
+    assert_eq!(scaling.fill_gaps(gap).unwrap().x(), array![[2.5], [9.0]]);
+}
+
+#[test]
+fn fill_values_of_a_feature_without_numbers_among_the_training_rows_stay() {
+    let text = "x,y\n3,0\n,1\n5,2\n,3\n";
+    let csv = Csv::new("y").missing(Missing::Mean);
+    let data: Dataset<f32> = csv.read(text.as_bytes(), "table").unwrap();
+    let seed =
+        (0..).find(|&seed| data.split(0.5, seed).unwrap().0.y().iter().all(|y| y % 2.0 == 1.0)).unwrap();
+    let (train, test) = data.split(0.5, seed).unwrap();
+    assert_eq!(train.fill(), Some(&[4.0][..]));
+    assert_eq!(train.x(), array![[4.0], [4.0]]);
+    assert_eq!(test.fill(), train.fill());
+    let error = data.with_fill(&[1.0, 2.0]).unwrap_err().to_string();
+    assert_eq!(error, "fitted on 1 columns, got 2");
+}
+
+#[test]
+fn rows_keep_their_gaps_with_other_targets() {
+    let data = with_gaps(6, Missing::Mean);
+    let shifted = data.clone().with_targets(data.y() + 1.0).unwrap();
+    assert_eq!(shifted.y()[[5, 0]], 6.0);
+    assert_eq!(shifted.with_fill(&[-1.0, 0.0]).unwrap().x()[[3, 0]], -1.0);
+    let problem = |y| data.clone().with_targets(y).unwrap_err().problem;
+    assert!(matches!(problem(Array2::zeros((5, 1))), DataProblem::RowCounts { x: 6, y: 5 }));
+    assert!(matches!(problem(Array2::zeros((6, 2))), DataProblem::ColumnCount { expected: 1, got: 2 }));
+}
+
+#[test]
+fn gaps_are_noted_with_what_fills_them() {
+    let text = "a,b,y\n1,1,1\n,2,2\n,,3\n";
+    let notes = |missing: Missing| {
+        let data: Dataset<f64> = Csv::new("y").missing(missing).read(text.as_bytes(), "table").unwrap();
+        data.notes().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let filled = "filled with the mean of the training rows";
+    let expected = [
+        format!("column 1 (`a`): 2 missing cells, {filled}"),
+        format!("column 2 (`b`): 1 missing cell, {filled}"),
+    ];
+    assert_eq!(notes(Missing::Mean), expected);
+    assert_eq!(notes(Missing::Median), expected.map(|note| note.replace("mean", "median")));
+    assert_eq!(notes(Missing::DropRows).len(), 1);
+}
+
+#[test]
+fn the_middle_of_numbers_near_the_end_of_the_range_is_finite() {
+    let read = |missing: Missing, text: &str| -> Vec<f64> {
+        let data: Dataset<f64> = Csv::new("y").missing(missing).read(text.as_bytes(), "table").unwrap();
+        data.fill().unwrap().to_vec()
+    };
+    let large = "x,y\n1e308,1\n1.5e308,2\n1.7e308,3\n,4\n1.6e308,5\n";
+    assert!((read(Missing::Mean, large)[0] / 1.45e308 - 1.0).abs() < 1e-14);
+    assert!((read(Missing::Median, large)[0] / 1.55e308 - 1.0).abs() < 1e-14);
+    assert_eq!(read(Missing::Median, "x,y\n5,1\n-1,2\n,3\n2,4\n"), [2.0]);
+    let empty = Csv::new("y").missing(Missing::Mean).read::<f64>("x,y\n,1\n,2\n".as_bytes(), "table");
+    assert!(matches!(empty.unwrap_err().problem, DataProblem::NothingToImpute));
 }

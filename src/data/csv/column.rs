@@ -181,30 +181,6 @@ impl Values {
         numbers
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
     }
-
-    /// The mean of the values present; 0 if there is none.
-    pub(super) fn mean(&self) -> f64 {
-        let count = self.values.iter().filter(|value| !value.is_nan()).count() as f64;
-        let present = || self.values.iter().filter(|value| !value.is_nan());
-        let sum: f64 = present().sum();
-        match () {
-            () if count == 0.0 => 0.0,
-            () if sum.is_finite() => sum / count,
-            () => present().map(|value| value / count).sum(),
-        }
-    }
-
-    /// The median of the values present; 0 if there is none.
-    pub(super) fn median(&self) -> f64 {
-        let mut values: Vec<f64> = self.values.iter().copied().filter(|value| !value.is_nan()).collect();
-        values.sort_by(f64::total_cmp);
-        let half = values.len() / 2;
-        match values.len() {
-            0 => 0.0,
-            odd if odd % 2 == 1 => values[half],
-            _ => f64::midpoint(values[half - 1], values[half]),
-        }
-    }
 }
 
 /// Whether a column's name is that of an index: those that pandas and R write, and the usual ones.

@@ -11,9 +11,11 @@ pub enum Missing {
     /// Rows with a missing feature or target are left out; a [`Note`](super::super::Note) says how
     /// many, and of which classes.
     DropRows,
-    /// A missing feature becomes the mean of its column. A missing target is an error.
+    /// A missing feature becomes the mean of its column over the training rows. A missing target is
+    /// an error.
     Mean,
-    /// A missing feature becomes the median of its column. A missing target is an error.
+    /// A missing feature becomes the median of its column over the training rows. A missing target
+    /// is an error.
     Median,
 }
 
@@ -54,10 +56,10 @@ pub enum Missing {
 /// scaling.
 ///
 /// # Missing values
-/// `Mean` and `Median` are taken over the whole file, before any split: a test set then knows
-/// a little about the training set and the other way round. Where that matters, drop the rows. The
-/// values belong to the data set ([`Dataset::fill`](super::super::Dataset::fill)), and a model
-/// trained on it fills the gaps of other files with them.
+/// `Mean` and `Median` are taken over all rows that are read, and again over the training rows when
+/// the data set is split or scaled, so that nothing of a test row is known in training. The values
+/// belong to the data set ([`Dataset::fill`](super::super::Dataset::fill)), and a model trained on
+/// it fills the gaps of other files with them.
 ///
 /// ```
 /// use geartrain::data::{Csv, Dataset, Missing};
@@ -196,6 +198,9 @@ impl Csv {
     /// Characters to skip in numbers: around them, such as `%` and `$`, and between digits if they
     /// separate groups of three (`,`, `.`, `'`, `_` or a space). A space stands for every kind of
     /// space. A percentage stays what it is: `12%` is 12. Default: none.
+    ///
+    /// With `()` among them a number in parentheses is negative, and with `-` a number before
+    /// a minus, as in accounting.
     ///
     /// ```
     /// use geartrain::data::{Csv, Dataset};

@@ -8,6 +8,7 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::super::dataset::Dataset;
+use super::super::gaps::Gaps;
 use super::super::note::{IndexKind, Note};
 use super::column::{Bad, Role, Values, is_index_name};
 use super::labels::Labels;
@@ -231,7 +232,7 @@ pub struct TargetValues {
     pub rows: usize,
     /// Different values, as text.
     pub different: usize,
-    /// Every value is a number.
+    /// Every value is a number, perhaps in another notation, such as `5%`.
     pub numeric: bool,
 }
 
@@ -264,7 +265,7 @@ impl Csv {
             let number = self.notation.parse(text).is_some_and(f64::is_finite);
             if !self.notation.is_missing(text, number) {
                 values.rows += 1;
-                values.numeric &= number;
+                values.numeric = values.numeric && (number || !self.notation.formats(text).is_empty());
                 labels.number(text);
             }
         }
@@ -463,17 +464,10 @@ impl<'a, R: Read> Table<'a, R> {
 
     /// The data set of the kept rows.
     fn finish<F: Scalar>(mut self, y: Array2<f64>, kept: &[usize]) -> Result<Dataset<F>, DataError> {
-        let middle: Option<fn(&Values) -> f64> = match self.sheet.options().missing {
-            Missing::Error | Missing::DropRows => None,
-            Missing::Mean => Some(Values::mean),
-            Missing::Median => Some(Values::median),
-        };
-        if let Some(middle) = middle {
-            if let Some(empty) = self.x.iter().position(Values::is_empty) {
-                return Err(self.sheet.error_in(self.features[empty], None, DataProblem::NothingToImpute));
-            }
-            self.fill = Some(self.x.iter().map(middle).collect());
-            self.fill_gaps();
+        let missing = self.sheet.options().missing;
+        let fills = matches!(missing, Missing::Mean | Missing::Median);
+        if let Some(empty) = self.x.iter().position(Values::is_empty).filter(|_| fills) {
+            return Err(self.sheet.error_in(self.features[empty], None, DataProblem::NothingToImpute));
         }
         self.notes.extend(self.sheet.renamed(&self.features));
         for (values, &column) in self.x.iter().zip(&self.features) {
@@ -483,11 +477,16 @@ impl<'a, R: Read> Table<'a, R> {
             self.notes.extend(lost_digits::<F, _>(values, &self.sheet, column));
             self.notes.extend(thousands(values, &self.sheet, column));
         }
-        let x = matrix(self.x.iter().map(|values| &values.values[..]), kept);
+        let mut x = matrix(self.x.iter().map(|values| &values.values[..]), kept);
+        let gaps = fills.then(|| Gaps::fill_nan(&mut x, missing == Missing::Median));
+        for (&column, cells) in self.features.iter().zip(gaps.iter().flat_map(Gaps::counts)) {
+            let column = self.sheet.column(column);
+            self.notes.extend((cells > 0).then_some(Note::Gaps { column, cells, missing }));
+        }
         let y = y.mapv(F::of);
         let names = (self.sheet.pick(&self.features), self.sheet.pick(&self.targets));
         let mut data = Dataset::new(x, y)?.named(names.0, names.1)?;
-        data.fill = self.fill;
+        data.gaps = gaps;
         data.notes = self.notes;
         Ok(data)
     }

@@ -54,6 +54,7 @@ impl Split {
         let (train, held_out) = options.hold_out(train)?;
         // Fitted on the training rows alone: nothing may be known of the test rows.
         let scaling = Scaling::fit(&train)?;
+        let test = scaling.fill_gaps(test)?;
         let watched = scaling.apply(held_out.as_ref().unwrap_or(&test))?;
         Ok(Split { train: scaling.apply(&train)?, scaling, watched, test })
     }

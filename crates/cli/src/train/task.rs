@@ -113,8 +113,7 @@ fn test_rows(table: &mut Table, task: &Task) -> Outcome<Dataset<f64>> {
     });
     let indices = indices.collect::<Outcome<Vec<f64>>>()?;
     let y = data.y().mapv(|class| indices[class as usize]);
-    let data = Dataset::new(data.x().to_owned(), y)?.named(data.feature_names(), data.target_names())?;
-    Ok(data.with_classes(known)?)
+    Ok(data.with_targets(y)?.with_classes(known)?)
 }
 
 /// Generated data: the task is known.
