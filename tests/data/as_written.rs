@@ -49,6 +49,7 @@ fn line_ends_blanks_before_quotes_and_spare_delimiters() {
         (y(), "a,b,y,\n1,2,3,\n4,5,6,\n"),
         (y(), "a,b,y\n1,2,3,\n4,5,6,\n"),
         (y(), "sep=;\na;b;y\n1;2;3\n4;5;6\n"),
+        (y(), "\"sep=\t\"\r\na\tb\ty\r\n1\t2\t3\r\n4\t5\t6\r\n"),
         (y(), "\u{feff}sep=\t\r\na\tb\ty\r\n1\t2\t3\r\n4\t5\t6\r\n"),
         (y(), "# made by hand\n#\n# on a Monday\na,b,y\n1,2,3\n4,5,6\n"),
         (y(), "# a,b,y\n1,2,3\n4,5,6\n"),
@@ -225,6 +226,9 @@ fn numbers_as_people_write_them() {
         (y().ignore_in_numbers(" "), "1\u{202f}234.5", 1234.5),
         (y().ignore_in_numbers("%"), "12 %", 12.0),
         (y().ignore_in_numbers("$,"), "\"-$1,234\"", -1234.0),
+        (y().ignore_in_numbers("()$,"), "\"($1,234)\"", -1234.0),
+        (y().ignore_in_numbers("-"), "1234.5-", -1234.5),
+        (y(), "0.15D+03", 150.0),
     ] {
         let data = read(&csv, &format!("a,y\n{cell},1\n")).unwrap_or_else(|error| panic!("{cell}: {error}"));
         assert_eq!(data.x()[[0, 0]], value, "{cell}");
@@ -237,6 +241,8 @@ fn numbers_as_people_write_them() {
         ("€ 5", ".ignore_in_numbers(\"€ \") reads 5"),
         ("1\u{a0}234", ".ignore_in_numbers(\" \") reads 1234"),
         ("1'234", ".ignore_in_numbers(\"'\") reads 1234"),
+        ("(12.5)", ".ignore_in_numbers(\"()\") reads -12.5"),
+        ("12.5-", ".ignore_in_numbers(\"-\") reads -12.5"),
     ] {
         let error = fails(&y(), &format!("a,y\n{cell},1\n"));
         assert!(error.contains(advice) && !error.contains("drop"), "{error}");

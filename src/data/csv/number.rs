@@ -49,11 +49,30 @@ impl Notation {
     /// The number that `text` stands for, which may be infinite.
     pub(super) fn parse(&self, text: &str) -> Option<f64> {
         let plain = !self.decimal_comma && self.ignored.is_empty() && text.is_ascii();
-        if plain { text.parse().ok() } else { self.plain(text)?.parse().ok() }
+        let parse = |text: &str| text.parse().ok().or_else(|| fortran(text)?.parse().ok());
+        if plain { parse(text) } else { parse(&self.plain(text)?) }
     }
 
     fn is_ignored(&self, c: char) -> bool {
-        self.ignored.contains(if c.is_whitespace() { ' ' } else { c })
+        !"-\u{2212}".contains(c) && self.ignored.contains(if c.is_whitespace() { ' ' } else { c })
+    }
+
+    /// The size of a negative number of accounting, `(5)` or `5-`, if those signs are skipped.
+    fn negative<'a>(&self, text: &'a str) -> Option<Option<&'a str>> {
+        let skipped = |c: char| c.is_whitespace() || self.is_ignored(c);
+        if self.ignored.contains('(') && text.contains(['(', ')']) {
+            let size = text.split_once('(').and_then(|(before, rest)| {
+                let (size, after) = rest.split_once(')')?;
+                let outside = || before.chars().chain(after.chars());
+                let is_whole =
+                    outside().all(skipped) && !outside().chain(size.chars()).any(|c| "()".contains(c));
+                is_whole.then_some(size)
+            });
+            return Some(size);
+        }
+        let size = text.trim_end_matches(skipped).strip_suffix(['-', '\u{2212}'])?;
+        // `12.-` is a price without cents.
+        Some((self.ignored.contains('-') && !size.ends_with(['.', ','])).then_some(size))
     }
 
     fn mark(&self) -> char {
@@ -62,6 +81,10 @@ impl Notation {
 
     /// The same number in plain notation.
     fn plain(&self, text: &str) -> Option<String> {
+        if let Some(size) = self.negative(text) {
+            let size = self.plain(size?)?;
+            return (!size.starts_with('-')).then(|| format!("-{size}"));
+        }
         let skipped = |c: char| c.is_whitespace() || self.is_ignored(c);
         let text = text.trim_matches(skipped);
         let (sign, rest) = match text.chars().next()? {
@@ -110,6 +133,12 @@ impl Notation {
                 signs.push(c);
             }
         }
+        if text.contains('(') {
+            signs.push_str("()");
+        }
+        if text.ends_with(['-', '\u{2212}']) {
+            signs.push('-');
+        }
         let points = text.matches('.').count();
         let mut candidates = Vec::new();
         if !self.decimal_comma {
@@ -147,6 +176,13 @@ impl Notation {
     }
 }
 
+/// `0.15D+03` as `0.15e+03`: only with a point and a sign, so that `12d4` is no number.
+fn fortran(text: &str) -> Option<String> {
+    let (mantissa, exponent) = text.split_once(['D', 'd'])?;
+    let signed = exponent.starts_with(['+', '-']) && mantissa.contains('.');
+    signed.then(|| format!("{mantissa}e{exponent}"))
+}
+
 /// Whether `text` is something like `12 kg`, not a name or an address.
 fn has_unit(text: &str) -> bool {
     const LONGEST: usize = 4;
@@ -177,14 +213,32 @@ mod tests {
     #[test]
     fn plain_numbers_and_every_minus() {
         let plain = notation(false, "");
-        for (text, value) in
-            [("1.5", 1.5), ("-1e3", -1e3), ("+.5", 0.5), ("\u{2212}2", -2.0), ("\u{2013}2.5", -2.5)]
-        {
+        for (text, value) in [
+            ("1.5", 1.5),
+            ("-1e3", -1e3),
+            ("+.5", 0.5),
+            ("\u{2212}2", -2.0),
+            ("\u{2013}2.5", -2.5),
+            ("-.15D-3", -0.00015),
+        ] {
             assert_eq!(plain.parse(text), Some(value), "{text}");
         }
-        for text in
-            ["1,5", "--1", "\u{2212}-1", "-\u{2212}1", "\u{ff11}", "1_000", "5%", "1 2", "0x10", "12-3"]
-        {
+        for text in [
+            "1,5",
+            "--1",
+            "\u{2212}-1",
+            "-\u{2212}1",
+            "\u{ff11}",
+            "1_000",
+            "5%",
+            "1 2",
+            "0x10",
+            "12-3",
+            "12d4",
+            "1D+3",
+            "(5)",
+            "5-",
+        ] {
             assert_eq!(plain.parse(text), None, "{text}");
         }
     }
@@ -203,6 +257,16 @@ mod tests {
             (false, "$", "$-5", -5.0),
             (true, "€.", "1.234,50 €", 1234.5),
             (false, "kg", "12 kg", 12.0),
+            (false, "()", "(5)", -5.0),
+            (false, "()", " ( 5.5 ) ", -5.5),
+            (false, "$,()", "($1,234.50)", -1234.5),
+            (false, "$,()", "$(1,234.50)", -1234.5),
+            (false, "()", "7", 7.0),
+            (true, "€.()", "(1.234,50 €)", -1234.5),
+            (false, "-", "30.59-", -30.59),
+            (false, "-", "-30.59", -30.59),
+            (false, "$-", "30.59\u{2212} $", -30.59),
+            (false, "%", "1.5D+03", 1500.0),
         ] {
             assert_eq!(notation(decimal_comma, ignored).parse(text), Some(value), "{text}");
         }
@@ -214,6 +278,18 @@ mod tests {
             (false, ",", "1.5,000"),
             (false, " ", "1 2"),
             (false, "%", "%"),
+            (false, "()", "(-5)"),
+            (false, "()", "((5))"),
+            (false, "()", "(5"),
+            (false, "()", "5)"),
+            (false, "()", "(5) 6"),
+            (false, "()", "()"),
+            (false, "(", "(5)"),
+            (false, "%", "(5)"),
+            (false, "-", "-5-"),
+            (false, "-", "5--"),
+            (false, "-", "12.-"),
+            (false, "%", "5-"),
         ] {
             assert_eq!(notation(decimal_comma, ignored).parse(text), None, "{text}");
         }
@@ -241,7 +317,24 @@ mod tests {
         assert_eq!(formats("1.234.567"), [format(false, ".", "1234567")]);
         assert_eq!(formats("$5"), [format(false, "$", "5")]);
         assert_eq!(formats("12 kg"), [format(false, " kg", "12")]);
-        for text in ["x", "1 2", "2020-01-01", "12:30", "(5)", "a12", "--1", "1e", "car 0", "5 Main Street"] {
+        assert_eq!(formats("(5)"), [format(false, "()", "-5")]);
+        assert_eq!(formats("($1,234.5)"), [format(false, "$(),", "-1234.5")]);
+        assert_eq!(formats("5-"), [format(false, "-", "-5")]);
+        for text in [
+            "x",
+            "1 2",
+            "2020-01-01",
+            "12:30",
+            "(5) 6",
+            "(x)",
+            "12.-",
+            "-",
+            "a12",
+            "--1",
+            "1e",
+            "car 0",
+            "5 Main Street",
+        ] {
             assert_eq!(formats(text), [], "{text}");
         }
     }

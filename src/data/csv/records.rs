@@ -174,8 +174,11 @@ impl<R: Read> Records<R> {
             self.heading = String::from_utf8_lossy(line).into_owned();
             return true;
         }
-        match line {
-            [first, ..] if self.comment == Some(*first) => true,
+        let unquoted = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
+        if self.comment == Some(line[0]) {
+            return true;
+        }
+        match unquoted.unwrap_or(line) {
             [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter]
                 if self.records == 0 && b",;\t|: ".contains(delimiter) =>
             {
