@@ -1,12 +1,100 @@
-//! Metrics of classifiers, beside the numbers of scikit-learn's documentation.
+//! Metrics of classifiers and regressions, beside the numbers of scikit-learn.
 
 use approx::assert_relative_eq;
 use geartrain::metrics::ConfusionMatrix;
 use geartrain::{Error, metrics};
-use ndarray::{Array2, array};
+use ndarray::{Array1, Array2, array};
+use serde_json::Value;
+
+/// One group of the cases in `metrics.json`.
+fn cases(group: &str) -> Vec<Value> {
+    let file: Value = serde_json::from_str(include_str!("../fixtures/metrics.json")).unwrap();
+    let cases = file[group].as_array().unwrap().clone();
+    assert!(!cases.is_empty());
+    cases
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    match list {
+        Value::Array(entries) => entries.iter().flat_map(numbers).collect(),
+        number => vec![number.as_f64().unwrap()],
+    }
+}
+
+/// A list of rows, or of numbers as one column.
+fn matrix(list: &Value) -> Array2<f64> {
+    let (rows, values) = (list.as_array().unwrap().len(), numbers(list));
+    Array2::from_shape_vec((rows, values.len() / rows), values).unwrap()
+}
+
+#[track_caller]
+fn assert_scores(case: &Value, scores: &[(&str, f64)]) {
+    for &(name, score) in scores {
+        let expected = case[name].as_f64().unwrap();
+        let close = (score - expected).abs() <= 1e-13 * expected.abs().max(1.0);
+        assert!(close, "{}, {name}: expected {expected}, got {score}", case["name"]);
+    }
+}
+
+/// Scores of predicted classes, which are those of the case.
+fn assert_classes(case: &Value, predicted: &Array1<usize>, truth: &Array2<f64>) {
+    let expected: Vec<usize> = numbers(&case["predicted"]).iter().map(|&class| class as usize).collect();
+    assert_eq!(predicted.to_vec(), expected, "{}", case["name"]);
+    let accuracy = metrics::accuracy(predicted, truth).unwrap();
+    let balanced = metrics::balanced_accuracy(predicted, truth).unwrap();
+    assert_scores(case, &[("accuracy", accuracy), ("balanced_accuracy", balanced)]);
+    // Classes above the largest that occurs have no entry.
+    let (f1, expected) = (metrics::f1(predicted, truth).unwrap(), numbers(&case["f1"]));
+    assert!(f1.len() <= expected.len() && expected[f1.len()..].iter().all(|&f1| f1 == 0.0));
+    assert!(f1.iter().zip(&expected).all(|(f1, expected)| (f1 - expected).abs() < 1e-14), "{f1:?}");
+}
 
 #[test]
-fn scores_agree_with_scikit_learn() {
+fn scores_of_two_classes_are_those_of_scikit_learn() {
+    for case in cases("binary") {
+        let (truth, scores) = (matrix(&case["truth"]), matrix(&case["scores"]));
+        let auc = metrics::roc_auc(&scores, &truth).unwrap();
+        let precision = metrics::average_precision(&scores, &truth).unwrap();
+        let loss = metrics::log_loss(&scores, &truth).unwrap();
+        assert_scores(&case, &[("roc_auc", auc), ("average_precision", precision), ("log_loss", loss)]);
+        assert_classes(&case, &metrics::classes_from_probabilities(&scores).unwrap(), &truth);
+        // The same from two columns and in f32, whose ties are the same.
+        let both = ndarray::concatenate![ndarray::Axis(1), 1.0 - &scores, scores];
+        assert_scores(&case, &[("log_loss", metrics::log_loss(&both, &truth).unwrap())]);
+        let narrow = [&scores, &truth].map(|array| array.mapv(|value| value as f32));
+        assert_scores(&case, &[("roc_auc", metrics::roc_auc(&narrow[0], &narrow[1]).unwrap())]);
+    }
+}
+
+#[test]
+fn scores_of_several_classes_are_those_of_scikit_learn() {
+    for case in cases("classes") {
+        let (truth, probabilities) = (matrix(&case["truth"]), matrix(&case["probabilities"]));
+        let loss = metrics::log_loss(&probabilities, &truth).unwrap();
+        assert_scores(&case, &[("log_loss", loss)]);
+        let predicted = metrics::classes_from_probabilities(&probabilities).unwrap();
+        assert_classes(&case, &predicted, &truth);
+        let matrix = ConfusionMatrix::from_probabilities(&probabilities, &truth).unwrap();
+        assert_scores(&case, &[("accuracy", matrix.accuracy())]);
+    }
+}
+
+#[test]
+fn scores_of_a_regression_are_those_of_scikit_learn() {
+    for case in cases("regression") {
+        let (truth, predicted) = (matrix(&case["truth"]), matrix(&case["predicted"]));
+        let scores = [
+            ("r2", metrics::r2(&predicted, &truth).unwrap()),
+            ("mean_squared_error", metrics::mean_squared_error(&predicted, &truth).unwrap()),
+            ("root_mean_squared_error", metrics::root_mean_squared_error(&predicted, &truth).unwrap()),
+            ("mean_absolute_error", metrics::mean_absolute_error(&predicted, &truth).unwrap()),
+        ];
+        assert_scores(&case, &scores);
+    }
+}
+
+#[test]
+fn scores_agree_with_the_examples_of_scikit_learn() {
     let (scores, truth) = (array![[0.1], [0.4], [0.35], [0.8]], array![[0.0], [0.0], [1.0], [1.0]]);
     assert_eq!(metrics::roc_auc(&scores, &truth).unwrap(), 0.75);
     assert_relative_eq!(metrics::average_precision(&scores, &truth).unwrap(), 5.0 / 6.0, epsilon = 1e-15);

@@ -1,9 +1,8 @@
-//! Comparison with the reference numbers in `tests/fixtures`: those of PyTorch and SciPy, of
-//! documented formulas, and of the tests of other projects.
+//! Comparison with the reference numbers in `tests/fixtures`: those of PyTorch, Keras and SciPy, and
+//! of the tests of other projects.
 
 mod activations;
 pub mod fixture;
-mod formulas;
 mod hessians;
 mod init;
 mod lbfgs;

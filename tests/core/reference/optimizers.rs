@@ -1,8 +1,9 @@
 //! `sgd.json` and `optimizers.json`: eight steps of every optimizer and variant, with and without
-//! clipping.
+//! clipping and groups of parameters. `averages.json`: moving averages of the weights.
 
+use geartrain::data::Dataset;
 use geartrain::network::Workspace;
-use geartrain::optim::{Adam, AdamW, Clip, Optimizer, RMSprop, Sgd};
+use geartrain::optim::{Adam, AdamW, Clip, Optimizer, ParamGroup, RMSprop, Sgd};
 use geartrain::prelude::*;
 use serde_json::Value;
 
@@ -14,24 +15,34 @@ fn optimizer(case: &Value) -> Box<dyn Optimizer<f64>> {
     let on = |name: &str| hyper[name].as_bool().expect("a flag");
     let of = |name: &str| number(&hyper[name]);
     let betas = || [0, 1].map(|i| number(&hyper["betas"][i]));
+    let groups = case.get("groups").map_or(&[][..], |groups| groups.as_array().unwrap());
+    let groups = groups.iter().map(|group| {
+        let name = text(&group["ends_with"]);
+        let chosen = if name == "bias" { ParamGroup::biases() } else { ParamGroup::named(name) };
+        chosen.learning_rate_factor(number(&group["lr_factor"])).weight_decay(number(&group["weight_decay"]))
+    });
     match text(&case["optimizer"]) {
         "SGD" => {
             let sgd = Sgd::new(rate).momentum(of("momentum")).dampening(of("dampening"));
             let sgd = sgd.weight_decay(of("weight_decay"));
-            Box::new(sgd.nesterov(on("nesterov")))
+            Box::new(groups.fold(sgd.nesterov(on("nesterov")), Sgd::group))
         }
         "Adam" => {
             let [beta1, beta2] = betas();
-            Box::new(Adam::new(rate).betas(beta1, beta2).eps(of("eps")).weight_decay(of("weight_decay")))
+            let adam = Adam::new(rate).betas(beta1, beta2).eps(of("eps"));
+            let adam = adam.weight_decay(of("weight_decay")).amsgrad(on("amsgrad"));
+            Box::new(groups.fold(adam, Adam::group))
         }
         "AdamW" => {
             let [beta1, beta2] = betas();
-            Box::new(AdamW::new(rate).betas(beta1, beta2).eps(of("eps")).weight_decay(of("weight_decay")))
+            let adam = AdamW::new(rate).betas(beta1, beta2).eps(of("eps"));
+            let adam = adam.weight_decay(of("weight_decay")).amsgrad(on("amsgrad"));
+            Box::new(groups.fold(adam, AdamW::group))
         }
         "RMSprop" => {
             let rmsprop = RMSprop::new(rate).alpha(of("alpha")).eps(of("eps")).momentum(of("momentum"));
             let rmsprop = rmsprop.weight_decay(of("weight_decay"));
-            Box::new(rmsprop.centered(on("centered")))
+            Box::new(groups.fold(rmsprop.centered(on("centered")), RMSprop::group))
         }
         other => panic!("no optimizer is called {other}"),
     }
@@ -87,6 +98,24 @@ fn sgd_is_that_of_torch() {
 fn the_other_optimizers_and_clipping_are_those_of_torch() {
     let file = load("optimizers");
     cases(&file).iter().for_each(|case| follow(&file, case, 1e-9));
+}
+
+#[test]
+fn averages_of_the_weights_are_those_of_torch() {
+    let file = load("averages");
+    let (x, target) = (matrix(&file["x"]), matrix(&file["target"]));
+    let data = Dataset::new(x.clone(), target).unwrap();
+    for case in cases(&file) {
+        for (steps, expected) in case["averages"].as_array().unwrap().iter().enumerate() {
+            let mut network = Network::with_inputs(build(&file["architecture"]), x.ncols()).unwrap();
+            set_params(&mut network, &file["start"]);
+            let training = Training::new(MeanSquaredError, Sgd::new(number(&case["lr"]))).epochs(steps + 1);
+            let training = training.average_weights(number(&case["decay"])).progress(false);
+            training.batch_size(x.nrows()).fit(&mut network, &data).unwrap();
+            let what = format!("{}, step {steps}", text(&case["name"]));
+            assert_tensors(&what, &network, network.params(), expected, 1e-13);
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `schedules.json`: the learning rate of every epoch.
+//! `schedules.json`: the learning rate of every epoch. `keras_schedules.json`: that of Keras, for
+//! options that PyTorch does not have.
 
 use geartrain::optim::schedule::*;
 use serde_json::Value;
@@ -25,6 +26,7 @@ fn build_schedule(schedule: &Value) -> Box<dyn Schedule> {
         "linear" => {
             Box::new(WarmUp::new(epochs("total_iters")).from(of("start_factor")).to(of("end_factor")))
         }
+        "polynomial" => Box::new(Polynomial::new(epochs("total_iters")).power(of("power"))),
         "sequential" => Box::new(chain(schedule)),
         "plateau" => {
             let plateau = ReduceOnPlateau::default().factor(of("factor")).patience(epochs("patience"));
@@ -56,5 +58,28 @@ fn schedules_are_those_of_torch() {
             let close = (rate - expected).abs() <= 1e-13 * base;
             assert!(close, "{name}, epoch {epoch}: expected {expected:e}, got {rate:e}");
         }
+    }
+}
+
+#[test]
+fn polynomial_and_exponential_decay_are_those_of_keras() {
+    let file = load("keras_schedules");
+    let (base, times) = (number(&file["base"]), numbers(&file["times"]));
+    for case in cases(&file) {
+        let of = |name: &str| number(&case[name]);
+        let schedule: Box<dyn Schedule> = match text(&case["schedule"]) {
+            "polynomial" => {
+                let polynomial = Polynomial::new(of("length") as u64).power(of("power"));
+                Box::new(polynomial.end_rate(of("end")).cycle(case["cycle"] == true))
+            }
+            "exponential" if case["staircase"] == true => {
+                Box::new(Step::new(of("length") as u64, of("rate")))
+            }
+            "exponential" => Box::new(Exponential::new(of("rate")).every(of("length"))),
+            other => panic!("no schedule is called {other}"),
+        };
+        schedule.check().unwrap();
+        let rates: Vec<f64> = times.iter().map(|&t| schedule.rate(base, t as u64, &[])).collect();
+        assert_close(&format!("{schedule:?}"), &rates, &case["rates"], 1e-14, 0.0);
     }
 }
