@@ -20,6 +20,7 @@ use crate::layer::Kind;
 use crate::loss::Weighted;
 use crate::network::Workspace;
 use crate::optim::Clip;
+use crate::optim::schedule::Rates;
 use crate::{Error, Layer, Loss, Network, Optimizer, Scalar, random, with_threads};
 
 impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
@@ -85,6 +86,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     ) -> Result<StopReason, Error> {
         let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, data.rows())).transpose()?;
         let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
+        let schedule = self.schedule.clone();
+        let mut rates = schedule.as_ref().map(|(schedule, unit)| (schedule.follow(run.own_rate), *unit));
+        // The losses that the schedule reads.
+        let mut losses = Vec::new();
         let progress =
             if self.progress { Progress::new(self.epochs, &self.history) } else { Progress::Silent };
         while run.position.epoch < self.epochs {
@@ -96,7 +101,9 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                     return Ok(StopReason::StopFlag);
                 }
-                self.set_learning_rate(run);
+                if let Some((rates, unit)) = &mut rates {
+                    self.set_learning_rate(run.position, rates, *unit, &mut losses);
+                }
                 let weights = weights.as_mut().map(|all| all.batch(batches.rows(run.position.batch)));
                 let (x, y) = batches.get(run.position.batch);
                 workspace.key = random::mix(self.seed, run.position.step);
@@ -129,14 +136,18 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
 
     /// Asks the schedule for the learning rate: before each step, or before the first step of each
     /// epoch.
-    fn set_learning_rate(&mut self, run: &Run<'_, F>) {
-        let Position { epoch, batch, step, .. } = run.position;
-        let Some((schedule, unit)) = &self.schedule else { return };
+    fn set_learning_rate(
+        &mut self,
+        Position { epoch, batch, step, .. }: Position,
+        rates: &mut Rates<'_>,
+        unit: Unit,
+        losses: &mut Vec<f64>,
+    ) {
         let rate = match unit {
-            Unit::Step => schedule.rate(run.own_rate, step, &[]),
+            Unit::Step => rates(step, &[]),
             Unit::Epoch if batch == 0 => {
-                let losses = if schedule.uses_losses() { self.history.losses() } else { Vec::new() };
-                schedule.rate(run.own_rate, epoch as u64, &losses)
+                losses.extend(self.history.epochs[losses.len()..].iter().map(Epoch::loss));
+                rates(epoch as u64, losses)
             }
             Unit::Epoch => return,
         };

@@ -25,6 +25,11 @@ impl Epoch {
         losses.chain(self.train_metrics.iter().chain(&self.validation_metrics).copied()).collect()
     }
 
+    /// The loss that schedules read: the validation loss, or else the training loss.
+    pub(super) fn loss(&self) -> f64 {
+        self.validation_loss.unwrap_or(self.train_loss)
+    }
+
     /// The epoch whose [`values`](Epoch::values) these are.
     pub(super) fn from_values(values: &[f64], metrics: usize, has_validation: bool) -> Self {
         let (losses, metric_values) = values.split_at(2 + usize::from(has_validation));
@@ -121,12 +126,6 @@ impl History {
     /// The validation loss of every epoch; empty without validation data.
     pub fn validation_losses(&self) -> Vec<f64> {
         self.epochs.iter().filter_map(|epoch| epoch.validation_loss).collect()
-    }
-
-    /// The losses that schedules read: the validation loss of every epoch, or else the training
-    /// loss.
-    pub(super) fn losses(&self) -> Vec<f64> {
-        self.epochs.iter().map(|epoch| epoch.validation_loss.unwrap_or(epoch.train_loss)).collect()
     }
 
     /// The index in [`Epoch::values`] of the value called `name`.

@@ -110,6 +110,26 @@ fn plateaus_at_the_edges_of_their_arguments() {
 }
 
 #[test]
+fn a_followed_schedule_reads_each_loss_once() {
+    let losses = [1.0, 1.0, 1.0, 0.4, 0.4, f64::NAN, 0.1, 0.1, 0.1, -1.0, -1.0, -1.0, -1.0];
+    let plateau = ReduceOnPlateau::default().patience(1).cooldown(1).factor(0.5);
+    let chain = Chain::new(WarmUp::new(3)).then(3, plateau).then(9, plateau.patience(0));
+    for schedule in [&plateau as &dyn Schedule, &chain, &Box::new(chain.clone())] {
+        let expected = rates(schedule, &losses);
+        assert!(expected.windows(2).filter(|pair| pair[0] != pair[1]).count() >= 2, "{expected:?}");
+        let mut follow = schedule.follow(0.1);
+        // Losses that were read before are not read again.
+        let mut seen = losses;
+        for (epoch, &rate) in expected.iter().enumerate() {
+            assert_eq!(follow(epoch as u64, &seen[..epoch]), rate, "{schedule:?}, epoch {epoch}");
+            seen[..epoch].fill(-1e9);
+        }
+        // A run that resumes reads all losses at once.
+        assert_eq!(schedule.follow(0.1)(13, &losses), expected[13]);
+    }
+}
+
+#[test]
 fn gammas_above_1_let_the_rate_grow() {
     let (step, exponential) = (Step::new(2, 2.0), Exponential::new(2.0));
     assert_eq!(rates(&step, &[0.0; 5]), [0.1, 0.1, 0.2, 0.2, 0.4, 0.4]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Schedule;
+use super::{Rates, Schedule};
 use crate::Error;
 use crate::error::require;
 use crate::settings::Settings;
@@ -38,10 +38,18 @@ impl Schedule for Chain {
     }
 
     fn rate(&self, base: f64, time: u64, losses: &[f64]) -> f64 {
-        let mut begun = self.parts.iter().rev().filter(|(start, _)| *start <= time);
-        let (start, schedule) = begun.next().expect("the first schedule starts at 0");
-        let before = losses.len().min(usize::try_from(*start).unwrap_or(usize::MAX));
-        schedule.rate(base, time - start, &losses[before..])
+        self.follow(base)(time, losses)
+    }
+
+    fn follow(&self, base: f64) -> Rates<'_> {
+        let mut parts: Vec<_> =
+            self.parts.iter().map(|(start, schedule)| (*start, schedule.follow(base))).collect();
+        Box::new(move |time, losses| {
+            let begun = parts.iter_mut().rev().find(|(start, _)| *start <= time);
+            let (start, rates) = begun.expect("the first schedule starts at 0");
+            let before = losses.len().min(usize::try_from(*start).unwrap_or(usize::MAX));
+            rates(time - *start, &losses[before..])
+        })
     }
 
     fn uses_losses(&self) -> bool {

@@ -48,6 +48,13 @@ pub trait Schedule: Debug + Send + Sync {
     /// validation data; empty if the schedule runs per step. Every `time` is valid.
     fn rate(&self, base: f64, time: u64, losses: &[f64]) -> f64;
 
+    /// [`rate`](Schedule::rate) as a function of `(time, losses)` for one training run, in which
+    /// `time` rises and `losses` grows. A schedule whose rate depends on all losses can keep what
+    /// it has read. Default: calls `rate`.
+    fn follow(&self, base: f64) -> Rates<'_> {
+        Box::new(move |time, losses| self.rate(base, time, losses))
+    }
+
     /// Whether [`rate`](Schedule::rate) reads `losses`; such a schedule cannot run per step.
     /// Default: `true`.
     fn uses_losses(&self) -> bool {
@@ -60,6 +67,9 @@ pub trait Schedule: Debug + Send + Sync {
     }
 }
 
+/// The learning rate for `(time, losses)`; see [`Schedule::follow`].
+pub type Rates<'a> = Box<dyn FnMut(u64, &[f64]) -> f64 + Send + 'a>;
+
 /// Forwards every method to the schedule behind a pointer.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
@@ -70,6 +80,10 @@ macro_rules! forward {
 
             fn rate(&self, base: f64, time: u64, losses: &[f64]) -> f64 {
                 (**self).rate(base, time, losses)
+            }
+
+            fn follow(&self, base: f64) -> Rates<'_> {
+                (**self).follow(base)
             }
 
             fn uses_losses(&self) -> bool {

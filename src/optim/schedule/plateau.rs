@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Schedule, check_factor};
+use super::{Rates, Schedule, check_factor};
 use crate::Error;
 use crate::error::require;
 use crate::settings::Settings;
@@ -72,29 +72,37 @@ impl Schedule for ReduceOnPlateau {
         check_factor("smallest rate", self.min_rate)
     }
 
-    fn rate(&self, base: f64, _: u64, losses: &[f64]) -> f64 {
+    fn rate(&self, base: f64, time: u64, losses: &[f64]) -> f64 {
+        self.follow(base)(time, losses)
+    }
+
+    fn follow(&self, base: f64) -> Rates<'_> {
         // Bad epochs are those since the best one, except during cooldown.
         let (mut rate, mut best, mut bad, mut cooling) = (base, f64::INFINITY, 0, 0);
-        for &loss in losses {
-            // best − threshold · |best|, which is also right for the infinite first value
-            if loss < best * (1.0 - self.threshold * best.signum()) {
-                (best, bad) = (loss, 0);
-            } else {
-                bad += 1;
-            }
-            if cooling > 0 {
-                cooling -= 1;
-                bad = 0;
-            }
-            if bad > self.patience {
-                let reduced = (rate * self.factor).max(self.min_rate);
-                if rate - reduced > EPS {
-                    rate = reduced;
+        let mut read = 0;
+        Box::new(move |_, losses| {
+            for &loss in losses.iter().skip(read) {
+                // best − threshold · |best|, which is also right for the infinite first value
+                if loss < best * (1.0 - self.threshold * best.signum()) {
+                    (best, bad) = (loss, 0);
+                } else {
+                    bad += 1;
                 }
-                (cooling, bad) = (self.cooldown, 0);
+                if cooling > 0 {
+                    cooling -= 1;
+                    bad = 0;
+                }
+                if bad > self.patience {
+                    let reduced = (rate * self.factor).max(self.min_rate);
+                    if rate - reduced > EPS {
+                        rate = reduced;
+                    }
+                    (cooling, bad) = (self.cooldown, 0);
+                }
             }
-        }
-        rate
+            read = read.max(losses.len());
+            rate
+        })
     }
 
     fn settings(&self) -> Settings {
