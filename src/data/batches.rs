@@ -35,6 +35,8 @@ pub struct Batches<'a, F> {
     seed: u64,
     size: usize,
     smallest: usize,
+    /// The rows are in their own order.
+    sorted: bool,
     order: Vec<usize>,
     x: Array2<F>,
     y: Array2<F>,
@@ -57,6 +59,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
             seed,
             size,
             smallest: 1,
+            sorted: true,
             order: (0..data.rows()).collect(),
             x: Array2::zeros((size, data.features())),
             y: Array2::zeros((size, data.outputs())),
@@ -82,6 +85,7 @@ impl<'a, F: Scalar> Batches<'a, F> {
 
     /// Puts the rows into the order of `epoch`.
     pub fn shuffle(&mut self, epoch: u64) {
+        self.sorted = false;
         permute(&mut self.order, self.seed, epoch);
     }
 
@@ -93,12 +97,18 @@ impl<'a, F: Scalar> Batches<'a, F> {
         &self.order[self.range(index)]
     }
 
-    /// The inputs (rows × features) and targets (rows × outputs) of one batch, row-major.
+    /// The inputs (rows × features) and targets (rows × outputs) of one batch, row-major. They are
+    /// not copied before the first [`shuffle`](Batches::shuffle).
     ///
     /// # Panics
     /// If `index` is not below [`count`](Batches::count).
     pub fn get(&mut self, index: usize) -> (ArrayView2<'_, F>, ArrayView2<'_, F>) {
-        let rows = &self.order[self.range(index)];
+        let range = self.range(index);
+        if self.sorted {
+            let rows = Slice::from(range);
+            return (self.data.x().slice_axis(Axis(0), rows), self.data.y().slice_axis(Axis(0), rows));
+        }
+        let rows = &self.order[range];
         gather(self.data.x(), rows, &mut self.x);
         gather(self.data.y(), rows, &mut self.y);
         let first = Slice::from(..rows.len());

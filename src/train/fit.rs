@@ -96,7 +96,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             if run.watch.as_ref().is_some_and(Watch::exhausted) {
                 return Ok(StopReason::EarlyStopping);
             }
-            batches.shuffle(run.position.epoch as u64);
+            // A single batch needs no order, and then no copy.
+            if batches.count() > 1 {
+                batches.shuffle(run.position.epoch as u64);
+            }
             while run.position.batch < batches.count() {
                 if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
                     return Ok(StopReason::StopFlag);

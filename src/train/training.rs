@@ -113,8 +113,8 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Seed of the order of rows, which differs from epoch to epoch, and of `Dropout`'s masks,
-    /// which differ from step to step. Default: 0.
+    /// Seed of the order of rows, which differs from epoch to epoch unless one batch holds all, and
+    /// of `Dropout`'s masks, which differ from step to step. Default: 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
