@@ -123,9 +123,11 @@ impl<F: Scalar> Layer<F> for BatchNorm {
         let eps = F::of(self.eps);
         if mode == Mode::Predict {
             for (x, y) in x.rows().into_iter().zip(y.rows_mut()) {
-                // x̂ = (x − running mean) / √(running variance + ε)
-                let columns = Zip::from(y).and(x).and(running_mean).and(running_var);
-                columns.for_each(|y, &x, &mean, &variance| *y = (x - mean) / (variance + eps).sqrt());
+                // x̂ = (x − running mean) / √(running variance + ε), y = γ x̂ + β
+                let columns = Zip::from(y).and(x).and(running_mean).and(running_var).and(gamma).and(beta);
+                columns.for_each(|y, &x, &mean, &variance, &gamma, &beta| {
+                    *y = gamma * ((x - mean) / (variance + eps).sqrt()) + beta;
+                });
             }
         } else {
             let (buffers, _) = cache.parts(KEPT, 0);
@@ -149,13 +151,14 @@ impl<F: Scalar> Layer<F> for BatchNorm {
             mean += &first;
             variance /= n;
             Zip::from(&mut scale).and(&variance).for_each(|scale, &v| *scale = F::one() / (v + eps).sqrt());
-            // x̂ = (x − mean) / √(variance + ε)
-            normal *= &scale.row(0);
-            y.assign(&normal);
-        }
-        // y = γ x̂ + β
-        for y in y.rows_mut() {
-            Zip::from(y).and(gamma).and(beta).for_each(|y, &gamma, &beta| *y = gamma * *y + beta);
+            // x̂ = (x − mean) / √(variance + ε), y = γ x̂ + β
+            for (normal, y) in normal.rows_mut().into_iter().zip(y.rows_mut()) {
+                let columns = Zip::from(normal).and(y).and(scale.row(0)).and(gamma).and(beta);
+                columns.for_each(|normal, y, &scale, &gamma, &beta| {
+                    *normal *= scale;
+                    *y = gamma * *normal + beta;
+                });
+            }
         }
     }
 
