@@ -345,8 +345,9 @@ impl fmt::Display for Diagnosis {
                 f,
                 "Widths: {top} units at the output end, {bottom} at the input end. Of the {decades:+.2} decades, the \
                  widths contribute {widths:+.2}, slopes {slopes:+.2}, weights {weights:+.2}, all else {rest:+.2}. \
-                 (A layer with N inputs and M outputs multiplies the squared norm by N·Var W = N/M · M·Var W, here {:.3} \
+                 The root mean square of the gradient per unit changes by {:+.2} decades. (A layer with N inputs and M outputs multiplies the squared norm by N·Var W = N/M · M·Var W, here {:.3} \
                  on average.)",
+                decades - widths,
                 cause.widths * cause.weights
             )?;
         }
