@@ -3,6 +3,7 @@
 
 use geartrain::error::LayerProblem;
 use geartrain::layer::{Backward, Description, Forward};
+use geartrain::layers::*;
 use geartrain::network::{AutodiffMode, Workspace};
 use geartrain::params::ParamSpec;
 use geartrain::prelude::*;
@@ -347,4 +348,29 @@ fn single_precision_starts_where_double_does() {
     let (narrow, wide) = (Network::<f32>::new(mlp()).unwrap(), Network::<f64>::new(mlp()).unwrap());
     let rounded: Vec<f32> = wide.params().iter().map(|&w| w as f32).collect();
     assert_eq!(narrow.params(), rounded);
+}
+
+#[test]
+fn layers_are_named_with_their_options() {
+    fn name(layer: impl Layer<f64>) -> String {
+        layer.describe().name
+    }
+    let body = || Sequential::new().then(Linear::new(2, 2));
+    for (name, expected) in [
+        (name(Linear::new(3, 8)), "Linear(3, 8)"),
+        (name(Linear::new(3, 8).without_bias()), "Linear(3, 8, no bias)"),
+        (name(BatchNorm::new(5)), "BatchNorm(5)"),
+        (name(LayerNorm::new(5)), "LayerNorm(5)"),
+        (name(RMSNorm::new(5)), "RMSNorm(5)"),
+        (name(Dropout::new(0.25)), "Dropout(0.25)"),
+        (name(Residual::new(body())), "Residual"),
+        (name(Residual::new(body()).scale(0.5)), "Residual(scale 0.5)"),
+        (name(body()), "Sequential"),
+        (name(Softmax), "Softmax"),
+        (name(Sigmoid), "Sigmoid"),
+        (name(LeakyReLU::new(0.2)), "LeakyReLU"),
+        (name(GELUTanh), "GELUTanh"),
+    ] {
+        assert_eq!(name, expected);
+    }
 }
