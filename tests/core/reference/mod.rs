@@ -1,5 +1,5 @@
-//! Comparison with the reference numbers in `tests/fixtures`: those of PyTorch, Keras and SciPy, and
-//! of the tests of other projects.
+//! Comparison with the reference numbers in `tests/fixtures`: those of PyTorch, Keras and SciPy,
+//! and of the tests of other projects.
 
 mod activations;
 pub mod fixture;
