@@ -8,7 +8,7 @@
 //! | `description` | the JSON text that describes a model besides its weights |
 //! | `tensors` | [`TensorFile`]: named tensors, in the safetensors format |
 //! | `header` | the header of such a file, checked before anything else is read |
-//! | `onnx` | [`Predictor`] as an ONNX model |
+//! | `onnx` | [`Predictor`] as an ONNX model, `OnnxGraph` |
 //! | `npy`, `npz` | arrays of NumPy, alone and in archives |
 //! | `number` | the number types of tensors |
 //! | [`atomic`] | writes a file whole or not at all |
@@ -30,5 +30,7 @@ mod tensors;
 pub use crate::error::file::{FileError, FileProblem, Mismatch};
 pub use atomic::check_writable;
 pub use loader::Loader;
+#[cfg(feature = "onnx")]
+pub use onnx::{OnnxAttribute, OnnxConstant, OnnxGraph, OnnxType};
 pub use predictor::{Predictions, Predictor};
 pub use tensors::TensorFile;

@@ -1,25 +1,21 @@
 //! Models as ONNX files, for onnxruntime and others.
 
+mod graph;
 mod proto;
 
 use std::path::Path;
 
-use prost::Message;
-use proto::{Attribute, Dimension, Node, Tensor, TensorShape, TensorType, Type, ValueInfo};
+pub use graph::{OnnxAttribute, OnnxConstant, OnnxGraph, OnnxType};
 
-use super::{FileProblem, Predictor, atomic, number};
+use super::{FileProblem, Predictor, atomic};
 use crate::data::StandardScaler;
 use crate::layer::Layer;
 use crate::layers::{LayerSpec, SELU};
 use crate::{Error, Network, Scalar};
 
-/// The version of the operators: the first with `Gelu`.
-const OPERATORS: i64 = 20;
-/// The version of the file format that came with these operators.
-const FORMAT: i64 = 9;
-const FLOAT: i32 = 1;
-const INT64: i32 = 7;
-const DOUBLE: i32 = 11;
+/// Codes of number types, for `Cast`.
+const FLOAT: i64 = 1;
+const DOUBLE: i64 = 11;
 
 impl<F: Scalar> Predictor<F> {
     /// Writes the model as an ONNX file (operators of version 20), whole or not at all
@@ -44,39 +40,17 @@ impl<F: Scalar> Predictor<F> {
     /// # Errors
     /// [`FileProblem`] for a layer without a counterpart in ONNX.
     pub fn to_onnx(&self) -> Result<Vec<u8>, FileProblem> {
-        let network = self.network();
-        let Some(layers) = LayerSpec::of(network.layer()) else {
-            let (path, layer) = first_without_spec(network.layer()).expect("one of them has no spec");
-            return Err(FileProblem::Unsupported { path, layer, format: "ONNX" });
-        };
-        let mut graph = Graph { network, nodes: Vec::new(), constants: Vec::new() };
-        let mut value = "x".to_string();
+        let mut graph = OnnxGraph::new();
+        let mut value = graph.input("x", OnnxType::F32, self.network().inputs());
         if let Some(scale) = self.x_scale() {
-            value = graph.scaled(value, "x", scale, ["Sub", "Div"]);
+            value = scaled(&mut graph, &value, "x", scale, ["Sub", "Div"]);
         }
-        value = graph.layer(&layers, "", value)?;
+        value = graph.network(self.network(), "", &value)?;
         if let Some(scale) = self.y_scale() {
-            value = graph.scaled(value, "y", scale, ["Mul", "Add"]);
+            value = scaled(&mut graph, &value, "y", scale, ["Mul", "Add"]);
         }
-        // The last node made the last value, unless nothing was done at all.
-        match graph.nodes.last_mut() {
-            Some(last) => last.output = vec!["y".into()],
-            None => drop(graph.named_node("Identity", vec![value], Vec::new(), "y".into())),
-        }
-        let model = proto::Model {
-            ir_version: FORMAT,
-            producer_name: "geartrain".into(),
-            producer_version: env!("CARGO_PKG_VERSION").into(),
-            opset_import: vec![proto::OperatorSet { domain: String::new(), version: OPERATORS }],
-            graph: Some(proto::Graph {
-                name: "model".into(),
-                node: graph.nodes,
-                initializer: graph.constants,
-                input: vec![matrix("x", network.inputs())],
-                output: vec![matrix("y", network.outputs())],
-            }),
-        };
-        Ok(model.encode_to_vec())
+        graph.output("y", &value, OnnxType::F32, self.network().outputs());
+        Ok(graph.to_bytes())
     }
 }
 
@@ -93,13 +67,36 @@ fn first_without_spec<F: Scalar>(layer: &dyn Layer<F>) -> Option<(String, String
     Some(inside.unwrap_or((String::new(), description.name)))
 }
 
-struct Graph<'a, F> {
-    network: &'a Network<F>,
-    nodes: Vec<Node>,
-    constants: Vec<Tensor>,
+impl OnnxGraph {
+    /// Adds the layers of `network`, in prediction mode, and returns the name of their output. `x`
+    /// is an `f32` matrix. The parameters are constants, whose names begin with `path`, unless it
+    /// is empty.
+    ///
+    /// # Errors
+    /// [`FileProblem::Unsupported`] with the path of a layer that is not of this crate;
+    /// [`FileProblem::NonFinite`] for a weight that is no finite `f32`.
+    pub fn network<F: Scalar>(
+        &mut self,
+        network: &Network<F>,
+        path: &str,
+        x: &str,
+    ) -> Result<String, FileProblem> {
+        let Some(layers) = LayerSpec::of(network.layer()) else {
+            let (path, layer) = first_without_spec(network.layer()).expect("one of them has no spec");
+            return Err(FileProblem::Unsupported { path, layer, format: "ONNX" });
+        };
+        Layers { network, prefix: path, graph: self }.layer(&layers, "", x.into())
+    }
 }
 
-impl<F: Scalar> Graph<'_, F> {
+/// The layers of a network on their way into a graph.
+struct Layers<'a, F> {
+    network: &'a Network<F>,
+    prefix: &'a str,
+    graph: &'a mut OnnxGraph,
+}
+
+impl<F: Scalar> Layers<'_, F> {
     /// Adds the nodes of a layer that reads `x`, and returns the name of what it writes.
     fn layer(&mut self, layer: &LayerSpec, path: &str, x: String) -> Result<String, FileProblem> {
         Ok(match layer {
@@ -134,14 +131,8 @@ impl<F: Scalar> Graph<'_, F> {
             LayerSpec::RMSNorm { eps, .. } => {
                 // RMSNormalization came with a later version of the operators, so it is written
                 // out.
-                let eps = self.constant(
-                    path,
-                    "eps",
-                    FLOAT,
-                    vec![],
-                    number::encode([eps.unwrap_or(F::epsilon().as_f64()) as f32].into_iter()),
-                );
-                let axes = self.constant(path, "axes", INT64, vec![1], (-1_i64).to_le_bytes().to_vec());
+                let eps = self.number(eps.unwrap_or(F::epsilon().as_f64()));
+                let axes = self.graph.constant(&[1], OnnxConstant::I64(vec![-1]));
                 let square = self.node("Mul", vec![x.clone(), x.clone()], vec![]);
                 let mean = self.node("ReduceMean", vec![square, axes], vec![]);
                 let sum = self.node("Add", vec![mean, eps], vec![]);
@@ -159,13 +150,7 @@ impl<F: Scalar> Graph<'_, F> {
             LayerSpec::Residual { scale, body } => {
                 let mut branch = self.sequence(body, &join(path, "body"), x.clone())?;
                 if *scale != 1.0 {
-                    let scale = self.constant(
-                        path,
-                        "scale",
-                        FLOAT,
-                        vec![],
-                        number::encode([*scale as f32].into_iter()),
-                    );
+                    let scale = self.number(*scale);
                     branch = self.node("Mul", vec![branch, scale], vec![]);
                 }
                 self.node("Add", vec![x, branch], vec![])
@@ -173,41 +158,14 @@ impl<F: Scalar> Graph<'_, F> {
         })
     }
 
-    /// Adds a constant of the layer at `path` and returns its name.
-    fn constant(
-        &mut self,
-        path: &str,
-        name: &str,
-        data_type: i32,
-        dims: Vec<i64>,
-        raw_data: Vec<u8>,
-    ) -> String {
-        let name = join(path, name);
-        self.constants.push(Tensor { dims, data_type, name: name.clone(), raw_data });
-        name
-    }
-
     fn sequence(&mut self, layers: &[LayerSpec], path: &str, x: String) -> Result<String, FileProblem> {
         let layers = layers.iter().enumerate();
         layers.into_iter().try_fold(x, |x, (i, layer)| self.layer(layer, &join(path, &i.to_string()), x))
     }
 
-    /// `value` transformed in `f64` by two operations, with the means and the standard deviations
-    /// of `scale` as their second operands: `(x − mean) / std` or `y · std + mean`.
-    fn scaled(&mut self, value: String, part: &str, scale: &StandardScaler, operations: [&str; 2]) -> String {
-        let [mean, std] = [("mean", scale.mean()), ("std", scale.std())].map(|(what, numbers)| {
-            let name = format!("{part}_{what}");
-            let raw_data = number::encode(numbers.iter().copied());
-            let dims = vec![numbers.len() as i64];
-            self.constants.push(Tensor { dims, data_type: DOUBLE, name: name.clone(), raw_data });
-            name
-        });
-        let operands = if operations[0] == "Sub" { [mean, std] } else { [std, mean] };
-        let mut value = self.node("Cast", vec![value], vec![integer("to", DOUBLE.into())]);
-        for (operation, operand) in operations.into_iter().zip(operands) {
-            value = self.node(operation, vec![value, operand], vec![]);
-        }
-        self.node("Cast", vec![value], vec![integer("to", FLOAT.into())])
+    /// A constant number.
+    fn number(&mut self, value: f64) -> String {
+        self.graph.constant(&[], OnnxConstant::F32(vec![value as f32]))
     }
 
     /// `x` and the parameters `names` of the layer at `path`, as the inputs of a node.
@@ -219,65 +177,62 @@ impl<F: Scalar> Graph<'_, F> {
             for (index, value) in tensor.indexed_iter() {
                 if !(value.as_f64() as f32).is_finite() {
                     let index = ndarray::Dimension::slice(&index).to_vec();
+                    let name = join(self.prefix, &name);
                     return Err(FileProblem::NonFinite { name, index, value: value.as_f64() });
                 }
             }
-            self.constants.push(Tensor {
-                dims: tensor.shape().iter().map(|&size| size as i64).collect(),
-                data_type: FLOAT,
-                raw_data: number::encode(tensor.iter().map(|value| value.as_f64() as f32)),
-                name: name.clone(),
-            });
-            inputs.push(name);
+            let values = tensor.iter().map(|value| value.as_f64() as f32).collect();
+            let (name, shape) = (join(self.prefix, &name), tensor.shape().to_vec());
+            inputs.push(self.graph.named_constant(name, &shape, OnnxConstant::F32(values)));
         }
         Ok(inputs)
     }
 
     /// Adds a node and returns the name of its output.
-    fn node(&mut self, operation: &str, inputs: Vec<String>, attributes: Vec<Attribute>) -> String {
-        let output = format!("value_{}", self.nodes.len());
-        self.named_node(operation, inputs, attributes, output)
-    }
-
-    fn named_node(
+    fn node(
         &mut self,
         operation: &str,
-        input: Vec<String>,
-        attribute: Vec<Attribute>,
-        output: String,
+        inputs: Vec<String>,
+        attributes: Vec<(&str, OnnxAttribute)>,
     ) -> String {
-        let name = format!("{operation}_{}", self.nodes.len());
-        let output_list = vec![output.clone()];
-        self.nodes.push(Node { input, output: output_list, name, op_type: operation.into(), attribute });
-        output
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        self.graph.node(operation, &inputs, attributes)
     }
+}
+
+/// `value` transformed in `f64` by two operations, with the means and the standard deviations of
+/// `scale` as their second operands: `(x − mean) / std` or `y · std + mean`.
+fn scaled(
+    graph: &mut OnnxGraph,
+    value: &str,
+    part: &str,
+    scale: &StandardScaler,
+    operations: [&str; 2],
+) -> String {
+    let [mean, std] = [("mean", scale.mean()), ("std", scale.std())].map(|(what, numbers)| {
+        let entries = OnnxConstant::F64(numbers.to_vec());
+        graph.named_constant(format!("{part}_{what}"), &[numbers.len()], entries)
+    });
+    let operands = if operations[0] == "Sub" { [mean, std] } else { [std, mean] };
+    let mut value = graph.node("Cast", &[value], vec![("to", OnnxAttribute::Integer(DOUBLE))]);
+    for (operation, operand) in operations.into_iter().zip(operands) {
+        value = graph.node(operation, &[&value, &operand], vec![]);
+    }
+    graph.node("Cast", &[&value], vec![("to", OnnxAttribute::Integer(FLOAT))])
 }
 
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.into() } else { format!("{path}.{name}") }
 }
 
-fn attribute(name: &str) -> Attribute {
-    Attribute { name: name.into(), f: None, i: None, s: None, r#type: 0 }
+fn float(name: &str, value: f64) -> (&str, OnnxAttribute) {
+    (name, OnnxAttribute::Float(value as f32))
 }
 
-fn float(name: &str, value: f64) -> Attribute {
-    Attribute { f: Some(value as f32), r#type: 1, ..attribute(name) }
+fn integer(name: &str, value: i64) -> (&str, OnnxAttribute) {
+    (name, OnnxAttribute::Integer(value))
 }
 
-fn integer(name: &str, value: i64) -> Attribute {
-    Attribute { i: Some(value), r#type: 2, ..attribute(name) }
-}
-
-fn text(name: &str, value: &str) -> Attribute {
-    Attribute { s: Some(value.into()), r#type: 3, ..attribute(name) }
-}
-
-/// An `f32` matrix of any number of rows.
-fn matrix(name: &str, columns: usize) -> ValueInfo {
-    let rows = Dimension { dim_value: None, dim_param: Some("rows".into()) };
-    let columns = Dimension { dim_value: Some(columns as i64), dim_param: None };
-    let shape = Some(TensorShape { dim: vec![rows, columns] });
-    let tensor_type = Some(TensorType { elem_type: FLOAT, shape });
-    ValueInfo { name: name.into(), r#type: Some(Type { tensor_type }) }
+fn text<'a>(name: &'a str, value: &str) -> (&'a str, OnnxAttribute) {
+    (name, OnnxAttribute::Text(value.into()))
 }

@@ -13,7 +13,8 @@ export INTEROP_DIR=$folder/files
 mkdir "$INTEROP_DIR"
 tests() { cargo test --quiet --features npy,onnx --test files -- --ignored --exact "${@/#/interop::}"; }
 tests write_models
-for script in numpy safetensors onnx; do
+cargo test --quiet --package geartrain-tables --features onnx --test tables -- --ignored --exact onnx::write_table_models
+for script in numpy safetensors onnx tables_onnx; do
     "$venv/bin/python" "tests/interop/check_$script.py" "$INTEROP_DIR"
 done
 tests read_what_python_wrote

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use geartrain::Predictor;
+use geartrain_tables::{TabularClassifier, TabularRegressor};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::output;
 
 /// Convert a saved model to ONNX, for onnxruntime and other programs
@@ -20,14 +21,11 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Outcome {
-    if geartrain_tables::model_kind(&options.model)?.is_some() {
-        return Err(Failure::other(format!(
-            "{}: a model of the recipe for tables cannot be exported yet; train with --recipe network",
-            options.model.display()
-        )));
+    match geartrain_tables::model_kind(&options.model)?.as_deref() {
+        Some("classifier") => TabularClassifier::load(&options.model)?.export_onnx(&options.onnx)?,
+        Some(_) => TabularRegressor::load(&options.model)?.export_onnx(&options.onnx)?,
+        None => Predictor::<f32>::load(&options.model)?.export_onnx(&options.onnx)?,
     }
-    let model = Predictor::<f32>::load(&options.model)?;
-    model.export_onnx(&options.onnx)?;
     output::note(&format!("The model is in {}", options.onnx.display()));
     Ok(())
 }

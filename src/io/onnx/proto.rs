@@ -51,6 +51,8 @@ pub struct Node {
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<Attribute>,
+    #[prost(string, tag = "7")]
+    pub domain: String,
 }
 
 /// The value is optional so that a 0 is written as well.
@@ -64,7 +66,13 @@ pub struct Attribute {
     pub i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     pub s: Option<Vec<u8>>,
-    /// 1: `f`, 2: `i`, 3: `s`.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: Vec<Vec<u8>>,
+    /// 1: `f`, 2: `i`, 3: `s`, 6: `floats`, 7: `ints`, 8: `strings`.
     #[prost(int32, tag = "20")]
     pub r#type: i32,
 }

@@ -45,9 +45,8 @@ fn text_columns_are_learned_from() {
     assert_eq!(prices.len(), 3, "{predicted}");
     assert!((prices[0] - 15.0).abs() < 5.0 && prices[1] > 35.0, "{predicted}");
 
-    let output = folder.run("export m.safetensors --onnx m.onnx");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("--recipe network"), "{}", stderr(&output));
+    folder.succeed("export m.safetensors --onnx m.onnx");
+    assert!(std::fs::metadata(folder.path("m.onnx")).unwrap().len() > 10_000);
 
     folder.write("short.csv", "colour\nred\n");
     let output = folder.run("predict m.safetensors short.csv");

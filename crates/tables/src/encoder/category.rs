@@ -12,13 +12,13 @@ use crate::{Column, ColumnType};
 /// levels. Two slots are encoded as −1 and 1 in one column, more as 0 and 1 in a column each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CategoryCode {
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     /// Levels that share the rare slot, missing cells included.
     rare: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Slot {
+pub(super) enum Slot {
     Level(String),
     Missing,
     Rare,

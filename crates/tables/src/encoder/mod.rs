@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `number.rs` | scaled value, piecewise-linear encoding, missing indicator |
 //! | `category.rs` | levels to columns of 0 and 1 |
+//! | `onnx.rs` | the encoding as operations of ONNX |
 //! | `rows.rs` | an encoder bound to a table: encodes chosen rows |
 
 mod category;
 mod number;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod rows;
 
 use std::fmt;
@@ -44,10 +47,10 @@ const BIN_BUDGET: usize = 768;
 const BINS: (usize, usize) = (16, 2);
 
 impl EncoderOptions {
-    /// Robust scaling, 16 bins per number column (fewer for more than 48 of them), and levels in
+    /// Clipped scaling, 16 bins per number column (fewer for more than 48 of them), and levels in
     /// fewer than 3 training rows counted as rare.
     pub fn new() -> Self {
-        EncoderOptions { scaling: Scaling::Robust, bins: None, rare: 3 }
+        EncoderOptions { scaling: Scaling::Clipped, bins: None, rare: 3 }
     }
 
     /// How the value of a number is scaled.

@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize};
 
 /// How the value *x* of a number column is scaled to the encoded value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Scaling {
+    /// `z / √(1 + (z/3)²)` with `z = (x − mean) / standard deviation`, or with `z = 2 (x − mean) /
+    /// (max − min)` for a column with `q₂₅ = q₇₅`, of which half of the values or more are the same.
+    /// The result is between −3 and 3, so that outliers do no harm.
+    Clipped,
     /// `z / √(1 + (z/3)²)` with `z = (x − median) / (q₇₅ − q₂₅)`, where q are quantiles (or half
     /// the range, if that difference is 0). The result is between −3 and 3, so that outliers do no
     /// harm (Holzmüller et al. 2024, *Better by default*).
@@ -13,18 +18,28 @@ pub enum Scaling {
     Standard,
 }
 
+impl Scaling {
+    /// The bound of scaled numbers.
+    pub(super) fn limit(self) -> Option<f64> {
+        match self {
+            Scaling::Clipped | Scaling::Robust => Some(3.0),
+            Scaling::Standard => None,
+        }
+    }
+}
+
 /// The encoding of one number column. Values may be as large as `f64` allows: differences are taken
 /// between halves, which do not overflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NumberCode {
-    scaling: Scaling,
-    center: f64,
+    pub(super) scaling: Scaling,
+    pub(super) center: f64,
     /// Half of the scale: what halved differences are divided by; 0 for a constant column.
-    half_scale: f64,
+    pub(super) half_scale: f64,
     /// Edges of the bins, increasing; empty without a piecewise-linear encoding.
-    edges: Vec<f64>,
+    pub(super) edges: Vec<f64>,
     /// Whether a cell is missing among the training rows.
-    indicator: bool,
+    pub(super) indicator: bool,
     /// The sorted values of the training rows, until the bins are chosen.
     #[serde(skip)]
     sorted: Vec<f64>,
@@ -52,13 +67,16 @@ impl NumberCode {
                     let spread = half_difference(high, low);
                     (median, if spread > 0.0 { spread } else { range })
                 }
-                Scaling::Standard => {
+                Scaling::Standard | Scaling::Clipped => {
                     // Relative to the range, squares neither overflow nor vanish.
                     let count = sorted.len() as f64;
                     let relative = |x: f64| half_difference(x, min) / range;
                     let mean = sorted.iter().map(|&x| relative(x)).sum::<f64>() / count;
                     let variance = sorted.iter().map(|&x| (relative(x) - mean).powi(2)).sum::<f64>() / count;
-                    (min + mean * range + mean * range, variance.sqrt() * range)
+                    let [low, high] = [0.25, 0.75].map(|q| quantile(&sorted, q));
+                    let by_range = scaling == Scaling::Clipped && half_difference(high, low) <= 0.0;
+                    let spread = if by_range { range } else { variance.sqrt() * range };
+                    (min + mean * range + mean * range, spread)
                 }
             };
             if half_scale == 0.0 {
@@ -120,6 +138,7 @@ impl NumberCode {
     pub fn describe(&self) -> String {
         let value = match (self.is_constant(), self.scaling) {
             (true, _) => "constant",
+            (_, Scaling::Clipped) => "standardised, clipped value",
             (_, Scaling::Robust) => "robust-scaled value",
             (_, Scaling::Standard) => "standardised value",
         };
@@ -141,9 +160,9 @@ impl NumberCode {
         }
         // Far outside the training range, the quotient may overflow; beyond 1e9 nothing changes.
         let z = (half_difference(x, self.center) / self.half_scale).clamp(-1e9, 1e9);
-        *value = match self.scaling {
-            Scaling::Robust => z / (1.0 + (z / 3.0).powi(2)).sqrt(),
-            Scaling::Standard => z,
+        *value = match self.scaling.limit() {
+            Some(limit) => z / (1.0 + (z / limit).powi(2)).sqrt(),
+            None => z,
         } as f32;
         if bins.is_empty() {
             return;
@@ -207,9 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn clipped_scaling() {
+        // mean 4, standard deviation √5.2
+        let code = NumberCode::fit(&[1.0, 3.0, 4.0, 4.0, 8.0], Scaling::Clipped);
+        let z = 4.0 / 5.2_f64.sqrt();
+        assert_eq!(encode(&code, 8.0), [(z / (1.0 + (z / 3.0).powi(2)).sqrt()) as f32]);
+        assert_eq!(encode(&code, 1e300), [3.0]);
+        // Mostly 0, so the range counts: z = 2 (8 − 2) / 8
+        let code = NumberCode::fit(&[0.0, 0.0, 8.0, 0.0], Scaling::Clipped);
+        assert_eq!(encode(&code, 8.0)[0], (1.5 / 1.25_f64.sqrt()) as f32);
+    }
+
+    #[test]
     fn extreme_values_stay_finite() {
         let values = [-f64::MAX, f64::MAX, 0.0, 5e-324, -5e-324, 1.0, 1e-300];
-        for scaling in [Scaling::Robust, Scaling::Standard] {
+        for scaling in [Scaling::Clipped, Scaling::Robust, Scaling::Standard] {
             for subset in 0..1 << values.len() {
                 let chosen: Vec<f64> =
                     (0..values.len()).filter(|i| subset >> i & 1 == 1).map(|i| values[i]).collect();

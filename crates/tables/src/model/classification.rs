@@ -151,6 +151,11 @@ impl Task for Classification {
         }
     }
 
+    fn may_learn_from_all(&self) -> bool {
+        // A classifier that separates its training rows becomes too sure of itself.
+        false
+    }
+
     fn decode(&self, outputs: &ArrayRef2<f32>) -> Array2<f64> {
         let mut probabilities = outputs.mapv(f64::from);
         for mut row in probabilities.rows_mut() {
@@ -180,6 +185,24 @@ impl Task for Classification {
         scores.push("log-loss", surprise / total);
         scores.push("accuracy", right / total);
         Ok(scores)
+    }
+
+    #[cfg(feature = "onnx")]
+    fn onnx(&self, graph: &mut geartrain::io::OnnxGraph, outputs: &[String]) {
+        use geartrain::io::{OnnxAttribute, OnnxType};
+        let mut probabilities = Vec::new();
+        for output in outputs {
+            let logits = super::onnx::to_f64(graph, output);
+            probabilities.push(graph.node("Softmax", &[&logits], vec![("axis", OnnxAttribute::Integer(1))]));
+        }
+        let mean = super::onnx::mean(graph, &probabilities);
+        graph.output("probabilities", &mean, OnnxType::F64, self.classes.len());
+        let index = graph.node("ArgMax", &["probabilities"], vec![("axis", OnnxAttribute::Integer(1))]);
+        let keys = OnnxAttribute::Integers((0..self.classes.len() as i64).collect());
+        let values = OnnxAttribute::Texts(self.classes.clone());
+        let attributes = vec![("keys_int64s", keys), ("values_strings", values)];
+        let class = graph.node("ai.onnx.ml.LabelEncoder", &[&index], attributes);
+        graph.output("class", &class, OnnxType::Text, 1);
     }
 
     fn describe(&self) -> String {

@@ -102,8 +102,14 @@ impl<T: Task> Recipe<T> {
             epochs: self.epochs_for(order.len()),
         };
         let (y, loss) = (task.encode(train)?, task.loss());
-        let problem =
-            member::Task { rows: &rows, targets: &y, weights, loss: &*loss, outputs: task.outputs() };
+        let problem = member::Task {
+            rows: &rows,
+            targets: &y,
+            weights,
+            loss: &*loss,
+            outputs: task.outputs(),
+            may_learn_from_all: task.may_learn_from_all(),
+        };
         let trained = self.train_members(&plan, &problem, order, progress)?;
         let (networks, members) = trained.into_iter().unzip();
         let rows = (table.rows(), usable.len());

@@ -20,6 +20,9 @@ use crate::encoder::Rows;
 pub(super) const CHUNK: usize = 1024;
 /// The part of the steps in which the learning rate rises.
 const WARM_UP: f64 = 0.05;
+/// The part of the epochs after which a network may learn from its validation rows as well, and the
+/// part of the constant prediction's loss that its own must then be below.
+const ALL_ROWS: (f64, f64) = (0.1, 0.5);
 /// The decay of the moving average of the weights.
 const AVERAGE: f64 = 0.99;
 
@@ -44,6 +47,8 @@ pub(crate) struct Task<'a> {
     pub loss: &'a dyn Loss<f32>,
     /// The number of outputs of the network.
     pub outputs: usize,
+    /// [`may_learn_from_all`](super::Task::may_learn_from_all)
+    pub may_learn_from_all: bool,
 }
 
 /// The course of one training.
@@ -56,7 +61,7 @@ pub struct MemberHistory {
     /// Mean loss of the training batches of each epoch, with dropout.
     pub train_loss: Vec<f64>,
     /// Loss on the validation rows after each epoch, of the averaged weights; empty without such
-    /// rows.
+    /// rows, and only of the first epochs if the network learned from them as well later.
     pub validation_loss: Vec<f64>,
 }
 
@@ -75,9 +80,9 @@ impl Plan {
         Ok(Network::with_inputs(layers.then(last), inputs)?.with_seed(seed))
     }
 
-    /// The learning rate of a step (from 1) of `steps`: a linear warm-up times a cosine.
-    fn rate(&self, step: usize, steps: usize) -> f64 {
-        let t = (step as f64 - 0.5) / steps as f64;
+    /// The learning rate when the part `t` of the training is done: a linear warm-up times a
+    /// cosine.
+    fn rate(&self, t: f64) -> f64 {
         self.learning_rate * (t / WARM_UP).min(1.0) * (0.5 + 0.5 * libm::cos(std::f64::consts::PI * t))
     }
 
@@ -97,14 +102,13 @@ impl Plan {
         let mut best: Option<(f64, Vec<f32>)> = None;
         let mut history = MemberHistory {
             rows: (fit.len(), validation.len()),
-            best_epoch: self.epochs,
+            best_epoch: 0,
             train_loss: Vec::with_capacity(self.epochs),
             validation_loss: Vec::new(),
         };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut order = fit.to_vec();
         let batch = self.batch.min(order.len());
-        let steps = self.epochs * (order.len() / batch);
         let mut optimizer = AdamW::new(self.learning_rate)
             .weight_decay(self.weight_decay)
             .group(ParamGroup::biases().weight_decay(0.0));
@@ -112,12 +116,15 @@ impl Plan {
         let mut x = Array2::zeros((batch, task.rows.width()));
         let mut y = Array2::zeros((batch, task.targets.ncols()));
         let mut weights = Vec::with_capacity(batch);
-        let mut step = 0;
+        let (mut step, mut validation) = (0, validation);
+        // The last layer starts at 0.
+        let constant = if validation.is_empty() { 0.0 } else { self.judge(task, &network, validation)? };
         for epoch in 1..=self.epochs {
             order.shuffle(&mut rng);
-            let mut sum = 0.0;
-            for rows in order.chunks_exact(batch) {
+            let (mut sum, batches) = (0.0, order.len() / batch);
+            for (i, rows) in order.chunks_exact(batch).enumerate() {
                 step += 1;
+                let done = (epoch - 1) as f64 + (i as f64 + 0.5) / batches as f64;
                 task.rows.encode_all(rows, &mut x);
                 for (&row, mut y) in rows.iter().zip(y.rows_mut()) {
                     y.assign(&task.targets.row(row));
@@ -138,14 +145,14 @@ impl Plan {
                     return Err(Error::Diverged { epoch });
                 }
                 sum += value;
-                Optimizer::<f32>::set_learning_rate(&mut optimizer, self.rate(step, steps));
+                Optimizer::<f32>::set_learning_rate(&mut optimizer, self.rate(done / self.epochs as f64));
                 optimizer.step(network.params_mut(), &workspace.grads).map_err(|error| match error {
                     geartrain::Error::NonFinite { .. } => Error::Diverged { epoch },
                     error => error.into(),
                 })?;
                 update_average(average.params_mut().values, network.params(), AVERAGE, step as u64);
             }
-            history.train_loss.push(sum / (order.len() / batch) as f64);
+            history.train_loss.push(sum / batches as f64);
             if !validation.is_empty() {
                 let loss = self.judge(task, &average, validation)?;
                 if !loss.is_finite() {
@@ -157,11 +164,17 @@ impl Plan {
                     best = Some((loss, average.params().to_vec()));
                     history.best_epoch = epoch;
                 }
+                let (part, enough) = ALL_ROWS;
+                let soon = epoch == (part * self.epochs as f64).ceil() as usize;
+                if task.may_learn_from_all && soon && epoch < self.epochs && loss < enough * constant {
+                    order.extend(std::mem::take(&mut validation));
+                    best = None;
+                }
+            }
+            if best.is_none() {
+                history.best_epoch = epoch;
             }
             if on_epoch(epoch).is_break() {
-                if best.is_none() {
-                    history.best_epoch = epoch;
-                }
                 break;
             }
         }

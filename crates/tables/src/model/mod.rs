@@ -12,6 +12,7 @@
 //! | `importance.rs` | which columns matter |
 //! | `report.rs` | every choice in words |
 //! | `file.rs` | save and load |
+//! | `onnx.rs` | models as ONNX files, with the encoding |
 
 mod classification;
 mod file;
@@ -19,6 +20,8 @@ mod fit;
 mod folds;
 mod importance;
 mod member;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod quantiles;
 mod recipe;
 mod regression;

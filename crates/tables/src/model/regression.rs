@@ -201,6 +201,10 @@ impl Task for Regression {
         }
     }
 
+    fn may_learn_from_all(&self) -> bool {
+        self.loss != RegressionLoss::Poisson
+    }
+
     fn decode(&self, outputs: &ArrayRef2<f32>) -> Array2<f64> {
         let levels = self.levels();
         let mut predictions = outputs.mapv(f64::from);
@@ -290,6 +294,50 @@ impl Task for Regression {
             }
         }
         Ok(scores)
+    }
+
+    #[cfg(feature = "onnx")]
+    fn onnx(&self, graph: &mut geartrain::io::OnnxGraph, outputs: &[String]) {
+        use geartrain::io::{OnnxAttribute, OnnxConstant, OnnxType};
+        let count = self.outputs();
+        let row = |graph: &mut geartrain::io::OnnxGraph, value: &dyn Fn(&Target, usize) -> f64| {
+            let values = self.targets.iter().flat_map(|t| (0..t.start.len()).map(move |i| value(t, i)));
+            graph.constant(&[1, count], OnnxConstant::F64(values.collect()))
+        };
+        let start = row(graph, &|target, level| target.start[level]);
+        let [center, scale, min, max] =
+            [|t: &Target| t.center, |t: &Target| t.scale, |t: &Target| t.min, |t: &Target| t.max]
+                .map(|value| row(graph, &|target, _| value(target)));
+        let mut predictions = Vec::new();
+        for output in outputs {
+            let output = super::onnx::to_f64(graph, output);
+            let mut value = graph.node("Add", &[&output, &start], vec![]);
+            if self.loss == RegressionLoss::Poisson {
+                value = graph.node("Exp", &[&value], vec![]);
+            }
+            value = graph.node("Mul", &[&value, &scale], vec![]);
+            value = graph.node("Add", &[&value, &center], vec![]);
+            if !self.extrapolate {
+                value = graph.node("Max", &[&value, &min], vec![]);
+                value = graph.node("Min", &[&value, &max], vec![]);
+            }
+            predictions.push(value);
+        }
+        let mut mean = super::onnx::mean(graph, &predictions);
+        let levels = self.levels();
+        if levels > 1 {
+            // Sorted within each target: quantiles do not cross.
+            let shape = |graph: &mut geartrain::io::OnnxGraph, value: &str, columns: usize| {
+                let shape = graph.constant(&[2], OnnxConstant::I64(vec![-1, columns as i64]));
+                graph.node("Reshape", &[value, &shape], vec![])
+            };
+            let each = shape(graph, &mean, levels);
+            let all = graph.constant(&[1], OnnxConstant::I64(vec![levels as i64]));
+            let attributes = vec![("largest", OnnxAttribute::Integer(0))];
+            let sorted = graph.node_with_outputs("TopK", &[&each, &all], attributes, 2);
+            mean = shape(graph, &sorted[0], count);
+        }
+        graph.output("y", &mean, OnnxType::F64, count);
     }
 
     fn describe(&self) -> String {

@@ -49,6 +49,11 @@ impl<T: Task> Model<T> {
                 Some(&loss) => {
                     format!("kept epoch {}, loss {} on {held} rows", member.best_epoch, digits(loss))
                 }
+                None if held > 0 => format!(
+                    "after epoch {} from the {held} validation rows as well, because their loss was low; kept \
+                     the last epoch",
+                    member.validation_loss.len()
+                ),
                 None => "no validation rows: kept the last epoch".into(),
             };
             line(format!("Network {}: learned from {fit} rows; {kept}.", i + 1));

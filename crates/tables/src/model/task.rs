@@ -48,6 +48,11 @@ pub trait Task:
     #[doc(hidden)]
     fn loss(&self) -> Box<dyn Loss<f32>>;
 
+    /// Whether a network learns from its validation rows as well once its loss is below half of
+    /// that of the constant prediction. The loss must be at least 0.
+    #[doc(hidden)]
+    fn may_learn_from_all(&self) -> bool;
+
     /// The outputs of one network in the units of the targets, or as probabilities.
     #[doc(hidden)]
     fn decode(&self, outputs: &ArrayRef2<f32>) -> Array2<f64>;
@@ -68,6 +73,11 @@ pub trait Task:
     /// Whether folds keep the shares of the target's values.
     #[doc(hidden)]
     const STRATIFIED: bool;
+
+    /// Adds what follows the members' outputs in ONNX, up to the outputs of the model.
+    #[cfg(feature = "onnx")]
+    #[doc(hidden)]
+    fn onnx(&self, graph: &mut geartrain::io::OnnxGraph, outputs: &[String]);
 
     /// A few words about targets and loss, for reports.
     #[doc(hidden)]

@@ -107,6 +107,17 @@ impl Column {
         Ok(Column::inferred(name, Cells::Numbers(values), ""))
     }
 
+    /// A column of dates as days since 1970-01-01, with the time of day as a fraction, in which NaN
+    /// is a missing cell.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for an infinite number.
+    pub fn days(name: impl Into<String>, days: Vec<f64>) -> Result<Self, Error> {
+        let Column { name, cells, .. } = Column::numbers(name, days)?;
+        let Cells::Numbers(days) = cells else { unreachable!("a column of numbers") };
+        Ok(Column::inferred(name, Cells::Dates(days), ""))
+    }
+
     /// A column of texts, in which `None` is a missing cell.
     ///
     /// # Errors

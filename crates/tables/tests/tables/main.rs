@@ -4,4 +4,5 @@ mod csv;
 mod encoder;
 mod hostile;
 mod model;
+mod onnx;
 mod predictions;

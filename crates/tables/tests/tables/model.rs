@@ -125,12 +125,32 @@ fn members_validate_on_other_rows() {
 
 #[test]
 fn the_best_epoch_is_kept() {
-    let table = features(&table(150), &["x", "y"]);
+    // Noise, of which validation rows must not be learned.
+    let table = features(&table(150), &["other", "y"]);
     let model = quick().fit(&table, "y").unwrap();
     let history = &model.histories()[0];
     let best = history.validation_loss.iter().copied().fold(f64::INFINITY, f64::min);
     assert_eq!(history.validation_loss[history.best_epoch - 1], best);
     assert_eq!((history.train_loss.len(), history.validation_loss.len()), (15, 15));
+}
+
+#[test]
+fn validation_rows_are_learned_as_well_if_there_is_little_noise() {
+    let table = features(&table(300), &["x", "colour", "y"]);
+    let model = quick().epochs(100).fit(&table, "y").unwrap();
+    let history = &model.histories()[0];
+    assert_eq!((history.rows, history.validation_loss.len(), history.best_epoch), ((255, 45), 10, 100));
+    // 300 rows have more batches of 32 than 255: the loss is a mean over 9 instead of 7.
+    assert!(history.train_loss[99] < history.train_loss[9], "{:?}", history.train_loss);
+    assert!(
+        model.report().contains("after epoch 10 from the 45 validation rows as well"),
+        "{}",
+        model.report()
+    );
+    // A classifier needs its best epoch.
+    let table = features(&super::model::table(300), &["x", "colour", "class"]);
+    let model = TabularClassifier::recipe().hidden(&[16]).epochs(20).fit(&table, "class").unwrap();
+    assert_eq!(model.histories()[0].validation_loss.len(), 20);
 }
 
 #[test]
@@ -340,7 +360,7 @@ fn reports_explain_the_choices() {
         "A regressor that predicts `y`, from ",
         "Rows: 120.",
         "category    3 levels: 3 columns",
-        "number      robust-scaled value, 16 bins, missing indicator: 18 columns",
+        "number      standardised, clipped value, 16 bins, missing indicator: 18 columns",
         "hidden layers of 16 ReLU units, dropout 0.1",
         "batches of 32 rows, 15 epochs",
         "Ensemble: 2 networks",
