@@ -42,12 +42,12 @@ impl Default for EncoderOptions {
 }
 
 /// Encoded columns that the piecewise-linear encodings of all number columns may take together.
-const BIN_BUDGET: usize = 768;
+const BIN_BUDGET: usize = 256;
 /// The default of [`EncoderOptions::bins`], and the fewest bins that the budget leaves.
 const BINS: (usize, usize) = (16, 2);
 
 impl EncoderOptions {
-    /// Clipped scaling, 16 bins per number column (fewer for more than 48 of them), and levels in
+    /// Clipped scaling, 16 bins per number column (fewer for more than 16 of them), and levels in
     /// fewer than 3 training rows counted as rare.
     pub fn new() -> Self {
         EncoderOptions { scaling: Scaling::Clipped, bins: None, rare: 3 }
@@ -60,7 +60,7 @@ impl EncoderOptions {
     }
 
     /// Bins of the piecewise-linear encoding of each number column; 0 for none, at most 1,000.
-    /// Default: 16, or 768 / *p* with more than 48 number columns *p*, and at least 2.
+    /// Default: 16, or 256 / *p* with more than 16 number columns *p*, and at least 2.
     pub fn bins(mut self, bins: usize) -> Self {
         self.bins = Some(bins);
         self

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Scaling {
     /// `z / √(1 + (z/3)²)` with `z = (x − mean) / standard deviation`, or with `z = 2 (x − mean) /
-    /// (max − min)` for a column with `q₂₅ = q₇₅`, of which half of the values or more are the same.
-    /// The result is between −3 and 3, so that outliers do no harm.
+    /// (max − min)` for a column with `q₂₅ = q₇₅`, of which at least half of the values are the
+    /// same. The result is between −3 and 3, so that outliers do no harm.
     Clipped,
     /// `z / √(1 + (z/3)²)` with `z = (x − median) / (q₇₅ − q₂₅)`, where q are quantiles (or half
     /// the range, if that difference is 0). The result is between −3 and 3, so that outliers do no

@@ -20,9 +20,12 @@ use crate::encoder::Rows;
 pub(super) const CHUNK: usize = 1024;
 /// The part of the steps in which the learning rate rises.
 const WARM_UP: f64 = 0.05;
-/// The part of the epochs after which a network may learn from its validation rows as well, and the
-/// part of the constant prediction's loss that its own must then be below.
-const ALL_ROWS: (f64, f64) = (0.1, 0.5);
+/// The part of the epochs after which a network may learn from its validation rows as well.
+const ALL_ROWS_FROM: f64 = 0.5;
+/// The part of the constant prediction's loss that its own must then be below.
+const LITTLE_NOISE: f64 = 0.5;
+/// The part of the epochs so far after which its loss must have been best: it still improves.
+const RECENT: f64 = 0.9;
 /// The decay of the moving average of the weights.
 const AVERAGE: f64 = 0.99;
 
@@ -164,9 +167,10 @@ impl Plan {
                     best = Some((loss, average.params().to_vec()));
                     history.best_epoch = epoch;
                 }
-                let (part, enough) = ALL_ROWS;
-                let soon = epoch == (part * self.epochs as f64).ceil() as usize;
-                if task.may_learn_from_all && soon && epoch < self.epochs && loss < enough * constant {
+                let halfway = epoch == (ALL_ROWS_FROM * self.epochs as f64).ceil() as usize;
+                let improves = history.best_epoch as f64 >= RECENT * epoch as f64;
+                let little_noise = loss < LITTLE_NOISE * constant;
+                if task.may_learn_from_all && halfway && improves && little_noise && epoch < self.epochs {
                     order.extend(std::mem::take(&mut validation));
                     best = None;
                 }

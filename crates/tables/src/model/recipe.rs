@@ -10,15 +10,16 @@ use super::task::Task;
 /// How a [`Model`](crate::Model) is trained. Made by [`Model::recipe`](crate::Model::recipe).
 ///
 /// The defaults (`auto`) are: numbers as standardised, smoothly clipped value and piecewise-linear
-/// encoding with 16 bins; two hidden layers of 128 ReLU units with dropout 0.1; weights from N(0,
-/// 2/n), those of the last layer 0; AdamW with weight decay 0.01 on weights; a learning rate of
-/// 0.003 with 5% warm-up and cosine decay; an exponential moving average of the weights; and the
-/// epoch with the best loss on a validation part of 15% of the rows.
+/// encoding with 16 bins (fewer for more than 16 number columns); two hidden layers of 128 ReLU
+/// units with dropout 0.1; weights from N(0, 2/n), those of the last layer 0; AdamW with weight
+/// decay 0.01 on weights; a learning rate of 0.003 with 5% warm-up and cosine decay; an exponential
+/// moving average of the weights; and the epoch with the best loss on a validation part of 15% of
+/// the rows.
 ///
-/// A regression with little noise needs no choice among epochs, but gains from more rows: if, after a
-/// tenth of the epochs, the validation loss is below half of that of the constant prediction, the
-/// network learns from all rows from then on, and the last epoch is kept. This holds for all losses
-/// but Poisson's.
+/// A regression with little noise needs no choice among epochs, but gains from more rows: if, after
+/// half of the epochs, the validation loss still improves and is below half of that of the constant
+/// prediction, the network learns from all rows from then on, and the last epoch is kept. This
+/// holds for all losses but Poisson's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe<T: Task> {
     pub(crate) encoder: EncoderOptions,
@@ -127,8 +128,8 @@ impl<T: Task> Recipe<T> {
         self
     }
 
-    /// The part of the rows that a network does not learn from, to choose its best epoch (or only at
-    /// first: see [`Recipe`]); from 0, for the last epoch, to below 1. Default: 0.15.
+    /// The part of the rows that a network does not learn from, to choose its best epoch (or only
+    /// at first: see [`Recipe`]); from 0, for the last epoch, to below 1. Default: 0.15.
     pub fn validation(mut self, fraction: f64) -> Self {
         self.validation = fraction;
         self

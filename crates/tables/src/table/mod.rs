@@ -7,12 +7,15 @@
 //! | `csv.rs` | [`CsvOptions`]: reads a CSV file |
 //! | `levels.rs` | the distinct texts of a column |
 //! | `date.rs` | dates as numbers |
+//! | `numpy.rs` | arrays of NumPy as tables |
 
 mod column;
 mod csv;
 pub(crate) mod date;
 mod infer;
 pub(crate) mod levels;
+#[cfg(feature = "npy")]
+mod numpy;
 
 use std::collections::HashSet;
 use std::fmt;

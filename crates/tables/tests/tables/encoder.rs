@@ -130,5 +130,5 @@ fn the_number_of_bins_follows_the_number_of_columns() {
         let table = Table::new((0..columns).map(column)).unwrap();
         Encoder::fit(&table, &EncoderOptions::new()).unwrap().width() / columns
     };
-    assert_eq!([1, 48, 96, 500].map(width), [17, 17, 9, 3]);
+    assert_eq!([1, 16, 48, 500].map(width), [17, 17, 6, 3]);
 }

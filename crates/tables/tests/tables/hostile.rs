@@ -122,5 +122,19 @@ proptest! {
         let table = Table::parse_csv(format!("a,b,c\n{}\n", lines.join("\n")).as_bytes()).unwrap();
         prop_assert_eq!(table.rows(), lines.len());
         let _ = encode(&table);
+        // Fitted on the first half, which the other rows must not change, in any order.
+        let half: Vec<usize> = (0..table.rows().div_ceil(2)).collect();
+        let Ok(encoder) = Encoder::fit(&table.select(&half), &EncoderOptions::new()) else { return Ok(()) };
+        let backwards: Vec<usize> = half.iter().rev().copied().collect();
+        let columns = ["c", "a", "b"].map(|name| table.column(name).unwrap().clone());
+        let mixed = Table::new(columns).unwrap().select(&backwards);
+        prop_assert_eq!(&Encoder::fit(&mixed, &EncoderOptions::new()).unwrap(), &encoder);
+        let x = encoder.transform(&table).unwrap();
+        prop_assert!(x.iter().all(|x| x.is_finite()));
+        let y = encoder.transform(&mixed).unwrap();
+        prop_assert_eq!(y, x.select(ndarray::Axis(0), &backwards));
+        let json = serde_json::to_string(&encoder).unwrap();
+        let read: Encoder = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(read.transform(&table).unwrap(), x);
     }
 }

@@ -4,5 +4,6 @@ mod csv;
 mod encoder;
 mod hostile;
 mod model;
+mod numpy;
 mod onnx;
 mod predictions;
