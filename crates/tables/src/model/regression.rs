@@ -305,9 +305,12 @@ impl Task for Regression {
             graph.constant(&[1, count], OnnxConstant::F64(values.collect()))
         };
         let start = row(graph, &|target, level| target.start[level]);
-        let [center, scale, min, max] =
-            [|t: &Target| t.center, |t: &Target| t.scale, |t: &Target| t.min, |t: &Target| t.max]
-                .map(|value| row(graph, &|target, _| value(target)));
+        let center = row(graph, &|target, _| target.center);
+        let scale = row(graph, &|target, _| target.scale);
+        let range = match self.extrapolate {
+            true => None,
+            false => Some((row(graph, &|target, _| target.min), row(graph, &|target, _| target.max))),
+        };
         let mut predictions = Vec::new();
         for output in outputs {
             let output = super::onnx::to_f64(graph, output);
@@ -317,9 +320,9 @@ impl Task for Regression {
             }
             value = graph.node("Mul", &[&value, &scale], vec![]);
             value = graph.node("Add", &[&value, &center], vec![]);
-            if !self.extrapolate {
-                value = graph.node("Max", &[&value, &min], vec![]);
-                value = graph.node("Min", &[&value, &max], vec![]);
+            if let Some((min, max)) = &range {
+                value = graph.node("Max", &[&value, min], vec![]);
+                value = graph.node("Min", &[&value, max], vec![]);
             }
             predictions.push(value);
         }
