@@ -50,6 +50,7 @@ pub struct Network<F> {
     outputs: usize,
     min_batch_size: usize,
     row_by_row: bool,
+    slice_rows: Option<usize>,
     layout: Arc<Layout>,
     params: Flat<F>,
 }
@@ -99,7 +100,7 @@ impl<F: Scalar> Network<F> {
         let outputs = output_features(&*layer, inputs)?;
         let (min_batch_size, row_by_row) = (min_batch_size(&*layer), row_by_row(&*layer));
         let (layout, params) = (Arc::new(layout), Flat::from(params));
-        Ok(Network { layer, inputs, outputs, min_batch_size, row_by_row, layout, params })
+        Ok(Network { layer, inputs, outputs, min_batch_size, row_by_row, slice_rows: None, layout, params })
     }
 
     /// Draws the parameters again: the same seed gives the same numbers on every machine.

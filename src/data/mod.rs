@@ -42,7 +42,8 @@ mod split;
 pub mod toy;
 
 pub use crate::error::data::{Column, DataError, DataProblem, NumberFormat, Part, Place, Suggestion};
-pub use batches::Batches;
+pub(crate) use batches::Batch;
+pub use batches::{Batches, Order};
 pub use csv::{Csv, Inputs, MAX_RECORD_BYTES, Missing, TargetValues};
 pub use dataset::Dataset;
 pub use note::{IndexKind, Note};

@@ -54,14 +54,21 @@ impl Scaling {
         let filled = train.fill().map(|_| train.clone().learn_fill());
         let train = filled.as_ref().unwrap_or(train);
         let y = train.classes().is_empty().then(|| StandardScaler::fit(train.y())).transpose()?;
-        Ok(Scaling {
-            x: StandardScaler::fit(train.x())?,
+        Ok(Scaling::from_scalers(StandardScaler::fit(train.x())?, y, train))
+    }
+
+    /// Scalers that were fitted elsewhere, such as on rows of several machines, with the names,
+    /// classes and fill values of `names`. A data set with [`classes`](Dataset::classes) has no
+    /// `y`.
+    pub fn from_scalers<F: Scalar>(x: StandardScaler, y: Option<StandardScaler>, names: &Dataset<F>) -> Self {
+        Scaling {
+            x,
             y,
-            feature_names: train.feature_names().to_vec(),
-            target_names: train.target_names().to_vec(),
-            classes: train.classes().to_vec(),
-            fill: train.fill().map(<[f64]>::to_vec),
-        })
+            feature_names: names.feature_names().to_vec(),
+            target_names: names.target_names().to_vec(),
+            classes: names.classes().to_vec(),
+            fill: names.fill().map(<[f64]>::to_vec),
+        }
     }
 
     /// The same rows scaled, then rounded to `G`. Gaps get the fill values of the training rows.

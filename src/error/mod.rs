@@ -164,6 +164,15 @@ pub enum Error {
     #[error("the workspace holds no training pass of this network: call `Network::gradients` with it first")]
     NoTrainingPass,
 
+    /// Another process of a training run failed.
+    #[error("{place}: {message}")]
+    Elsewhere {
+        /// The process, such as `rank 2`.
+        place: String,
+        /// Its error.
+        message: String,
+    },
+
     /// Something is wrong with a file or an array of data.
     #[error(transparent)]
     Data(Box<DataError>),

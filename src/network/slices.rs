@@ -158,10 +158,28 @@ struct Batch<'a, F> {
 }
 
 impl<F: Scalar> Network<F> {
+    /// Cuts batches into at most 64 slices of at least `rows` rows, at least 1, whatever the number
+    /// of parameters; see [`Slices`]. Default: the rule of [`Slices`].
+    ///
+    /// Gradients differ in rounding from those of other slices. On one machine the rule of
+    /// [`Slices`] is faster; small slices let many machines share a batch. Model files do not store
+    /// this. A network with a layer that is not
+    /// [row by row](crate::layer::Description::row_by_row) has one slice all the same.
+    pub fn slice_rows(mut self, rows: usize) -> Self {
+        self.slice_rows = Some(rows.max(1));
+        self
+    }
+
+    /// The least number of rows of a slice that was [set](Network::slice_rows).
+    pub(crate) fn least_slice_rows(&self) -> Option<usize> {
+        self.slice_rows
+    }
+
     /// The slices of a batch of `rows` rows.
     pub fn slices(&self, rows: usize) -> Slices {
-        let most = if self.row_by_row && self.params.len() <= PARAMS { MOST } else { 1 };
-        Slices { rows, size: rows.div_ceil((rows / ROWS).clamp(1, most)).max(1) }
+        let cuts = self.row_by_row && (self.slice_rows.is_some() || self.params.len() <= PARAMS);
+        let (least, most) = (self.slice_rows.unwrap_or(ROWS), if cuts { MOST } else { 1 });
+        Slices { rows, size: rows.div_ceil((rows / least).clamp(1, most)).max(1) }
     }
 
     /// Loss and gradient of some slices of a batch, each by itself, for a batch whose slices are
@@ -321,5 +339,7 @@ mod tests {
         let counts = |width| [1, 256, 511, 512, 10_000, 1_000_000].map(|n| network(width).slices(n).count());
         assert_eq!(counts(3), [1, 1, 1, 2, 39, 64]);
         assert_eq!(counts(256), [1; 6]);
+        let cut = network(256).slice_rows(64);
+        assert_eq!([1, 127, 128, 512, 100_000].map(|n| cut.slices(n).count()), [1, 1, 2, 8, 64]);
     }
 }

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::early_stopping::Watch;
 use super::history::Epoch;
+use super::rows::{Rows, fingerprint};
 use super::run::{Position, Run};
 use super::training::{Training, Unit};
-use crate::data::Dataset;
 use crate::io::{FileError, FileProblem, Loader, Mismatch, TensorFile};
 use crate::optim::State;
 use crate::params::{self, Layout};
@@ -86,7 +86,7 @@ pub fn load_checkpoint_weights<F: Scalar>(
 
 impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// The settings that a checkpoint of this training stores.
-    pub(super) fn settings(&self, data: &Dataset<F>) -> RunSettings {
+    pub(super) fn settings(&self, training_data: String, network: &Network<F>) -> RunSettings {
         let text = |text: String| Settings::from(text);
         let mut settings = vec![
             ("batch size", text(self.batch_size.to_string())),
@@ -95,7 +95,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             ("measured values", text(self.history.names().join(", "))),
             ("optimizer", self.optimizer.settings()),
             ("seed", text(self.seed.to_string())),
-            ("training data", text(fingerprint(data))),
+            ("training data", text(training_data)),
         ];
         settings.extend(self.validation.map(|data| ("validation data", text(fingerprint(data)))));
         settings.extend(self.sample_weights.map(|weights| {
@@ -110,18 +110,30 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         let early_stopping = self.early_stopping.as_ref();
         settings
             .extend(early_stopping.map(|early| ("early stopping", Settings::new("EarlyStopping", early))));
+        let slices = network.least_slice_rows();
+        settings.extend(slices.map(|rows| ("rows of slices", text(rows.to_string()))));
         let average = self.average_decay.map(|decay| text(decay.to_string()));
         settings.extend(average.map(|decay| ("decay of the average weights", decay)));
         settings.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
 
-    /// Writes a checkpoint, if there is a path and no checkpoint of this position.
-    pub(super) fn save(&self, run: &mut Run<'_, F>, settings: &RunSettings) -> Result<(), Error> {
+    /// Writes a checkpoint, if there is a path and no checkpoint of this position, in the one
+    /// process of the run that writes.
+    pub(super) fn save(
+        &self,
+        run: &mut Run<'_, F>,
+        settings: &RunSettings,
+        rows: &mut dyn Rows<F>,
+    ) -> Result<(), Error> {
         if let Some((path, _)) = &self.checkpoint
             && run.saved != Some(run.position)
         {
-            let file = self.capture(run, settings).map_err(|problem| problem.at(path))?;
-            file.save(path)?;
+            let save = || {
+                let file = self.capture(run, settings).map_err(|problem| problem.at(path))?;
+                Ok(file.save(path)?)
+            };
+            let saved = if rows.writes() { save() } else { Ok(()) };
+            rows.agree(saved)?;
             run.saved = Some(run.position);
         }
         Ok(())
@@ -309,10 +321,4 @@ fn insert<F: Scalar>(
     layout.iter().try_for_each(|(spec, range)| {
         file.insert(&format!("{group}{}", spec.name), params::view(spec, &flat[range]))
     })
-}
-
-/// The sizes, and a hash of all numbers.
-fn fingerprint<F: Scalar>(data: &Dataset<F>) -> String {
-    let hash = random::hash(data.x().iter().chain(data.y().iter()).map(|value| value.as_f64()));
-    format!("{} rows of {} + {} columns, hash {hash:016x}", data.rows(), data.features(), data.outputs())
 }

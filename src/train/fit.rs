@@ -3,17 +3,18 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use ndarray::{ArrayRef2, ArrayView2, Axis};
+use ndarray::{ArrayRef2, ArrayView2};
 
 use super::callback::{EpochEnd, StepEnd};
 use super::checkpoint::RunSettings;
 use super::early_stopping::Watch;
 use super::history::{Epoch, History, StopReason};
 use super::progress::Progress;
+use super::rows::{LocalRows, Rows, check};
 use super::run::{Position, Run};
 use super::sample_weights::SampleWeights;
 use super::training::{Training, Unit};
-use crate::data::{Batches, Dataset};
+use crate::data::{Dataset, Order};
 use crate::error::require;
 use crate::io;
 use crate::layer::Kind;
@@ -43,18 +44,30 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     /// [`Error::Callback`] if a callback fails. [`history`](Training::history) holds the
     /// measurements until then.
     pub fn fit(&mut self, network: &mut Network<F>, data: &Dataset<F>) -> Result<History, Error> {
+        self.fit_rows(network, &mut LocalRows::new(data))
+    }
+
+    /// [`fit`](Training::fit) for rows that may be on several machines, where the same training
+    /// runs at the same time. Validation rows and sample weights are those of all rows in every
+    /// process.
+    ///
+    /// # Errors
+    /// As [`fit`](Training::fit), and those of `rows`.
+    pub fn fit_rows(&mut self, network: &mut Network<F>, rows: &mut dyn Rows<F>) -> Result<History, Error> {
         let metrics = self.metrics.iter().map(|(name, _)| name.clone()).collect();
         self.history = History::new(metrics, self.validation.is_some());
-        self.check(network, data)?;
+        self.check(network, rows)?;
         let weights_before = weights_hash(network);
-        let batches = Batches::new(data, self.batch_size, self.seed)?.smallest(network.min_batch_size());
+        let order = Order::new(rows.rows(), self.batch_size, self.seed)?.smallest(network.min_batch_size());
         let mut run = Run::new(network, self.optimizer.learning_rate());
         run.watch = self.early_stopping.as_ref().map(|early| Watch::new(early, &self.history)).transpose()?;
         run.average = self.average_decay.map(|_| run.network.params().to_vec());
         let is_saved = self.checkpoint.is_some() || self.resume.is_some();
-        let settings = if is_saved { self.settings(data) } else { Default::default() };
+        let settings =
+            if is_saved { self.settings(rows.fingerprint()?, run.network) } else { Default::default() };
         if let Some(path) = self.resume.clone() {
-            self.restore(&path, &mut run, &settings, batches.count())?;
+            let restored = self.restore(&path, &mut run, &settings, order.count());
+            rows.agree(restored.map_err(Error::from))?;
         }
         let warnings = self.warnings(run.network);
         self.history.warnings.extend(warnings);
@@ -65,10 +78,10 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             self.history.warnings.push(warning.to_string());
         }
         let ended = match self.threads {
-            Some(threads) => with_threads(threads, || self.run(&mut run, data, batches, &settings)),
-            None => self.run(&mut run, data, batches, &settings),
+            Some(threads) => with_threads(threads, || self.run(&mut run, rows, order, &settings)),
+            None => self.run(&mut run, rows, order, &settings),
         };
-        let ended = ended.and_then(|ending| self.save(&mut run, &settings).map(|()| ending));
+        let ended = ended.and_then(|ending| self.save(&mut run, &settings, rows).map(|()| ending));
         self.optimizer.set_learning_rate(run.own_rate);
         drop(run);
         self.trained = Some(weights_hash(network));
@@ -80,11 +93,11 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     fn run(
         &mut self,
         run: &mut Run<'_, F>,
-        data: &Dataset<F>,
-        mut batches: Batches<'_, F>,
+        rows: &mut dyn Rows<F>,
+        mut order: Order,
         settings: &RunSettings,
     ) -> Result<StopReason, Error> {
-        let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, data.rows())).transpose()?;
+        let mut weights = self.sample_weights.map(|w| SampleWeights::new(w, rows.rows())).transpose()?;
         let mut workspace = Workspace::new().flush_subnormals(self.flush_subnormals);
         let schedule = self.schedule.clone();
         let mut rates = schedule.as_ref().map(|(schedule, unit)| (schedule.follow(run.own_rate), *unit));
@@ -97,33 +110,37 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                 return Ok(StopReason::EarlyStopping);
             }
             // A single batch needs no order, and then no copy.
-            if batches.count() > 1 {
-                batches.shuffle(run.position.epoch as u64);
+            if order.count() > 1 {
+                order.shuffle(run.position.epoch as u64);
             }
-            while run.position.batch < batches.count() {
-                if self.stop.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            while run.position.batch < order.count() {
+                if self.stop.as_ref().is_some_and(|flag| rows.stops(flag.load(Ordering::Relaxed))) {
                     return Ok(StopReason::StopFlag);
                 }
                 if let Some((rates, unit)) = &mut rates {
                     self.set_learning_rate(run.position, rates, *unit, &mut losses);
                 }
-                let weights = weights.as_mut().map(|all| all.batch(batches.rows(run.position.batch)));
-                let (x, y) = batches.get(run.position.batch);
+                let batch = order.rows(run.position.batch);
+                let weighted = weights.as_mut().map(|all| Weighted::new(&self.loss, all.batch(batch)));
+                let loss: &dyn Loss<F> = weighted.as_ref().map_or(&self.loss, |weighted| weighted);
+                rows.load(&order, run.position.batch, run.network, loss)?;
                 workspace.key = random::mix(self.seed, run.position.step);
-                let loss = self.step(run.network, x, y, weights, &mut workspace);
-                let loss = loss.map_err(|error| diverged(error, run.position))?;
+                let loss = rows.gradients(run.network, loss, &mut workspace);
+                let stepped = loss.and_then(|loss| self.step(run.network, loss, &mut workspace));
+                let loss = stepped.map_err(|error| diverged(error, run.position))?;
                 run.position.batch += 1;
                 run.position.step += 1;
-                run.position.loss_sum += x.nrows() as f64 * loss;
+                run.position.loss_sum += batch.len() as f64 * loss;
                 if let Some(decay) = self.average_decay {
                     run.update_average(decay);
                 }
+                let (x, y) = rows.batch();
                 if self.after_step(run, x, y, loss, &workspace.grads)?.is_break() {
                     return Ok(StopReason::Callback);
                 }
             }
             run.swap_average();
-            let measured = self.end_epoch(run, data);
+            let measured = self.end_epoch(run, rows);
             run.swap_average();
             measured?;
             progress.epoch(&self.history);
@@ -131,7 +148,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
                 return Ok(StopReason::Callback);
             }
             if self.checkpoint.as_ref().is_some_and(|(_, every)| run.position.epoch.is_multiple_of(*every)) {
-                self.save(run, settings)?;
+                self.save(run, settings, rows)?;
             }
         }
         Ok(StopReason::Finished)
@@ -158,9 +175,9 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     }
 
     /// Measures a complete epoch, and keeps its weights if they are the best so far.
-    fn end_epoch(&mut self, run: &mut Run<'_, F>, data: &Dataset<F>) -> Result<(), Error> {
-        let train_loss = run.position.loss_sum / data.rows() as f64;
-        let epoch = self.measure(run.network, data, train_loss)?;
+    fn end_epoch(&mut self, run: &mut Run<'_, F>, rows: &dyn Rows<F>) -> Result<(), Error> {
+        let train_loss = run.position.loss_sum / rows.rows() as f64;
+        let epoch = self.measure(run.network, rows, train_loss)?;
         run.position = Position { epoch: run.position.epoch + 1, batch: 0, loss_sum: 0.0, ..run.position };
         if run.watch.as_mut().is_some_and(|watch| watch.improves(&epoch)) {
             run.keep_weights();
@@ -170,21 +187,13 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         Ok(())
     }
 
-    /// One batch: forward, backward, update. Returns the loss before the update.
+    /// The update by the gradient of a batch. Returns its `loss`, which was before the update.
     fn step(
         &mut self,
         network: &mut Network<F>,
-        x: ArrayView2<F>,
-        y: ArrayView2<F>,
-        weights: Option<&[f64]>,
+        loss: f64,
         workspace: &mut Workspace<F>,
     ) -> Result<f64, Error> {
-        let loss = match weights {
-            None => network.gradients(&self.loss, &x, &y, workspace, None)?,
-            Some(weights) => {
-                network.gradients(&Weighted::new(&self.loss, weights), &x, &y, workspace, None)?
-            }
-        };
         if !loss.is_finite() {
             return Err(Error::NonFiniteLoss { value: loss });
         }
@@ -192,12 +201,14 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             clip.apply(network.layout(), &mut workspace.grads)?;
         }
         self.optimizer.step(network.params_mut(), &workspace.grads)?;
-        network.update_running_stats(workspace)?;
+        if network.layout().iter().any(|(spec, _)| !spec.trainable) {
+            network.update_running_stats(workspace)?;
+        }
         Ok(loss)
     }
 
     /// The measurements at the end of an epoch.
-    fn measure(&self, network: &Network<F>, data: &Dataset<F>, train_loss: f64) -> Result<Epoch, Error> {
+    fn measure(&self, network: &Network<F>, rows: &dyn Rows<F>, train_loss: f64) -> Result<Epoch, Error> {
         let metrics = |output: &ArrayRef2<F>, target: &ArrayRef2<F>| {
             self.metrics.iter().map(|(_, metric)| metric(output, target)).collect::<Result<Vec<_>, _>>()
         };
@@ -209,7 +220,8 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             validation_metrics: Vec::new(),
         };
         if !self.metrics.is_empty() {
-            epoch.train_metrics = metrics(&network.predict(data.x())?, data.y())?;
+            let (output, target) = rows.predict(network)?;
+            epoch.train_metrics = metrics(&output, &target)?;
         }
         if let Some(validation) = self.validation {
             let output = network.predict(validation.x())?;
@@ -262,7 +274,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
     }
 
     /// Finds every error that can be found before the first step.
-    fn check(&self, network: &Network<F>, data: &Dataset<F>) -> Result<(), Error> {
+    fn check(&self, network: &Network<F>, rows: &mut dyn Rows<F>) -> Result<(), Error> {
         self.optimizer.check()?;
         require(self.threads != Some(0), "threads", "at least 1", 0)?;
         if let Some((schedule, unit)) = &self.schedule {
@@ -279,7 +291,7 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
             require(every > 0, "epochs between checkpoints", "at least 1", every)?;
         }
         network.layout().check_finite("weight", network.params())?;
-        network.check_batch(self.batch_size.max(1).min(data.rows()))?;
+        network.check_batch(self.batch_size.max(1).min(rows.rows()))?;
         for (i, (name, _)) in self.metrics.iter().enumerate() {
             let is_new = self.metrics[..i].iter().all(|(earlier, _)| earlier != name);
             require(
@@ -292,18 +304,13 @@ impl<F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'_, F, L, O> {
         if let Some(early_stopping) = &self.early_stopping {
             early_stopping.check(&self.history)?;
         }
-        for data in [Some(data), self.validation].into_iter().flatten() {
-            if !self.allow_non_finite {
-                data.check_finite()?;
-            }
-            let output = network.predict(&data.x().slice_axis(Axis(0), (..1).into()))?;
-            // All targets at once, so that an error names the row of the data, not of a shuffled
-            // batch.
-            let outputs = output.broadcast((data.rows(), network.outputs())).expect("one row, repeated");
-            self.loss.check(&outputs, data.y())?;
+        rows.check(network, &self.loss, self.allow_non_finite)?;
+        if let Some(validation) = self.validation {
+            check(validation, network, &self.loss, self.allow_non_finite)?;
         }
         if let Some((path, _)) = &self.checkpoint {
-            io::check_writable(path)?;
+            let writable = if rows.writes() { io::check_writable(path) } else { Ok(()) };
+            rows.agree(writable.map_err(Error::from))?;
         }
         Ok(())
     }

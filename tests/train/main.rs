@@ -12,6 +12,7 @@ mod learning_rate;
 mod losses;
 mod optimizers;
 mod recorder;
+mod rows;
 mod sample_weights;
 mod schedules;
 mod support;
