@@ -8,6 +8,9 @@ use geartrain::io;
 use crate::failure::{Failure, Outcome};
 
 /// Writes `text` to stdout. A closed pipe (`| head -1`) is not an error.
+///
+/// # Errors
+/// Any other error of stdout.
 pub fn print(text: &str) -> Outcome {
     let mut stdout = stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -156,10 +156,9 @@ impl<'a> Sweep<'a> {
         Ok(cells.map(|cells| format!("{},{cells}", self.study.setting(job))))
     }
 
-    /// Jobs to run at the same time in this process.
-    pub fn threads(&self) -> usize {
-        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.options.threads.unwrap_or_else(cores)
+    /// How many jobs to run at the same time in this process, if the options say so.
+    pub fn threads(&self) -> Option<usize> {
+        self.options.threads
     }
 
     /// Ends the sweep: writes the sorted file, and what else the options ask for.
@@ -215,10 +214,12 @@ pub(crate) fn run(options: &Options) -> Outcome {
 /// Runs the jobs that `results` does not hold, until all are done, one fails, or `stop` is set.
 fn run_on_threads(sweep: &Sweep, results: &mut Results, stop: &Arc<AtomicBool>) -> Outcome {
     let pending = results.pending();
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = sweep.threads().unwrap_or_else(cores).min(pending.len());
     let next = AtomicUsize::new(0);
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
-        for _ in 0..sweep.threads().min(pending.len()) {
+        for _ in 0..threads {
             let (send, next, pending) = (send.clone(), &next, &pending);
             scope.spawn(move || {
                 while let Some(&job) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {

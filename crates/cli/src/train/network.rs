@@ -19,6 +19,7 @@ use crate::failure::{Failure, Outcome};
 /// A training run with the loss and the optimizer of the command line.
 pub type AnyTraining<'a> = Training<'a, f32, &'a dyn Loss<f32>, Box<dyn Optimizer<f32>>>;
 
+/// The options of a network and its training.
 #[derive(Debug, Clone, Serialize, clap::Args)]
 #[command(next_help_heading = "Network and training")]
 pub struct ModelOptions {
@@ -163,6 +164,11 @@ impl ModelOptions {
             "a network of {parameters} parameters needs about {gigabytes:.0} GB to train, more than this \
              computer has; choose smaller layers with --hidden"
         )))
+    }
+
+    /// Whether a fifth of the training rows is held out for early stopping.
+    pub fn stops_early(&self) -> bool {
+        self.early_stopping.is_some()
     }
 
     /// The rows to train on, and the validation rows for early stopping.
