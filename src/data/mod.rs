@@ -3,7 +3,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `dataset` | [`Dataset`]: inputs `x`, targets `y`, the names of their columns and of classes |
-//! | `csv` | [`Csv`]: how to read a CSV file, which columns, what to do with [`Missing`] cells |
+//! | `csv` | [`Csv`]: how to read a CSV file, which columns, what to do with [`Missing`] cells;
+//!         [`CsvRows`]: its rows as text |
 //! | `gaps` | missing features, filled with values from training rows |
 //! | `note` | [`Note`]: what a program should show its user about a file |
 //! | `split` | train/test split, k-fold cross-validation, and the one shuffle behind them |
@@ -41,10 +42,11 @@ mod scaling;
 mod split;
 pub mod toy;
 
-pub use crate::error::data::{Column, DataError, DataProblem, NumberFormat, Part, Place, Suggestion};
+pub use crate::error::data::{Column, DataError, DataProblem, Part, Place};
+pub use crate::error::suggestion::{NumberFormat, Suggestion};
 pub(crate) use batches::Batch;
 pub use batches::{Batches, Order};
-pub use csv::{Csv, Inputs, MAX_RECORD_BYTES, Missing, TargetValues};
+pub use csv::{Csv, CsvRow, CsvRows, Inputs, MAX_RECORD_BYTES, Missing, TargetValues};
 pub use dataset::Dataset;
 pub use note::{IndexKind, Note};
 pub use scaler::StandardScaler;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::csv::Missing;
-use crate::error::data::{Column, NumberFormat, Suggestion};
+use crate::error::data::Column;
+use crate::error::suggestion::{NumberFormat, Suggestion};
 use crate::text::{self, shown};
 
 /// Something about a table that its reader should be shown: a column left out, rows dropped, cells

@@ -7,10 +7,12 @@
 //! |---|---|
 //! | `mod` | [`Error`], which most calls return, and [`LayerProblem`] |
 //! | `data` | [`DataError`]: data sets and tables |
+//! | `suggestion` | [`Suggestion`](crate::data::Suggestion): what may help against it |
 //! | `file` | [`FileError`]: model files |
 
 pub(crate) mod data;
 pub(crate) mod file;
+pub(crate) mod suggestion;
 
 use std::fmt;
 
@@ -53,7 +55,7 @@ pub enum Error {
     },
 
     /// No parameter has this name.
-    #[error("there is no parameter `{name}`; there are: {}", known.join(", "))]
+    #[error("there is no parameter `{name}`; the parameters are {}", known.join(", "))]
     UnknownParameter {
         /// The name that was asked for.
         name: String,
@@ -143,7 +145,7 @@ pub enum Error {
     },
 
     /// No metric of this name is measured.
-    #[error("nothing called `{name}` can be watched; there are: {}", known.join(", "))]
+    #[error("`{name}` cannot be watched; choose one of {}", known.join(", "))]
     UnknownMetric {
         /// The name that was asked for.
         name: String,

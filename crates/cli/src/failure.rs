@@ -11,6 +11,8 @@ pub enum Failure {
     Diverged(String),
     /// Anything else that went wrong: exit code 1.
     Other(String),
+    /// The table has columns of text to learn from, and the recipe is not decided yet.
+    TextColumns,
     /// Ctrl-C: exit code 130. The command has already reported what it kept.
     Interrupted,
 }
@@ -33,7 +35,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Failure::Option(_) => 2,
-            Failure::Diverged(_) | Failure::Other(_) => 1,
+            Failure::Diverged(_) | Failure::Other(_) | Failure::TextColumns => 1,
             Failure::Interrupted => 130,
         }
     }
@@ -42,6 +44,7 @@ impl Failure {
     pub fn message(&self) -> Option<&str> {
         match self {
             Failure::Option(message) | Failure::Diverged(message) | Failure::Other(message) => Some(message),
+            Failure::TextColumns => Some("the table has columns of text"),
             Failure::Interrupted => None,
         }
     }
@@ -91,6 +94,7 @@ impl From<geartrain_tables::Error> for Failure {
                 Failure::other(format!("{error} (--type COLUMN=number keeps a column)"))
             }
             geartrain_tables::Error::Argument { .. } => Failure::option(error),
+            geartrain_tables::Error::Csv(error) => Failure::other(crate::table::with_options(*error)),
             error => Failure::other(error),
         }
     }

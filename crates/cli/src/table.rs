@@ -67,20 +67,14 @@ enum MissingCells {
 }
 
 impl Format {
-    /// A reader of files of this format; `missing` is the default for missing values.
     /// A reader of tables with columns of any type.
     pub fn tabular(&self) -> CsvOptions {
-        let options = match self.delimiter {
-            // The reader finds the delimiter of the file.
-            b',' => CsvOptions::new(),
-            delimiter => CsvOptions::new().delimiter(delimiter),
-        };
-        match &self.missing_markers {
-            Some(Names(markers)) => options.missing(markers.iter().cloned()),
-            None => options,
-        }
+        let csv = self.csv("", Missing::Mean);
+        // The reader finds the delimiter of the file.
+        CsvOptions::from(if self.delimiter == b',' { csv.detect_delimiter() } else { csv })
     }
 
+    /// A reader of files of this format; `missing` is the default for missing values.
     pub fn csv(&self, target: &str, missing: Missing) -> Csv {
         let missing = self.missing.map_or(missing, |chosen| match chosen {
             MissingCells::Error => Missing::Error,
@@ -221,6 +215,8 @@ pub struct Table<'a> {
     dropped: Option<Vec<String>>,
     /// The column to predict.
     pub target: String,
+    /// Columns of text in a file are [`Failure::TextColumns`], instead of being left out.
+    pub refuses_text: bool,
     name: String,
     source: Source<'a>,
 }
@@ -263,16 +259,7 @@ impl TableOptions {
             (None, Some(path)) => (path.display().to_string(), Source::File(path)),
             (None, None) => return Err(Failure::option("give a FILE, or a data set with --data")),
         };
-        Ok(Some(Table { csv, dropped, target, name, source }))
-    }
-
-    /// Whether columns to learn from hold text. An error in the file is reported when it is read.
-    pub fn has_text(&self) -> Outcome<bool> {
-        let Some(table) = self.table()? else { return Ok(false) };
-        let Source::File(path) = table.source else { return Ok(false) };
-        let Ok(mut file) = File::open(path) else { return Ok(false) };
-        let read = table.csv.read_classes::<f64>(&mut file, &table.name);
-        Ok(matches!(read, Err(DataError { suggestion: Some(Suggestion::DropColumns(_)), .. })))
+        Ok(Some(Table { csv, dropped, target, refuses_text: false, name, source }))
     }
 
     /// The chosen columns of the file at `path`, each with its type.
@@ -317,7 +304,7 @@ impl TableOptions {
     pub fn other<'a>(&self, path: &'a Path, target: &str, features: &[String]) -> Table<'a> {
         let csv = self.format.csv(target, Missing::Mean).features(features);
         let (name, source) = (path.display().to_string(), Source::File(path));
-        Table { csv, dropped: None, target: target.to_owned(), name, source }
+        Table { csv, dropped: None, target: target.to_owned(), refuses_text: false, name, source }
     }
 }
 
@@ -328,6 +315,14 @@ impl<'a> Table<'a> {
         &mut self,
         read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
     ) -> Outcome<T> {
+        self.try_read(read)?.map_err(|error| Failure::other(with_options(error)))
+    }
+
+    /// The same with errors of data that are to be looked at.
+    pub fn try_read<T>(
+        &mut self,
+        read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
+    ) -> Outcome<Result<T, DataError>> {
         loop {
             let result = match self.source {
                 Source::Text(text) => read(&self.csv, &mut text.as_bytes(), &self.name),
@@ -338,7 +333,11 @@ impl<'a> Table<'a> {
                 }
             };
             match (result, &mut self.dropped) {
-                (Ok(value), _) => return Ok(value),
+                (Err(DataError { suggestion: Some(Suggestion::DropColumns(_)), .. }), _)
+                    if self.refuses_text && matches!(self.source, Source::File(_)) =>
+                {
+                    return Err(Failure::TextColumns);
+                }
                 (
                     Err(DataError { suggestion: Some(Suggestion::DropColumns(columns)), .. }),
                     Some(dropped),
@@ -348,7 +347,7 @@ impl<'a> Table<'a> {
                     dropped.extend(names);
                     self.csv = self.csv.clone().drop_columns(dropped.iter());
                 }
-                (Err(error), _) => return Err(Failure::other(with_options(error))),
+                (result, _) => return Ok(result),
             }
         }
     }

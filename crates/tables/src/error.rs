@@ -1,5 +1,6 @@
 //! Every way in which a call can fail: what, where, expected and got.
 
+use geartrain::data::DataError;
 use geartrain::io::FileError;
 
 use crate::ColumnType;
@@ -9,13 +10,12 @@ use crate::ColumnType;
 #[non_exhaustive]
 pub enum Error {
     /// The CSV file could not be read.
-    #[error("{path}: {problem}")]
-    Csv {
-        /// The file's path, or `(bytes)`.
-        path: String,
-        /// What is wrong, with the line if it is known.
-        problem: String,
-    },
+    #[error(transparent)]
+    Csv(Box<DataError>),
+
+    /// A CSV file that is read twice was another one the second time.
+    #[error("the file changed while it was read")]
+    FileChanged,
 
     /// Two columns have the same name.
     #[error("two columns are called `{name}`")]
@@ -111,6 +111,12 @@ pub enum Error {
     /// An error of the trainer.
     #[error(transparent)]
     Train(Box<geartrain::Error>),
+}
+
+impl From<DataError> for Error {
+    fn from(error: DataError) -> Self {
+        Error::Csv(Box::new(error))
+    }
 }
 
 impl From<FileError> for Error {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `options` | [`Csv`]: which columns, and what the file looks like |
 //! | `read` | from a file to a data set, and to inputs to predict from |
-//! | `sheet` | the named columns of a file, and its rows |
+//! | `rows` | [`CsvRows`]: the named columns of a file, and its rows one by one |
 //! | `column` | a column of numbers while it is read, and what its cells look like |
 //! | `labels` | class labels and the order of their indices |
 //! | `number` | numbers, truth values and markers of missing values as people write them |
@@ -16,8 +16,9 @@ mod number;
 mod options;
 mod read;
 mod records;
-mod sheet;
+mod rows;
 
 pub use options::{Csv, Missing};
 pub use read::{Inputs, TargetValues};
-pub use records::MAX_RECORD_BYTES;
+pub use records::{CsvRow, MAX_RECORD_BYTES};
+pub use rows::CsvRows;

@@ -1,6 +1,6 @@
 //! From the text of a cell to a number, and to what else may stand where a number is expected.
 
-use crate::error::data::NumberFormat;
+use crate::error::suggestion::NumberFormat;
 
 /// Markers of missing values in cells of any kind, compared without regard to case: the empty
 /// cell, R, pandas, SQL, and the errors of spreadsheets.

@@ -80,7 +80,8 @@ pub struct Csv {
     pub(super) targets: Vec<String>,
     pub(super) features: Option<Vec<String>>,
     pub(super) dropped: Vec<String>,
-    pub(super) delimiter: u8,
+    /// `None` to find it in the first record.
+    pub(super) delimiter: Option<u8>,
     pub(super) header: bool,
     pub(super) comment: Option<u8>,
     pub(super) skip_lines: usize,
@@ -96,7 +97,7 @@ impl Default for Csv {
             targets: Vec::new(),
             features: None,
             dropped: Vec::new(),
-            delimiter: b',',
+            delimiter: Some(b','),
             header: true,
             comment: None,
             skip_lines: 0,
@@ -134,7 +135,14 @@ impl Csv {
     /// The ASCII character between cells, such as `b';'` or `b'\t'`; `b' '` stands for runs of
     /// blanks and tabs. Default: a comma.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.delimiter = delimiter;
+        self.delimiter = Some(delimiter);
+        self
+    }
+
+    /// Find the delimiter in the first record: the one of `,`, `;`, tab and `|` that it contains
+    /// most often.
+    pub fn detect_delimiter(mut self) -> Self {
+        self.delimiter = None;
         self
     }
 
@@ -214,6 +222,20 @@ impl Csv {
     pub fn ignore_in_numbers(mut self, characters: impl Into<String>) -> Self {
         self.notation.ignored = characters.into();
         self
+    }
+
+    /// The finite number in a cell, as these options write it; NaN if the cell is missing, and
+    /// `None` for any other text. See [`CsvRows`](super::super::CsvRows) for an example.
+    pub fn number(&self, text: &str) -> Option<f64> {
+        let number = self.notation.parse(text).filter(|number| number.is_finite());
+        let may_be_missing = number.is_none() || self.notation.missing.is_some();
+        if may_be_missing && self.notation.is_missing(text, true) { Some(f64::NAN) } else { number }
+    }
+
+    /// Whether a cell of any kind is missing. Where a number is expected, more texts are
+    /// [missing](Csv::number).
+    pub fn is_missing(&self, text: &str) -> bool {
+        self.notation.is_missing(text, false)
     }
 
     /// The answer to missing values.

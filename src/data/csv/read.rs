@@ -13,9 +13,10 @@ use super::super::note::{IndexKind, Note};
 use super::column::{Bad, Role, Values, is_index_name};
 use super::labels::Labels;
 use super::options::{Csv, Missing};
-use super::sheet::Sheet;
+use super::rows::CsvRows;
 use crate::Scalar;
-use crate::error::data::{DataError, DataProblem, Part, Place, Suggestion};
+use crate::error::data::{DataError, DataProblem, Part, Place};
+use crate::error::suggestion::Suggestion;
 
 /// Inputs to predict from, and what was noticed in them.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,10 +77,9 @@ impl Csv {
         let mut table = Table::open(self, source, name)?;
         let mut targets: Vec<Values> = table.targets.iter().map(|_| Values::default()).collect();
         while table.next_row::<F>()? {
-            let (sheet, line) = (&table.sheet, table.sheet.records.line());
+            let row = table.sheet.row();
             for (values, &column) in targets.iter_mut().zip(&table.targets) {
-                let text = sheet.records.cell(column);
-                values.push(text, &self.notation, Role::Target, line, fits::<F>);
+                values.push(row.cell(column), &self.notation, Role::Target, row.line(), fits::<F>);
             }
         }
         table.choose_features();
@@ -126,11 +126,11 @@ impl Csv {
         let (mut labels, mut numbers) = (Labels::default(), Vec::new());
         let mut missing: Option<Bad> = None;
         while table.next_row::<F>()? {
-            let text = table.sheet.records.cell(target);
+            let row = table.sheet.row();
+            let text = row.cell(target);
             let is_missing = self.notation.is_missing(text, false);
             if is_missing && missing.is_none() {
-                let (row, line) = (numbers.len(), table.sheet.records.line());
-                missing = Some(Bad { row, line, text: text.to_owned() });
+                missing = Some(Bad { row: numbers.len(), line: row.line(), text: text.to_owned() });
             }
             numbers.push((!is_missing).then(|| labels.number(text)));
         }
@@ -188,7 +188,7 @@ impl Csv {
         fill: Option<&[f64]>,
     ) -> Result<Inputs<F>, DataError> {
         let (file, path) = open(path.as_ref())?;
-        let sheet = Sheet::open(self, file, &path)?;
+        let sheet = CsvRows::open(self, file, &path)?;
         let features = sheet.find(names)?;
         sheet.check_once(&[&features])?;
         if let Some(fill) = fill.filter(|fill| fill.len() != names.len()) {
@@ -199,7 +199,7 @@ impl Csv {
         let mut lines = Vec::new();
         while table.next_row::<F>()? {
             if table.x.iter().any(|values| values.values.last().is_some_and(|value| value.is_nan())) {
-                lines.push((table.rows - 1, table.sheet.records.line()));
+                lines.push((table.rows - 1, table.sheet.row().line()));
             }
         }
         if table.features.is_empty() {
@@ -252,7 +252,7 @@ impl Csv {
     /// # Ok::<(), geartrain::data::DataError>(())
     /// ```
     pub fn target_values(&self, source: impl Read, name: &str) -> Result<TargetValues, DataError> {
-        let mut sheet = Sheet::open(self, source, name)?;
+        let mut sheet = CsvRows::open(self, source, name)?;
         let targets = sheet.find(&self.targets)?;
         let &[target] = targets.as_slice() else {
             let columns = sheet.pick(&targets);
@@ -260,8 +260,8 @@ impl Csv {
         };
         let mut labels = Labels::default();
         let mut values = TargetValues { rows: 0, different: 0, numeric: true };
-        while sheet.next_row()? {
-            let text = sheet.records.cell(target);
+        while let Some(row) = sheet.next_row()? {
+            let text = row.cell(target);
             let number = self.notation.parse(text).is_some_and(f64::is_finite);
             if !self.notation.is_missing(text, number) {
                 values.rows += 1;
@@ -274,9 +274,11 @@ impl Csv {
 }
 
 /// Opens a file, and gives its path as errors show it.
-fn open(path: &Path) -> Result<(File, String), DataError> {
+pub(super) fn open(path: &Path) -> Result<(File, String), DataError> {
     let name = path.display().to_string();
-    match File::open(path) {
+    // A folder can be opened, but not read.
+    let is_folder = path.is_dir().then(|| std::io::Error::other("this is a folder"));
+    match is_folder.map_or_else(|| File::open(path), Err) {
         Ok(file) => Ok((file, name)),
         Err(error) => Err(DataError::at(Place::file(name), DataProblem::File(error))),
     }
@@ -284,7 +286,7 @@ fn open(path: &Path) -> Result<(File, String), DataError> {
 
 /// The rows read so far, and what is to become of them.
 struct Table<'a, R> {
-    sheet: Sheet<'a, R>,
+    sheet: CsvRows<'a, R>,
     features: Vec<usize>,
     targets: Vec<usize>,
     x: Vec<Values>,
@@ -295,7 +297,7 @@ struct Table<'a, R> {
 
 impl<'a, R: Read> Table<'a, R> {
     fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
-        let sheet = Sheet::open(options, source, path)?;
+        let sheet = CsvRows::open(options, source, path)?;
         let targets = sheet.find(&options.targets)?;
         let dropped = sheet.find_all(&options.dropped)?;
         let features = match &options.features {
@@ -312,19 +314,19 @@ impl<'a, R: Read> Table<'a, R> {
         Ok(Table::new(sheet, features, targets))
     }
 
-    fn new(sheet: Sheet<'a, R>, features: Vec<usize>, targets: Vec<usize>) -> Self {
+    fn new(sheet: CsvRows<'a, R>, features: Vec<usize>, targets: Vec<usize>) -> Self {
         let x = features.iter().map(|_| Values::default()).collect();
         Table { sheet, features, targets, x, rows: 0, fill: None, notes: Vec::new() }
     }
 
     /// Reads the features of the next row; false at the end of the file.
     fn next_row<F: Scalar>(&mut self) -> Result<bool, DataError> {
-        if !self.sheet.next_row()? {
+        if !self.sheet.advance()? {
             return Ok(false);
         }
-        let (notation, line) = (&self.sheet.options().notation, self.sheet.records.line());
+        let (notation, row) = (&self.sheet.options().notation, self.sheet.row());
         for (values, &column) in self.x.iter_mut().zip(&self.features) {
-            values.push(self.sheet.records.cell(column), notation, Role::Feature, line, fits::<F>);
+            values.push(row.cell(column), notation, Role::Feature, row.line(), fits::<F>);
         }
         self.rows += 1;
         Ok(true)
@@ -503,12 +505,12 @@ fn matrix<'a, F: Scalar>(columns: impl Iterator<Item = &'a [f64]>, rows: &[usize
     Array2::from_shape_fn((rows.len(), columns.len()), |(row, column)| F::of(columns[column][rows[row]]))
 }
 
-fn lost_digits<F: Scalar, R: Read>(values: &Values, sheet: &Sheet<R>, column: usize) -> Option<Note> {
+fn lost_digits<F: Scalar, R: Read>(values: &Values, sheet: &CsvRows<R>, column: usize) -> Option<Note> {
     let narrow = size_of::<F>() == size_of::<f32>();
     (narrow && values.loses_digits()).then(|| Note::LostDigits { column: sheet.column(column) })
 }
 
-fn thousands<R: Read>(values: &Values, sheet: &Sheet<R>, column: usize) -> Option<Note> {
+fn thousands<R: Read>(values: &Values, sheet: &CsvRows<R>, column: usize) -> Option<Note> {
     let (text, whole) = values.thousands()?;
     Some(Note::Thousands { column: sheet.column(column), text: text.into(), whole: whole.into() })
 }

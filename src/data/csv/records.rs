@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+use memchr::{memchr, memchr2};
 
 use crate::error::data::{DataError, DataProblem, Place};
 
@@ -24,6 +25,38 @@ enum Cell {
     Closed,
 }
 
+/// A row of a CSV file: the text of its cells.
+#[derive(Clone, Copy, Debug)]
+pub struct CsvRow<'a> {
+    /// The cells, one after the other.
+    text: &'a str,
+    /// The end of each cell.
+    ends: &'a [usize],
+    line: u64,
+}
+
+impl<'a> CsvRow<'a> {
+    /// The text of a cell without quotes and without the blanks around it.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn cell(&self, column: usize) -> &'a str {
+        let start = if column == 0 { 0 } else { self.ends[column - 1] };
+        self.text[start..self.ends[column]].trim()
+    }
+
+    /// The cells in order, one for each column.
+    pub fn cells(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+        let row = *self;
+        (0..row.ends.len()).map(move |column| row.cell(column))
+    }
+
+    /// The line of the file on which the row starts, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+}
+
 /// Reads one record after the other.
 ///
 /// Feeding the parser line by line gives each record its line number, shows that a quote is still
@@ -33,6 +66,8 @@ pub(super) struct Records<R> {
     parser: Reader,
     /// `b' '` stands for runs of blanks.
     delimiter: u8,
+    /// The first record decides on the delimiter.
+    detects: bool,
     comment: Option<u8>,
     path: String,
     lines: u64,
@@ -53,14 +88,16 @@ pub(super) struct Records<R> {
 impl<R: Read> Records<R> {
     /// Skips the first `skip` lines. Lines that start with `comment` are no records, nor are lines
     /// before the first record that start with `#`. A first line such as `sep=;`, as spreadsheets
-    /// write it, sets the delimiter.
+    /// write it, sets the delimiter; so does the first record without a given `delimiter`.
     pub(super) fn new(
         source: R,
         path: &str,
-        delimiter: u8,
+        delimiter: Option<u8>,
         comment: Option<u8>,
         skip: usize,
     ) -> Result<Self, DataError> {
+        let detects = delimiter.is_none();
+        let delimiter = delimiter.unwrap_or(b',');
         if !delimiter.is_ascii() || delimiter.is_ascii_alphanumeric() || b"\"\r\n\0+-.".contains(&delimiter) {
             return Err(DataProblem::Delimiter { delimiter }.into());
         }
@@ -68,6 +105,7 @@ impl<R: Read> Records<R> {
             source: BufReader::new(source),
             parser: parser(delimiter),
             delimiter,
+            detects,
             comment,
             path: path.to_owned(),
             lines: 0,
@@ -91,9 +129,9 @@ impl<R: Read> Records<R> {
         Place { line: Some(self.first_line), ..Place::file(&*self.path) }
     }
 
-    /// The line on which the current record starts.
-    pub(super) fn line(&self) -> u64 {
-        self.first_line
+    /// The character between cells, given or found.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
     }
 
     /// Number of cells of the current record.
@@ -101,18 +139,18 @@ impl<R: Read> Records<R> {
         self.cells
     }
 
-    /// A cell of the current record, without the blanks around it.
-    pub(super) fn cell(&self, column: usize) -> &str {
-        let start = if column == 0 { 0 } else { self.ends[column - 1] };
-        let text = &self.text[start..self.ends[column]];
+    /// The first `columns` cells of the current record.
+    pub(super) fn row(&self, columns: usize) -> CsvRow<'_> {
+        let ends = &self.ends[..columns];
         // Whole lines were checked, and no character spans two cells: quotes and delimiters are
         // ASCII.
-        str::from_utf8(text).expect("cells are UTF-8").trim()
+        let text = str::from_utf8(&self.text[..ends.last().copied().unwrap_or(0)]);
+        CsvRow { text: text.expect("cells are UTF-8"), ends, line: self.first_line }
     }
 
     /// All cells of the current record.
     pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
-        (0..self.cells).map(|column| self.cell(column))
+        self.row(self.cells).cells()
     }
 
     /// The cells of the last comment before the first record.
@@ -182,11 +220,17 @@ impl<R: Read> Records<R> {
             [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter]
                 if self.records == 0 && b",;\t|: ".contains(delimiter) =>
             {
-                self.delimiter = *delimiter;
+                (self.delimiter, self.detects) = (*delimiter, false);
                 self.parser = parser(*delimiter);
                 true
             }
-            _ => false,
+            _ => {
+                if self.records == 0 && std::mem::take(&mut self.detects) {
+                    self.delimiter = most_frequent(line);
+                    self.parser = parser(self.delimiter);
+                }
+                false
+            }
         }
     }
 
@@ -262,7 +306,7 @@ impl<R: Read> Records<R> {
             if buffer.is_empty() {
                 break;
             }
-            let Some(end) = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            let Some(end) = memchr2(b'\n', b'\r', buffer) else {
                 let len = buffer.len().min(limit + 1 - read);
                 self.line.extend(&buffer[..len]);
                 self.source.consume(len);
@@ -283,7 +327,7 @@ impl<R: Read> Records<R> {
     }
 
     fn check_text(&self) -> Result<(), DataError> {
-        let nul = self.line.iter().position(|&byte| byte == 0);
+        let nul = memchr(0, &self.line);
         let invalid = str::from_utf8(&self.line).err().map(|error| error.valid_up_to());
         match [nul, invalid].into_iter().flatten().min() {
             None => Ok(()),
@@ -294,6 +338,13 @@ impl<R: Read> Records<R> {
             }
         }
     }
+}
+
+/// The one of `,`, `;`, tab and `|` that a line contains most often; a comma if it has none.
+fn most_frequent(line: &[u8]) -> u8 {
+    let count = |delimiter: u8| line.iter().filter(|&&byte| byte == delimiter).count();
+    // `max_by_key` returns the last of equals: the comma.
+    [b'|', b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
 }
 
 fn parser(delimiter: u8) -> Reader {

@@ -90,7 +90,7 @@ impl Options {
             (widths, _) => widths.to_vec(),
         };
         let Problem { task, reason, data, target, .. } =
-            Problem::read(&self.table, self.task, None, options.seed)?;
+            Problem::read(&self.table, self.task, None, options.seed, false)?;
         if let Some(reason) = reason.filter(|_| !self.run.quiet) {
             output::note(&reason);
         }

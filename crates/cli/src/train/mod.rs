@@ -32,7 +32,7 @@ use experiment::Split;
 use task::{Problem, Task};
 
 /// Options that need the recipe `network`.
-const DESIGN: [&str; 20] = [
+const DESIGN: [&str; 15] = [
     "hidden",
     "activation",
     "residual",
@@ -46,12 +46,7 @@ const DESIGN: [&str; 20] = [
     "early_stopping",
     "dropout",
     "norm",
-    "no_header",
     "missing",
-    "skip_lines",
-    "comment",
-    "decimal_comma",
-    "ignore_in_numbers",
     "keep_index",
 ];
 
@@ -60,22 +55,25 @@ pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
     output::check_writable(options.outputs())?;
     let design = DESIGN.iter().any(|id| given.value_source(id) == Some(ValueSource::CommandLine));
     let recipe = match options.recipe {
-        Some(recipe) => recipe,
-        None if options.ensemble > 1 => Recipe::Tables,
-        None if !design && options.table.has_text()? => Recipe::Tables,
-        None => Recipe::Network,
+        None if options.ensemble > 1 => Some(Recipe::Tables),
+        recipe => recipe,
     };
-    match (&options.table.file, recipe) {
-        (Some(path), Recipe::Tables) if !design => return tabular::run(options, path),
-        (_, Recipe::Tables) => {
-            return Err(Failure::option(
-                "the recipe for tables needs a FILE, and takes no options of the network or the file",
-            ));
-        }
-        (_, Recipe::Network) => {}
+    if recipe == Some(Recipe::Tables) {
+        return match &options.table.file {
+            Some(path) if !design => tabular::run(options, path),
+            _ => Err(Failure::option(
+                "the recipe for tables needs a FILE, and takes no options of the network, --missing or \
+                 --keep-index",
+            )),
+        };
     }
-    let mut problem =
-        Problem::read(&options.table, options.task, options.test.as_deref(), options.model.seed)?;
+    let refuses_text = recipe.is_none() && !design;
+    let (test, seed) = (options.test.as_deref(), options.model.seed);
+    let problem = Problem::read(&options.table, options.task, test, seed, refuses_text);
+    let mut problem = match (problem, &options.table.file) {
+        (Err(Failure::TextColumns), Some(path)) => return tabular::run(options, path),
+        (problem, _) => problem?,
+    };
     if let Some(reason) = problem.reason.as_ref().filter(|_| !options.quiet) {
         output::note(reason);
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
-use geartrain::data::{Dataset, toy};
+use geartrain::data::{DataError, Dataset, Suggestion, toy};
 use geartrain::prelude::*;
 
 use crate::failure::{Failure, Outcome};
@@ -58,19 +58,31 @@ impl Task {
 impl Problem {
     /// Reads the data and decides on the task.
     ///
-    /// `task` and `test` are the options of these names, `seed` is for generated data.
-    pub fn read(options: &TableOptions, task: Option<Kind>, test: Option<&Path>, seed: u64) -> Outcome<Self> {
+    /// `task` and `test` are the options of these names, `seed` is for generated data. With
+    /// `refuses_text`, columns of text in a file are [`Failure::TextColumns`].
+    pub fn read(
+        options: &TableOptions,
+        task: Option<Kind>,
+        test: Option<&Path>,
+        seed: u64,
+        refuses_text: bool,
+    ) -> Outcome<Self> {
         let Some(mut table) = options.table()? else { return generated(options.data, task, seed) };
-        let (kind, reason) = match task {
-            Some(kind) => (kind, None),
+        table.refuses_text = refuses_text;
+        let (kind, reason, data) = match task {
+            Some(kind) => (kind, None, None),
             None => decide(&mut table)?,
         };
-        let (task, data) = match kind {
-            Kind::Regression => (Task::Regression, table.read(|csv, source, name| csv.read(source, name))?),
-            Kind::Classification => {
-                let data: Dataset<f64> = table.read(|csv, source, name| csv.read_classes(source, name))?;
-                (Task::Classification(data.classes().to_vec()), data)
+        let data: Dataset<f64> = match (kind, data) {
+            (_, Some(data)) => data,
+            (Kind::Regression, None) => table.read(|csv, source, name| csv.read(source, name))?,
+            (Kind::Classification, None) => {
+                table.read(|csv, source, name| csv.read_classes(source, name))?
             }
+        };
+        let task = match kind {
+            Kind::Regression => Task::Regression,
+            Kind::Classification => Task::Classification(data.classes().to_vec()),
         };
         let target = table.target;
         let test = match test {
@@ -84,18 +96,43 @@ impl Problem {
     }
 }
 
-/// Text is a class; so are numbers with only two different values, such as 0 and 1.
-fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>)> {
-    let values = table.read(|csv, source, name| csv.target_values(source, name))?;
-    let (count, target) = (values.different, crate::output::shortened(&table.target, 40));
-    let (kind, what, other) = match (values.numeric, count) {
+/// Text is a class; so are numbers with only two different values, such as 0 and 1. The data as
+/// well, if they had to be read for this.
+fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>, Option<Dataset<f64>>)> {
+    // Most targets are numbers, so that this is all that has to be read.
+    let numbers = table.try_read(|csv, source, name| csv.read::<f64>(source, name))?;
+    let (numeric, count, data) = match numbers {
+        Ok(data) => (true, different(&data), Some(data)),
+        Err(DataError { suggestion: Some(Suggestion::Classes), .. }) => {
+            let data: Dataset<f64> = table.read(|csv, source, name| csv.read_classes(source, name))?;
+            (false, data.classes().len(), Some(data))
+        }
+        Err(_) => {
+            let values = table.read(|csv, source, name| csv.target_values(source, name))?;
+            (values.numeric, values.different, None)
+        }
+    };
+    let target = crate::output::shortened(&table.target, 40);
+    let (kind, what, other) = match (numeric, count) {
         (false, _) => (Kind::Classification, format!("text, {count} different values"), None),
         (true, 2) => (Kind::Classification, "two different numbers".to_string(), Some("regression")),
         (true, _) => (Kind::Regression, "numbers".to_string(), Some("classification")),
     };
     let name = if kind == Kind::Regression { "regression" } else { "classification" };
     let hint = other.map_or(String::new(), |other| format!(" (--task {other} overrides this)"));
-    Ok((kind, Some(format!("Task: {name}, because `{target}` holds {what}{hint}"))))
+    let data = data.filter(|_| kind == Kind::Regression || !numeric);
+    Ok((kind, Some(format!("Task: {name}, because `{target}` holds {what}{hint}")), data))
+}
+
+/// How many different targets there are; 3 stands for more.
+fn different(data: &Dataset<f64>) -> usize {
+    let mut values: Vec<f64> = Vec::new();
+    for &y in data.y() {
+        if values.len() < 3 && !values.contains(&y) {
+            values.push(y);
+        }
+    }
+    values.len()
 }
 
 /// The rows of a separate test file; their classes must be among those of the training rows.

@@ -1,11 +1,10 @@
 //! Reads CSV files, row by row.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
-use csv::StringRecord;
+use geartrain::data::{Csv, CsvRows, DataError, DataProblem};
 
 use super::column::{Cells, Column, ColumnType};
 use super::infer::shorten;
@@ -13,8 +12,8 @@ use super::levels::{LevelsBuilder, MISSING};
 use super::{Table, date};
 use crate::Error;
 
-/// How a CSV file is read: a header line, then one line per row. Fields in quotes may hold
-/// delimiters and line breaks.
+/// How a CSV file is read: a header line, then one line per row. What a file may look like is
+/// described with [`Csv`], whose reader this is.
 ///
 /// Rows are read one by one, and memory grows with the columns only: 8 bytes for a number or a
 /// date; 4 bytes for a text, and each distinct text once. If a column begins with numbers or dates
@@ -22,7 +21,7 @@ use crate::Error;
 ///
 /// ```
 /// use geartrain_tables::{ColumnType, CsvOptions};
-/// let options = CsvOptions::new().missing(["", "?"]).column_type("zip", ColumnType::Category);
+/// let options = CsvOptions::new().missing(["?"]).column_type("zip", ColumnType::Category);
 /// let table = options.parse(b"zip,age\n00501,31\n10001,?\n")?;
 /// assert_eq!(table.column("zip")?.text(0).unwrap(), "00501");
 /// assert_eq!(table.column("age")?.missing(), 1);
@@ -30,8 +29,7 @@ use crate::Error;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CsvOptions {
-    delimiter: Option<u8>,
-    missing: Vec<String>,
+    csv: Csv,
     date_format: Option<String>,
     types: HashMap<String, ColumnType>,
 }
@@ -42,27 +40,32 @@ impl Default for CsvOptions {
     }
 }
 
-/// The largest number of bytes of the header line that are searched for the delimiter.
-const HEADER_BYTES: usize = 1 << 16;
+/// The format of the file and its numbers. Targets, features and the answer to missing values have
+/// no effect.
+impl From<Csv> for CsvOptions {
+    fn from(csv: Csv) -> Self {
+        CsvOptions { csv, date_format: None, types: HashMap::new() }
+    }
+}
 
 impl CsvOptions {
     /// The delimiter is the one of `,`, `;`, tab and `|` that occurs most often in the header line;
-    /// missing markers are the empty field, `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL` and `?`; all
-    /// types are inferred.
+    /// missing markers are those of [`Csv`]; all types are inferred. For other formats, such as
+    /// a decimal comma: `CsvOptions::from(Csv::default().decimal_comma(true))`.
     pub fn new() -> Self {
-        let missing = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"].map(String::from).to_vec();
-        CsvOptions { delimiter: None, missing, date_format: None, types: HashMap::new() }
+        Csv::default().detect_delimiter().into()
     }
 
-    /// The byte between fields.
+    /// The byte between cells.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.delimiter = Some(delimiter);
+        self.csv = self.csv.delimiter(delimiter);
         self
     }
 
-    /// The texts that stand for a missing cell, instead of the default ones.
-    pub fn missing<S: Into<String>>(mut self, markers: impl IntoIterator<Item = S>) -> Self {
-        self.missing = markers.into_iter().map(Into::into).collect();
+    /// The texts that stand for a missing cell besides the empty one, instead of the default ones.
+    pub fn missing<S: AsRef<str>>(mut self, markers: impl IntoIterator<Item = S>) -> Self {
+        let markers: Vec<S> = markers.into_iter().collect();
+        self.csv = self.csv.missing_markers(&markers.iter().map(AsRef::as_ref).collect::<Vec<_>>());
         self
     }
 
@@ -83,18 +86,10 @@ impl CsvOptions {
     ///
     /// # Errors
     /// [`Error::Csv`] with the line if the file cannot be read, is not UTF-8, or if a row has
-    /// another number of fields than the header; [`Error::DuplicateColumn`]; [`Error::WrongType`]
-    /// for a cell that does not fit a chosen type.
+    /// another number of cells than the header; [`Error::WrongType`] for a cell that does not fit
+    /// a chosen type.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table, Error> {
-        let path: PathBuf = path.as_ref().into();
-        let name = path.display().to_string();
-        self.read_from(&name, || {
-            // A folder can be opened, but not read; the error would name neither.
-            if path.is_dir() {
-                return Err(std::io::Error::other("this is a folder"));
-            }
-            File::open(&path)
-        })
+        self.read_twice(|| self.csv.open_rows(&path))
     }
 
     /// Reads CSV text.
@@ -102,13 +97,14 @@ impl CsvOptions {
     /// # Errors
     /// As [`read`](CsvOptions::read).
     pub fn parse(&self, text: &[u8]) -> Result<Table, Error> {
-        self.read_from("(bytes)", || Ok(text))
+        self.read_twice(|| self.csv.rows(text, "(bytes)"))
     }
 
-    fn read_from<R: Read>(&self, path: &str, open: impl Fn() -> std::io::Result<R>) -> Result<Table, Error> {
-        let error = |problem: String| Error::Csv { path: path.into(), problem };
-        let first = self.pass(open(), &[]).map_err(error)?;
-        let Pass { names, mut builders, rows } = first;
+    fn read_twice<'a, R: Read>(
+        &'a self,
+        open: impl Fn() -> Result<CsvRows<'a, R>, DataError>,
+    ) -> Result<Table, Error> {
+        let Pass { names, header, mut builders, rows } = self.pass(open(), &[])?;
         for (name, builder) in names.iter().zip(&builders) {
             if let (Some((row, text)), Some(&expected)) = (&builder.odd, self.types.get(name))
                 && matches!(expected, ColumnType::Number | ColumnType::Date)
@@ -119,9 +115,9 @@ impl CsvOptions {
         }
         let again: Vec<bool> = builders.iter().map(|builder| builder.odd.is_some()).collect();
         if again.contains(&true) {
-            let second = self.pass(open(), &again).map_err(error)?;
+            let second = self.pass(open(), &again)?;
             if second.rows != rows || second.names != names {
-                return Err(error("the file changed while it was read".into()));
+                return Err(Error::FileChanged);
             }
             for (builder, second) in builders.iter_mut().zip(second.builders) {
                 if builder.odd.is_some() {
@@ -129,9 +125,13 @@ impl CsvOptions {
                 }
             }
         }
-        let columns = names.into_iter().zip(builders).map(|(name, builder)| {
+        let columns = names.into_iter().zip(header).zip(builders).map(|((name, header), builder)| {
             let chosen = self.types.get(&name);
-            let column = builder.finish(name, rows);
+            let renamed = match header.is_empty() || header == name {
+                true => String::new(),
+                false => format!("; the header calls it `{}`, as another column", shorten(&header)),
+            };
+            let column = builder.finish(name, rows, &renamed);
             match chosen {
                 Some(&chosen) => column.with_type(chosen),
                 None => Ok(column),
@@ -141,68 +141,49 @@ impl CsvOptions {
     }
 
     /// Reads all rows once. In a second pass, only the columns `again` are stored, as text.
-    fn pass<R: Read>(&self, source: std::io::Result<R>, again: &[bool]) -> Result<Pass, String> {
-        let io = |error: std::io::Error| error.to_string();
-        let mut source = BufReader::with_capacity(HEADER_BYTES, source.map_err(io)?);
-        let delimiter = match self.delimiter {
-            Some(delimiter) => delimiter,
-            None => find_delimiter(source.fill_buf().map_err(io)?),
+    fn pass<R: Read>(&self, rows: Result<CsvRows<'_, R>, DataError>, again: &[bool]) -> Result<Pass, Error> {
+        let mut rows = match rows {
+            Err(DataError { problem: DataProblem::EmptyFile, .. }) => return Ok(Pass::default()),
+            rows => rows?,
         };
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(source);
-        self.rows(&mut reader, again)
-    }
-
-    fn rows<R: Read>(&self, reader: &mut csv::Reader<R>, again: &[bool]) -> Result<Pass, String> {
-        let headers = reader.headers().map_err(problem)?;
-        let name = |(i, name): (usize, &str)| match name.trim_ascii() {
-            "" => format!("column {}", i + 1),
-            name => name.to_string(),
+        let (names, header) = (rows.names().to_vec(), rows.header().to_vec());
+        let state = |(i, name): (usize, &String)| match again.get(i) {
+            Some(&true) => State::Texts,
+            Some(&false) => State::Skipped,
+            None => match self.types.get(name) {
+                Some(ColumnType::Number) => State::Numbers,
+                Some(ColumnType::Date) => State::Dates,
+                Some(ColumnType::Category | ColumnType::YesNo) => State::Texts,
+                _ => State::Empty,
+            },
         };
-        let names: Vec<String> = headers.iter().enumerate().map(name).collect();
-        let mut builders: Vec<Builder> = names
-            .iter()
-            .enumerate()
-            .map(|(i, name)| match again.get(i) {
-                Some(&true) => Builder::new(State::Texts),
-                Some(&false) => Builder::new(State::Skipped),
-                None => Builder::new(match self.types.get(name) {
-                    Some(ColumnType::Number) => State::Numbers,
-                    Some(ColumnType::Date) => State::Dates,
-                    Some(ColumnType::Category | ColumnType::YesNo) => State::Texts,
-                    _ => State::Empty,
-                }),
-            })
-            .collect();
-        // Most cells differ from all markers in their first byte.
-        let mut firsts = [false; 256];
-        self.missing
-            .iter()
-            .filter_map(|marker| marker.bytes().next())
-            .for_each(|byte| firsts[byte as usize] = true);
-        let no_text = self.missing.iter().any(String::is_empty);
-        let is_missing = |text: &str| match text.bytes().next() {
-            Some(byte) => firsts[byte as usize] && self.missing.iter().any(|marker| marker == text),
-            None => no_text,
-        };
-        let mut record = StringRecord::new();
-        let mut rows = 0;
-        while reader.read_record(&mut record).map_err(problem)? {
-            rows += 1;
-            if rows >= MISSING as usize {
-                return Err("a table must have fewer than 2³² − 1 rows".into());
-            }
-            for (builder, text) in builders.iter_mut().zip(&record) {
-                let text = Some(text.trim_ascii()).filter(|text| !is_missing(text));
-                builder.push(text, rows, self.date_format.as_deref());
+        let mut builders: Vec<Builder> =
+            names.iter().enumerate().map(|column| Builder::new(state(column))).collect();
+        let mut count = 0;
+        while let Some(row) = rows.next_row()? {
+            count += 1;
+            crate::error::require(count < MISSING as usize, "rows", "fewer than 2³² − 1", count)?;
+            for (builder, text) in builders.iter_mut().zip(row.cells()) {
+                builder.push(text, count, self);
             }
         }
-        Ok(Pass { names, builders, rows })
+        Ok(Pass { names, header, builders, rows: count })
+    }
+
+    /// A cell as a date; NaN if it is missing, `None` for any other text.
+    fn date(&self, text: &str) -> Option<f64> {
+        let date = date::parse(text, self.date_format.as_deref());
+        // A text that is missing where a number is expected is none here either.
+        date.or_else(|| self.csv.number(text).filter(|number| number.is_nan()))
     }
 }
 
 /// What one pass over the file found.
+#[derive(Default)]
 struct Pass {
     names: Vec<String>,
+    /// The names as the file has them.
+    header: Vec<String>,
     builders: Vec<Builder>,
     rows: usize,
 }
@@ -214,6 +195,8 @@ struct Builder {
     levels: LevelsBuilder,
     /// Missing cells before the first other cell.
     gaps: usize,
+    /// One of those is missing only where a number or a date is expected, such as `-`.
+    gaps_may_be_texts: bool,
     /// The first cell, and its row from 1, that does not fit those before it.
     odd: Option<(usize, String)>,
 }
@@ -237,48 +220,50 @@ impl Builder {
             State::Texts => Cells::Texts { codes: Vec::new(), levels: Default::default() },
             _ => Cells::Numbers(Vec::new()),
         };
-        Builder { state, cells, levels: LevelsBuilder::default(), gaps: 0, odd: None }
+        let levels = LevelsBuilder::default();
+        Builder { state, cells, levels, gaps: 0, gaps_may_be_texts: false, odd: None }
     }
 
-    fn push(&mut self, text: Option<&str>, row: usize, date_format: Option<&str>) {
+    fn push(&mut self, text: &str, row: usize, options: &CsvOptions) {
+        let csv = &options.csv;
         if self.state == State::Empty {
-            match text {
-                None => return self.gaps += 1,
-                Some(text) => self.start(text, date_format),
+            if csv.number(text).is_some_and(f64::is_nan) {
+                self.gaps += 1;
+                self.gaps_may_be_texts |= !csv.is_missing(text);
+                return;
             }
+            self.start(text, options);
         }
-        let value = match (self.state, text) {
-            (State::Skipped | State::Empty, _) => return,
-            (State::Texts, _) => None,
-            (_, None) => Some(f64::NAN),
-            (State::Numbers, Some(text)) => number(text),
-            (State::Dates, Some(text)) => date::parse(text, date_format),
+        let value = match self.state {
+            State::Skipped | State::Empty => return,
+            State::Texts if self.gaps_may_be_texts => None,
+            State::Texts => {
+                let Cells::Texts { codes, .. } = &mut self.cells else { return };
+                codes.push(if csv.is_missing(text) { MISSING } else { self.levels.code(text) });
+                return;
+            }
+            State::Numbers => csv.number(text),
+            State::Dates => options.date(text),
         };
         match (&mut self.cells, value) {
             (Cells::Numbers(values) | Cells::Dates(values), Some(value)) => values.push(value),
-            (Cells::Texts { codes, .. }, _) => {
-                codes.push(text.map_or(MISSING, |text| self.levels.code(text)));
-            }
-            (_, None) => {
-                self.odd = Some((row, text.unwrap_or_default().to_string()));
-                *self = Builder { odd: self.odd.take(), ..Builder::new(State::Skipped) };
-            }
+            _ => *self = Builder { odd: Some((row, text.to_string())), ..Builder::new(State::Skipped) },
         }
     }
 
     /// The first cell that is present decides how the column is stored.
-    fn start(&mut self, text: &str, date_format: Option<&str>) {
+    fn start(&mut self, text: &str, options: &CsvOptions) {
         let gaps = self.gaps;
-        (self.state, self.cells) = if number(text).is_some() {
+        (self.state, self.cells) = if options.csv.number(text).is_some() {
             (State::Numbers, Cells::Numbers(vec![f64::NAN; gaps]))
-        } else if date::parse(text, date_format).is_some() {
+        } else if options.date(text).is_some() {
             (State::Dates, Cells::Dates(vec![f64::NAN; gaps]))
         } else {
             (State::Texts, Cells::Texts { codes: vec![MISSING; gaps], levels: Default::default() })
         };
     }
 
-    fn finish(mut self, name: String, rows: usize) -> Column {
+    fn finish(mut self, name: String, rows: usize, renamed: &str) -> Column {
         if self.state == State::Empty {
             self.cells = Cells::Numbers(vec![f64::NAN; rows]);
         }
@@ -293,38 +278,6 @@ impl Builder {
             Some((row, text)) => format!("; text because row {row} holds `{}`", shorten(text)),
             None => String::new(),
         };
-        Column::inferred(name, self.cells, &note)
-    }
-}
-
-/// A finite number.
-fn number(text: &str) -> Option<f64> {
-    // Names of numbers, such as `inf`, are texts.
-    let start = text.as_bytes().first()?;
-    if !(start.is_ascii_digit() || matches!(start, b'+' | b'-' | b'.')) {
-        return None;
-    }
-    text.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
-fn find_delimiter(start: &[u8]) -> u8 {
-    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| line.iter().filter(|&&byte| byte == delimiter).count();
-    // `max_by_key` returns the last of equals: the comma.
-    [b'|', b'\t', b';', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b',')
-}
-
-/// An error of the CSV reader in a few words.
-fn problem(error: csv::Error) -> String {
-    let line = |position: &Option<csv::Position>| match position {
-        Some(position) => format!("line {}: ", position.line()),
-        None => String::new(),
-    };
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            format!("{}expected {expected_len} fields, as in the header, got {len}", line(pos))
-        }
-        csv::ErrorKind::Utf8 { pos, .. } => format!("{}not UTF-8 text", line(pos)),
-        _ => error.to_string(),
+        Column::inferred(name, self.cells, &(note + renamed))
     }
 }

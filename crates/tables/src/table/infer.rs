@@ -5,7 +5,8 @@ use super::levels::MISSING;
 
 /// The rule by which a column's type is found, in words.
 pub const RULE: &str = "\
-A cell is missing if it is empty or equals one of the missing markers. Spaces around a cell are removed.
+A cell is missing if it is empty or equals one of the missing markers, in any case; among numbers and dates
+also if it is `-`, `.`, `none` or the like. Spaces around a cell are removed.
 The other cells of a column decide, in this order:
   constant    none, or one value everywhere, or one number with gaps: left out
   number      all are finite numbers

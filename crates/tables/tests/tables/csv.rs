@@ -34,11 +34,11 @@ fn few_rows_have_no_identifiers() {
 
 #[test]
 fn missing_markers_are_an_option() {
-    let text = b"a,b\n1,NA\n?,x\n-,y\n";
+    let text = b"a,b\n1,NA\n?,x\n~,y\n";
     let table = Table::parse_csv(text).unwrap();
     assert_eq!((table.column("a").unwrap().missing(), table.column("b").unwrap().missing()), (1, 1));
     assert_eq!(table.column("a").unwrap().column_type(), ColumnType::Category);
-    let table = CsvOptions::new().missing(["-", "?"]).parse(text).unwrap();
+    let table = CsvOptions::new().missing(["~", "?"]).parse(text).unwrap();
     assert_eq!((table.column("a").unwrap().missing(), table.column("b").unwrap().missing()), (2, 0));
 }
 
@@ -97,9 +97,9 @@ fn chosen_types_are_kept_or_refused() {
 #[test]
 fn errors_name_the_place() {
     let message = |text: &[u8]| Table::parse_csv(text).unwrap_err().to_string();
-    assert_eq!(message(b"a,b\n1,2\n3\n"), "(bytes): line 3: expected 2 fields, as in the header, got 1");
-    assert_eq!(message(b"a,b\n1,\xff\n"), "(bytes): line 2: not UTF-8 text");
-    assert_eq!(message(b"a,a\n1,2\n"), "two columns are called `a`");
+    assert_eq!(message(b"a,b\n1,2\n3\n"), "(bytes), line 3: expected 2 cells, got 1");
+    let error = message(b"a,b\n1,\xff\n");
+    assert!(error.starts_with("(bytes), line 2: byte 3: 0xff is not part of a character"), "{error}");
     let error = Table::read_csv("/nowhere/at-all.csv").unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/at-all.csv: "), "{error}");
     let error = Table::read_csv(std::env::temp_dir()).unwrap_err().to_string();
@@ -108,7 +108,8 @@ fn errors_name_the_place() {
     let error = table.column("c").unwrap_err().to_string();
     assert_eq!(error, "there is no column `c`; the columns are `a`, `b`");
     let [a, b] = [("a", vec![1.0]), ("b", vec![1.0, 2.0])].map(|(n, v)| Column::numbers(n, v).unwrap());
-    assert_eq!(Table::new([a, b]).unwrap_err().to_string(), "column `b`: expected 1 rows, got 2");
+    assert_eq!(Table::new([a.clone(), b]).unwrap_err().to_string(), "column `b`: expected 1 rows, got 2");
+    assert_eq!(Table::new([a.clone(), a]).unwrap_err().to_string(), "two columns are called `a`");
 }
 
 #[test]

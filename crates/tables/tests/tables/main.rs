@@ -1,5 +1,6 @@
 //! Tables from CSV text to predictions.
 
+mod as_written;
 mod csv;
 mod encoder;
 mod hostile;

@@ -1,33 +1,94 @@
-//! The named columns of a file, and its rows.
+//! The named columns of a file, and its rows one by one.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use super::super::note::Note;
 use super::options::Csv;
-use super::records::Records;
-use crate::error::data::{Column, DataError, DataProblem, Part, Place, Suggestion};
+use super::read::open;
+use super::records::{CsvRow, Records};
+use crate::error::data::{Column, DataError, DataProblem, Part, Place};
+use crate::error::suggestion::Suggestion;
 
-/// A file whose columns are known and whose rows are still to be read.
-pub(super) struct Sheet<'a, R> {
+/// The rows of a CSV file, read one by one: [`Csv::rows`].
+///
+/// Memory holds one row at a time, whatever the size of the file.
+///
+/// ```
+/// use geartrain::data::Csv;
+///
+/// let csv = Csv::default();
+/// let mut rows = csv.rows("name,age\n\"Ada\", 36\nMax,?\n".as_bytes(), "people")?;
+/// assert_eq!(rows.names(), ["name", "age"]);
+/// let mut ages = Vec::new();
+/// while let Some(row) = rows.next_row()? {
+///     ages.push((row.cell(0).to_string(), csv.number(row.cell(1))));
+/// }
+/// assert_eq!(ages[0], ("Ada".to_string(), Some(36.0)));
+/// assert!(ages[1].1.is_some_and(f64::is_nan), "a missing value");
+/// # Ok::<(), geartrain::data::DataError>(())
+/// ```
+pub struct CsvRows<'a, R> {
     options: &'a Csv,
-    pub records: Records<R>,
-    path: &'a str,
+    records: Records<R>,
+    path: String,
     /// The names as they are in the file.
     header: Vec<String>,
     /// A name for each column that no other has.
     names: Vec<String>,
     positions: HashMap<String, usize>,
     /// The first record seems to be separated by another character than the one given.
-    pub delimiter: Option<Suggestion>,
+    pub(super) delimiter: Option<Suggestion>,
     /// The current record is the first row, not the header.
     row_waits: bool,
     /// The most cells of a row; 0 before the first row.
     width: usize,
 }
 
-impl<'a, R: Read> Sheet<'a, R> {
-    pub(super) fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
+impl Csv {
+    /// The rows of any source of bytes, as text; errors call it `name`. Which columns are targets
+    /// or features has no effect.
+    ///
+    /// # Errors
+    /// Faults of the source (see [`Csv`]) up to its first row; a source without a line.
+    pub fn rows<R: Read>(&self, source: R, name: &str) -> Result<CsvRows<'_, R>, DataError> {
+        CsvRows::open(self, source, name)
+    }
+
+    /// The rows of a file.
+    ///
+    /// # Errors
+    /// [`DataProblem::File`] if the file cannot be opened or read, and as [`rows`](Csv::rows).
+    pub fn open_rows(&self, path: impl AsRef<Path>) -> Result<CsvRows<'_, File>, DataError> {
+        let (file, path) = open(path.as_ref())?;
+        self.rows(file, &path)
+    }
+}
+
+impl<'a, R: Read> CsvRows<'a, R> {
+    /// The names of the columns, all different: `column 3` for the third if the header has none,
+    /// `a.1` for the second `a`; `0`, `1`, … without a header.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The names as the header has them.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Goes to the next row, which has a cell for each column; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// Faults of the source (see [`Csv`]).
+    pub fn next_row(&mut self) -> Result<Option<CsvRow<'_>>, DataError> {
+        Ok(if self.advance()? { Some(self.row()) } else { None })
+    }
+
+    pub(super) fn open(options: &'a Csv, source: R, path: &str) -> Result<Self, DataError> {
         let (comment, skip) = (options.comment, options.skip_lines);
         let mut records = Records::new(source, path, options.delimiter, comment, skip)?;
         if !records.advance()? {
@@ -47,19 +108,25 @@ impl<'a, R: Read> Sheet<'a, R> {
                 row_waits = true;
             }
         }
-        let delimiter = other_delimiter(&records, options.delimiter, row_waits);
+        let delimiter = other_delimiter(&records, row_waits);
+        let path = path.to_owned();
         let names = unique(&header);
         let positions = names.iter().cloned().zip(0..).collect();
-        Ok(Sheet { options, records, path, header, names, positions, delimiter, row_waits, width: 0 })
+        Ok(CsvRows { options, records, path, header, names, positions, delimiter, row_waits, width: 0 })
+    }
+
+    /// The current row.
+    pub(super) fn row(&self) -> CsvRow<'_> {
+        self.records.row(self.names.len())
     }
 
     /// Goes to the next row; false at the end of the file.
-    pub(super) fn next_row(&mut self) -> Result<bool, DataError> {
+    pub(super) fn advance(&mut self) -> Result<bool, DataError> {
         if !std::mem::take(&mut self.row_waits) && !self.records.advance()? {
             return Ok(false);
         }
         let (expected, got) = (self.names.len(), self.records.len());
-        let spare_is_empty = (expected..got).all(|column| self.records.cell(column).is_empty());
+        let spare_is_empty = self.records.cells().skip(expected).all(str::is_empty);
         let is_first = self.width == 0;
         if is_first {
             // A delimiter too many at the end of every row.
@@ -147,12 +214,12 @@ impl<'a, R: Read> Sheet<'a, R> {
 
     /// An error about the whole file.
     pub(super) fn error(&self, problem: DataProblem) -> DataError {
-        DataError::at(Place::file(self.path), problem)
+        DataError::at(Place::file(&*self.path), problem)
     }
 
     /// An error about one cell, or about a column.
     pub(super) fn error_in(&self, column: usize, line: Option<u64>, problem: DataProblem) -> DataError {
-        let place = Place { line, ..Place::file(self.path) };
+        let place = Place { line, ..Place::file(&*self.path) };
         DataError::at(place.column(self.column(column)), problem)
     }
 
@@ -201,14 +268,20 @@ fn unique(header: &[String]) -> Vec<String> {
 }
 
 /// Another character that the first record contains at least as often as the delimiter.
-fn other_delimiter<R: Read>(first: &Records<R>, delimiter: u8, is_row: bool) -> Option<Suggestion> {
+fn other_delimiter<R: Read>(first: &Records<R>, is_row: bool) -> Option<Suggestion> {
     // A row of decimal commas, cut at each comma, has one comma more than cells.
     let spare = usize::from(is_row);
     let count = |byte: u8| first.cells().flat_map(str::bytes).filter(|&other| other == byte).count();
-    let other = b";\t|,".iter().copied().filter(|&byte| byte != delimiter);
+    let other = b";\t|,".iter().copied().filter(|&byte| byte != first.delimiter());
     let other = other
         .map(|byte| (byte, count(byte)))
         .find(|&(_, count)| count > 0 && count + spare >= first.len() - 1);
     let blank = (first.len() == 1 && count(b' ') > 0).then_some((b' ', 0));
     other.or(blank).map(|(byte, _)| Suggestion::Delimiter(byte))
+}
+
+impl<R> fmt::Debug for CsvRows<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsvRows").field("path", &self.path).field("names", &self.names).finish_non_exhaustive()
+    }
 }

@@ -1,0 +1,106 @@
+//! Files as people and programs write them: tables read whatever the trainer reads.
+
+use geartrain::data::Csv;
+use geartrain_tables::{CsvOptions, Table};
+
+/// The cells of a table, row by row, as text; `?` for missing ones.
+fn cells(table: &Table) -> Vec<Vec<String>> {
+    let cell = |row| table.columns().map(move |column| column.text(row).unwrap_or("?".into())).collect();
+    (0..table.rows()).map(cell).collect()
+}
+
+/// Reads `text` and compares its names and cells.
+fn check(options: impl Into<CsvOptions>, text: &str, names: &[&str], expected: &[&[&str]]) {
+    let table = options.into().parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+    assert_eq!(table.names(), names, "{text:?}");
+    assert_eq!(cells(&table), expected, "{text:?}");
+}
+
+#[test]
+fn lines_end_with_lf_crlf_or_cr() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["a,b", "1,x", "2,\"y z\"", ""].join(end);
+        check(CsvOptions::new(), &text, &["a", "b"], &[&["1", "x"], &["2", "y z"]]);
+    }
+}
+
+#[test]
+fn blanks_before_quotes_and_around_cells() {
+    check(CsvOptions::new(), "a, b\n 1 , \"x, y\"\n2,\t\"z\"\n", &["a", "b"], &[&["1", "x, y"], &["2", "z"]]);
+}
+
+#[test]
+fn a_line_with_the_delimiter_and_comments_before_the_header() {
+    check(CsvOptions::new(), "sep=;\na;b\n1;x,y,z\n", &["a", "b"], &[&["1", "x,y,z"]]);
+    check(CsvOptions::new(), "# made by hand\n\na;b\n1;x\n", &["a", "b"], &[&["1", "x"]]);
+    let csv = Csv::default().detect_delimiter().comment(b'%').skip_lines(1);
+    check(csv, "a report, of 2024\na|b\n% half of it\n1|x\n", &["a", "b"], &[&["1", "x"]]);
+}
+
+#[test]
+fn the_delimiter_is_found_in_the_header() {
+    for delimiter in [",", ";", "\t", "|"] {
+        let text = ["a*b*c d", "1*2*x"].map(|line| line.replace('*', delimiter)).join("\n");
+        check(CsvOptions::new(), &text, &["a", "b", "c d"], &[&["1", "2", "x"]]);
+    }
+    check(CsvOptions::new(), "a\n1\n", &["a"], &[&["1"]]);
+    check(Csv::default().delimiter(b' '), "  a   b\n 1 \t x\n", &["a", "b"], &[&["1", "x"]]);
+}
+
+#[test]
+fn numbers_with_commas_signs_and_every_minus() {
+    let comma = Csv::default().detect_delimiter().decimal_comma(true).ignore_in_numbers(".€");
+    check(comma, "a;b\n1.234,5 €;x\n-7,25;y\n", &["a", "b"], &[&["1234.5", "x"], &["-7.25", "y"]]);
+    let thousands = Csv::default().ignore_in_numbers("$,");
+    check(thousands, "a\n\"$1,234\"\n$5\n", &["a"], &[&["1234"], &["5"]]);
+    check(CsvOptions::new(), "a\n\u{2212}2\n\u{2013}3.5\n", &["a"], &[&["-2"], &["-3.5"]]);
+    // Without the options such a column is text.
+    check(CsvOptions::new(), "a;b\n1,5;1\n", &["a", "b"], &[&["1,5", "1"]]);
+}
+
+#[test]
+fn markers_of_missing_cells() {
+    let text = "a,b\n1,x\nNA,n/a\n#N/A,NULL\n\\N,?\n-999,y\n";
+    let missing = ["?", "?"];
+    let expected: [&[&str]; 5] = [&["1", "x"], &missing, &missing, &missing, &["-999", "y"]];
+    check(CsvOptions::new(), text, &["a", "b"], &expected);
+    let markers = CsvOptions::new().missing(["-999", "y"]);
+    check(markers, "a,b\n-999.0,x\n1,Y\n,NA\n", &["a", "b"], &[&["?", "x"], &["1", "?"], &["?", "NA"]]);
+}
+
+#[test]
+fn a_dash_is_missing_among_numbers_and_dates_but_a_text_among_texts() {
+    let text = "a,b,c,d\n-,-,2024-02-29,-\n1,x,none,2024-03-01\nn.a.,y,-,..\n";
+    let rows: [&[&str]; 3] =
+        [&["?", "-", "2024-02-29", "?"], &["1", "x", "?", "2024-03-01"], &["?", "y", "?", "?"]];
+    check(CsvOptions::new(), text, &["a", "b", "c", "d"], &rows);
+    let table = Table::parse_csv(b"a\n1\n-\nx\n").unwrap();
+    assert_eq!(cells(&table), [["1"], ["-"], ["x"]], "text at last: `-` is a text again");
+}
+
+#[test]
+fn spare_delimiters_unnamed_and_equal_columns() {
+    check(CsvOptions::new(), "a,b\n1,2,\n3,4,\n", &["a", "b"], &[&["1", "2"], &["3", "4"]]);
+    let table = Table::parse_csv(b",a,a,b\n7,1,x,2\n8,1,y,3\n").unwrap();
+    assert_eq!(table.names(), ["column 1", "a", "a.1", "b"]);
+    let reason = table.column("a.1").unwrap().reason();
+    assert!(reason.ends_with("the header calls it `a`, as another column"), "{reason}");
+}
+
+#[test]
+fn a_file_without_a_header() {
+    check(Csv::default().header(false), "1,x\n2,y\n", &["0", "1"], &[&["1", "x"], &["2", "y"]]);
+}
+
+#[test]
+fn faults_are_errors_with_their_line() {
+    for (text, message) in [
+        ("a,b\n1,\"x\n2,y\n", "(bytes), line 2: a quote (\") opened in this record is never closed"),
+        ("a,b\n1,x\n2\n", "(bytes), line 3: expected 2 cells, got 1"),
+        ("a,b\n1,x\n\n2,y,3\n", "(bytes), line 4: expected 2 cells, got 3"),
+        ("a\0,b\n", "(bytes), line 1: byte 2: a NUL byte, which no text contains"),
+    ] {
+        let error = Table::parse_csv(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{text:?}: {error}");
+    }
+}
