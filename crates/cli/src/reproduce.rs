@@ -83,7 +83,8 @@ pub fn run(options: &Options) -> Outcome {
         output::print(&format!("{}\n", Value::from(results)))?;
     }
     if interrupted {
-        output::note(&format!("Interrupted: the results are those of {complete} complete experiments."));
+        let plural = if complete == 1 { "" } else { "s" };
+        output::note(&format!("Interrupted: the results are those of {complete} complete experiment{plural}."));
         return Err(Failure::Interrupted);
     }
     match rows.iter().filter(|row| !row.passes()).count() {

@@ -4,16 +4,19 @@ mod networks;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use geartrain::data::{Csv, Dataset, StandardScaler, toy};
 use geartrain::prelude::*;
+use geartrain::train::StopReason;
 use geartrain_lab::{Experiment, Monitor, Recorder, Recording, Report, Spectra, TrainingCourse};
 use ndarray::s;
 
 use crate::design::Weights;
 use crate::failure::{Failure, Outcome};
-use crate::output;
+use crate::{interrupt, output};
 use crate::train::network::at_least;
 use networks::{Sizes, build};
 
@@ -125,18 +128,29 @@ pub fn run(options: &Options) -> Outcome {
         depth: options.depth,
         outputs: data.outputs(),
     };
+    let stop = interrupt::flag()?;
     let mut experiments = Vec::new();
     let mut spectra = Vec::new();
     let mut trained = Vec::new();
     for name in &options.networks {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         let network = build(name, sizes, weights(options)).map_err(Failure::option)?;
         let drawn: Vec<_> = (0..options.seeds).map(|seed| network.clone().with_seed(seed)).collect();
         let experiment = Experiment::of(name, &drawn, &x)?;
         spectra.push(Spectra::of(&experiment, &drawn, &x)?);
         experiments.push(experiment);
         if let Some(steps) = options.train {
-            trained.push(train(name, &network, &data, steps, &options.rates)?);
+            output::note(&format!("Training {name} for {steps} steps"));
+            trained.extend(train(name, &network, &data, steps, &options.rates, &stop)?);
         }
+    }
+    let interrupted = stop.load(Ordering::Relaxed);
+    let counts = (experiments.len(), trained.len());
+    if experiments.is_empty() {
+        output::note("Interrupted before the first network: there are no results.");
+        return Err(Failure::Interrupted);
     }
     let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
     let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
@@ -152,6 +166,12 @@ pub fn run(options: &Options) -> Outcome {
             output::write(&folder.join(format!("sharpness-{}.svg", i + 1)), course.svg())?;
         }
         output::note(&format!("The report is in {}", folder.join("report.html").display()));
+    }
+    if interrupted {
+        let ((measured, trained), all) = (counts, options.networks.len());
+        let trained = options.train.map_or(String::new(), |_| format!(", {trained} of them trained"));
+        output::note(&format!("Interrupted: the results are those of {measured} of {all} networks{trained}."));
+        return Err(Failure::Interrupted);
     }
     Ok(())
 }
@@ -194,14 +214,16 @@ struct Trained {
     rate: f64,
 }
 
-/// Trains with each learning rate and keeps the best result; diverging runs are ignored.
+/// Trains with each learning rate and keeps the best result; diverging runs are ignored. `None` if
+/// `stop` ends the training.
 fn train(
     name: &str,
     network: &Network<f64>,
     data: &Dataset<f64>,
     steps: usize,
     rates: &[f64],
-) -> Outcome<Trained> {
+    stop: &Arc<AtomicBool>,
+) -> Outcome<Option<Trained>> {
     let rows = s![..data.rows().min(64), ..];
     let (x, y) = (data.x().slice(rows), data.y().slice(rows));
     // 50 columns in the picture of gradients
@@ -224,8 +246,10 @@ fn train(
             .progress(false)
             .callback(&mut recorder)
             .callback(&mut monitor)
+            .stop_flag(stop.clone())
             .fit(&mut network, data);
         match fitted {
+            Ok(history) if history.stop_reason == StopReason::StopFlag => return Ok(None),
             Ok(history) => {
                 let loss = history.train_losses().last().copied().unwrap_or(f64::INFINITY);
                 if loss < best.loss {
@@ -237,7 +261,7 @@ fn train(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(best)
+    Ok(Some(best))
 }
 
 fn text(report: &Report, steps: Option<usize>, trained: &[Trained]) -> Result<String, std::fmt::Error> {

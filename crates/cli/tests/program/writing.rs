@@ -1,7 +1,7 @@
 //! Files that a command writes: tested before the work, kept after Ctrl-C.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 
 use geartrain::Predictor;
 
@@ -75,6 +75,16 @@ fn gradients_write_a_report() {
     );
 }
 
+/// Waits for a line of `source` that contains `mark`, then sends what Ctrl-C sends.
+#[cfg(unix)]
+fn interrupt_after(mark: &str, source: impl Read, child: &Child) -> impl Iterator<Item = String> {
+    let mut lines = BufReader::new(source).lines().map(Result::unwrap);
+    lines.find(|line| line.contains(mark)).expect("the command has begun");
+    let signalled = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signalled.expect("kill exists").success());
+    lines
+}
+
 /// Ctrl-C while a training of many epochs runs.
 #[cfg(unix)]
 #[test]
@@ -84,12 +94,9 @@ fn an_interrupted_training_saves_its_model_and_exits_with_130() {
         ["train", "--data", "auto-mpg", "--epochs", "1000000", "--save", "m.safetensors", "--json"];
     let mut command = folder.command(&arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let stderr = child.stderr.take().unwrap();
     // The first lines of progress: training has begun.
-    lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("epoch 1/"))).expect("progress").unwrap();
-    let signalled = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(signalled.expect("kill exists").success());
-    let notes: Vec<String> = lines.map(Result::unwrap).collect();
+    let notes: Vec<String> = interrupt_after("epoch 1/", stderr, &child).collect();
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(130), "{notes:?}");
     assert!(notes.iter().any(|line| line.contains("The model is in m.safetensors")), "{notes:?}");
@@ -99,4 +106,34 @@ fn an_interrupted_training_saves_its_model_and_exits_with_130() {
     assert!(result["test"]["rmse"].is_number(), "{result}");
     let model = Predictor::<f32>::load(folder.path("m.safetensors")).expect("a whole model");
     assert_eq!(model.target_names(), ["mpg"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_gradients_report_what_is_measured() {
+    let folder = Folder::new();
+    let arguments = "gradients --networks relu,tanh --depth 2 --width 4 --seeds 1 --train 100000000";
+    let mut command = folder.command(&arguments.split(' ').collect::<Vec<_>>());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let stderr = child.stderr.take().unwrap();
+    let notes: Vec<String> = interrupt_after("Training relu", stderr, &child).collect();
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{notes:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("ratio per layer"));
+    let expected = "Interrupted: the results are those of 1 of 2 networks, 0 of them trained.";
+    assert_eq!(notes.last().unwrap(), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_reproduction_says_what_is_complete() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["reproduce", "chain", "he"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let stdout = child.stdout.take().unwrap();
+    assert_eq!(interrupt_after("he: ", stdout, &child).filter(|line| line.contains("pass")).count(), 0);
+    let output = child.wait_with_output().expect("it ends");
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{notes}");
+    assert!(notes.ends_with("the results are those of 1 complete experiment.\n"), "{notes}");
 }
