@@ -49,7 +49,7 @@ pub enum FileProblem {
         reason: String,
     },
     /// A name occurs twice.
-    #[error("the name `{name}` is there twice")]
+    #[error("the name `{name}` occurs twice")]
     DuplicateName {
         /// The name.
         name: String,
@@ -63,7 +63,7 @@ pub enum FileProblem {
         format: &'static str,
     },
     /// A tensor that was asked for does not exist.
-    #[error("there is no tensor `{name}`; there are: {}", known.join(", "))]
+    #[error("there is no tensor `{name}`; the tensors are {}", known.join(", "))]
     UnknownTensor {
         /// The name that was asked for.
         name: String,
@@ -131,7 +131,7 @@ pub enum FileProblem {
         format: &'static str,
     },
     /// A number is NaN or infinite.
-    #[error("`{name}` at {index:?} is {value}: not a finite number of the type that is asked for")]
+    #[error("`{name}` at {index:?} is {value}, which is not finite in the requested type")]
     NonFinite {
         /// The tensor.
         name: String,

@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Keys<'_> {
             map.next_value_seed(Keys { duplicate: self.duplicate })?;
             if let Some(key) = seen.replace(key) {
                 *self.duplicate = Some(key);
-                return Err(A::Error::custom("a key is there twice"));
+                return Err(A::Error::custom("a key occurs twice"));
             }
         }
         Ok(())

@@ -62,8 +62,7 @@ impl Elementwise for Tanh {
 }
 
 /// The rectified linear unit, `y = max(0, x)`. The slope is 1 above 0 and 0 elsewhere; at the kink,
-/// x = 0, it is 0 as in PyTorch. NaN stays NaN, so that a diverged network cannot hide behind a
-/// zero.
+/// x = 0, it is 0 as in PyTorch. NaN stays NaN, so that divergence is not hidden by a zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReLU;
 
@@ -86,15 +85,15 @@ impl Elementwise for ReLU {
 }
 
 /// The leaky rectified linear unit (Maas et al. 2013): `y = x` above 0 and `y = s x` elsewhere, as
-/// `torch.nn.LeakyReLU`. The slope is 1 above 0 and *s* elsewhere, at 0 too.
+/// `torch.nn.LeakyReLU`. The slope is 1 above 0 and *s* elsewhere, including 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LeakyReLU {
     negative_slope: f64,
 }
 
 impl LeakyReLU {
-    /// The slope *s* for negative numbers, a finite number; the usual one, that of
-    /// [`LeakyReLU::default`], is 0.01.
+    /// `negative_slope` is the slope *s* for negative numbers, finite. [`LeakyReLU::default`] has
+    /// 0.01.
     pub fn new(negative_slope: f64) -> Self {
         LeakyReLU { negative_slope }
     }
@@ -137,8 +136,7 @@ pub struct ELU {
 }
 
 impl ELU {
-    /// The limit −α for very negative numbers, α being finite; the usual α, that of
-    /// [`ELU::default`], is 1.
+    /// `alpha` is α, finite: y approaches −α for large negative x. [`ELU::default`] has 1.
     pub fn new(alpha: f64) -> Self {
         ELU { alpha }
     }
@@ -177,16 +175,16 @@ impl Elementwise for ELU {
     }
 }
 
-/// The scaled exponential linear unit (Klambauer et al. 2017): `λ` times an [`ELU`] with `α`, the
-/// two numbers for which mean 0 and variance 1 are a stable fixed point of a wide network with
-/// LeCun initialisation. The slope is `λ` above 0 and `λ α eˣ` elsewhere.
+/// The scaled exponential linear unit (Klambauer et al. 2017), `λ` times an [`ELU`] with `α`. With
+/// these constants, mean 0 and variance 1 are a stable fixed point of wide networks with LeCun
+/// initialisation. The slope is `λ` above 0 and `λ α eˣ` elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SELU;
 
 impl SELU {
-    /// λ
+    /// The factor λ.
     pub const SCALE: f64 = 1.050_700_987_355_480_5;
-    /// α
+    /// The parameter α of the ELU.
     pub const ALPHA: f64 = 1.673_263_242_354_377_2;
 }
 
@@ -221,7 +219,7 @@ impl GELU {
     #[inline(always)]
     fn distribution(x: f64) -> (f64, f64) {
         let bell = exp(-0.5 * x * x);
-        // by the complementary error function of |x|, because 1 + erf cancels for very negative x
+        // with the complementary error function of |x|: 1 + erf(x) cancels for very negative x
         let tail = 0.5 * bell * erfcx(x.abs() * std::f64::consts::FRAC_1_SQRT_2);
         (if x < 0.0 { tail } else { 1.0 - tail }, bell)
     }
@@ -262,7 +260,7 @@ pub struct GELUTanh;
 impl GELUTanh {
     const CUBE: f64 = 0.044715;
 
-    /// What the tanh is taken of.
+    /// The argument of the tanh.
     #[inline(always)]
     fn u(x: f64) -> f64 {
         ROOT_2_BY_PI * (x + GELUTanh::CUBE * x * x * x)
@@ -273,7 +271,7 @@ impl Elementwise for GELUTanh {
     #[inline(always)]
     fn value<F: Scalar>(&self, x: F) -> F {
         let x = x.as_f64();
-        // (1 + tanh u) / 2 = σ(2u), in which nothing cancels
+        // (1 + tanh u) / 2 = σ(2u), without cancellation
         F::of(x * logistic(2.0 * GELUTanh::u(x)))
     }
 
@@ -386,7 +384,7 @@ impl Elementwise for Identity {
     }
 }
 
-/// √(2/π)
+/// √(2/π).
 const ROOT_2_BY_PI: f64 = 0.797_884_560_802_865_4;
 
 /// The smaller of `x` and 0; NaN for NaN.

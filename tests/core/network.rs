@@ -23,7 +23,7 @@ fn mlp<F: Scalar>() -> Sequential<F> {
 }
 
 #[test]
-fn fault_11_layers_that_do_not_fit_are_named_with_both_sizes() {
+fn layers_that_do_not_fit_are_named_with_both_sizes() {
     let layers = Sequential::new().then(Linear::new(3, 8)).then(ReLU).then(Linear::new(9, 1));
     assert_eq!(refused(layers, 3), "layer 2 (Linear(9, 1)): expects 9 input features, got 8");
     let body = Sequential::new().then(Linear::new(8, 5)).then(Linear::new(6, 8));
@@ -32,7 +32,7 @@ fn fault_11_layers_that_do_not_fit_are_named_with_both_sizes() {
 }
 
 #[test]
-fn fault_12_a_residual_must_keep_its_width() {
+fn a_residual_must_keep_its_width() {
     let layers = Sequential::new().then(Residual::new(Sequential::new().then(Linear::new(4, 5))));
     let error = refused(layers, 4);
     assert!(error.contains("layer 0 (Residual)") && error.contains("5 features from 4"), "{error}");
@@ -41,7 +41,7 @@ fn fault_12_a_residual_must_keep_its_width() {
 }
 
 #[test]
-fn fault_13_an_empty_sequential_is_the_identity() {
+fn an_empty_sequential_is_the_identity() {
     let network = Network::<f64>::with_inputs(Sequential::new(), 2).unwrap();
     let x = array![[1.0, -2.0]];
     let pass = network.loss_and_gradients(&MeanSquaredError, &x, &array![[0.0, 0.0]]).unwrap();
@@ -51,7 +51,7 @@ fn fault_13_an_empty_sequential_is_the_identity() {
 }
 
 #[test]
-fn fault_14_sizes_of_zero_are_refused() {
+fn sizes_of_zero_are_refused() {
     assert_eq!(
         refused(Sequential::new().then(Linear::new(0, 3)), 0),
         "layer 0 (Linear(0, 3)): inputs must be at least 1, got 0"
@@ -63,7 +63,7 @@ fn fault_14_sizes_of_zero_are_refused() {
 }
 
 #[test]
-fn fault_15_and_16_sizes_beyond_memory_are_refused_without_allocating() {
+fn sizes_beyond_memory_are_refused_without_allocating() {
     for (inputs, outputs) in [(usize::MAX, 2), (usize::MAX / 2, usize::MAX / 2), (1_000_000, 1_000_000)] {
         let error = refused(Sequential::new().then(Linear::new(inputs, outputs)), inputs);
         assert!(error.contains("`0.weight`") && error.contains("bytes"), "{error}");
@@ -73,7 +73,7 @@ fn fault_15_and_16_sizes_beyond_memory_are_refused_without_allocating() {
 }
 
 #[test]
-fn fault_55_initialisations_that_cannot_be_are_refused() {
+fn invalid_initialisations_are_refused() {
     for init in [Init::normal(-1.0), Init::normal(f64::NAN), Init::he_normal().gain(f64::INFINITY)] {
         let error = refused(Sequential::new().then(Linear::new(2, 2).init(init)), 2);
         assert!(error.contains("must be"), "{error}");
@@ -81,7 +81,7 @@ fn fault_55_initialisations_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn fault_10_prediction_refuses_other_columns() {
+fn prediction_refuses_other_columns() {
     let network = Network::<f32>::new(mlp()).unwrap();
     let error = network.predict(&Array2::zeros((2, 4))).unwrap_err().to_string();
     assert_eq!(error, "layer 0 (Linear(3, 4)): expects 3 input features, got 4");
@@ -92,7 +92,7 @@ fn fault_10_prediction_refuses_other_columns() {
 }
 
 #[test]
-fn fault_8_a_row_of_targets_is_never_broadcast() {
+fn a_row_of_targets_is_never_broadcast() {
     let network = Network::<f64>::new(Linear::new(2, 1)).unwrap();
     let (x, row) = (Array2::zeros((4, 2)), Array2::zeros((1, 4)));
     let error = network.loss(&MeanSquaredError, &x, &row).unwrap_err().to_string();
@@ -145,7 +145,7 @@ impl Layer<f32> for Twins {
 }
 
 #[test]
-fn fault_91_two_parameters_with_one_name_are_refused() {
+fn two_parameters_with_one_name_are_refused() {
     let error = Network::with_inputs(Sequential::new().then(Twins), 2).unwrap_err().to_string();
     assert_eq!(error, "two parameters are called `0.scale`");
 }
@@ -237,7 +237,7 @@ total                                                  44         44
 }
 
 #[test]
-fn fault_29_and_30_strided_and_broadcast_inputs_equal_their_copies() {
+fn strided_and_broadcast_inputs_equal_their_copies() {
     let network = Network::<f64>::new(mlp()).unwrap();
     let wide = Array2::from_shape_fn((8, 6), |(i, j)| ((7 * i + j) as f64).sin());
     let views = [

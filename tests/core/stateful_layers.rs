@@ -262,7 +262,7 @@ fn a_plateau_of_the_validation_loss_lowers_the_rate() {
 }
 
 #[test]
-fn fault_94_and_95_predictions_are_never_those_of_training() {
+fn predictions_never_use_training_mode() {
     // Dropout drops and BatchNorm looks at the batch in a training pass only: a row's prediction
     // depends on that row alone.
     let network = noisy_network();

@@ -434,7 +434,7 @@ fn one_name_for_two_tensors_is_refused() {
     let mut file = TensorFile::new();
     file.insert("w", array![1.0_f32].view().into_dyn()).unwrap();
     let problem = file.insert("w", array![2.0_f64].view().into_dyn()).unwrap_err();
-    assert_eq!(problem.to_string(), "the name `w` is there twice");
+    assert_eq!(problem.to_string(), "the name `w` occurs twice");
 }
 
 #[test]
@@ -470,7 +470,7 @@ fn tensors_of_both_types_share_a_file() {
     assert_eq!(state.get::<f64>("number").unwrap(), ndarray::arr0(4.5).into_dyn());
     assert!(matches!(state.get::<f32>("b"), Err(FileProblem::Mismatch(_))));
     let problem = state.get::<f64>("c").unwrap_err().to_string();
-    assert_eq!(problem, "there is no tensor `c`; there are: b, number");
+    assert_eq!(problem, "there is no tensor `c`; the tensors are b, number");
 }
 
 /// One of each kind, three features wide.

@@ -25,7 +25,7 @@ impl<F: Scalar> Layer<F> for Double {
 }
 
 #[test]
-fn fault_105_a_layer_that_onnx_does_not_have_is_named_and_leaves_no_file() {
+fn a_layer_without_an_onnx_operator_is_named_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     let body = Sequential::new().then(Linear::new(3, 3)).then(Double);

@@ -150,7 +150,7 @@ fn weights_of_named_pytorch_modules_are_renamed() {
     let before = network.params().to_vec();
     for (loader, problem) in [
         (Loader::new().rename("net.fc", "0"), "there is no tensor `net.fc`"),
-        (Loader::new().rename("net.fc1", "0").rename("net.fc2", "0"), "the name `0.bias` is there twice"),
+        (Loader::new().rename("net.fc1", "0").rename("net.fc2", "0"), "the name `0.bias` occurs twice"),
     ] {
         let error = loader.weights_from(&file, &mut network).unwrap_err().to_string();
         assert!(error.contains(problem), "{error}");

@@ -100,7 +100,7 @@ fn early_stopping_is_checked_before_the_first_step() {
     for name in ["accuracy", "loss", "", "train_loss", "learning_rate"] {
         let error = refuse(on(name), true).to_string();
         assert!(error.contains(&format!("`{name}`")), "{error}");
-        assert!(error.ends_with("there are: validation_loss, train_mse, validation_mse"), "{error}");
+        assert!(error.ends_with("choose one of validation_loss, train_mse, validation_mse"), "{error}");
     }
     for name in ["validation_loss", "validation_mse"] {
         let error = refuse(on(name), false);

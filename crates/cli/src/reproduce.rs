@@ -84,7 +84,9 @@ pub fn run(options: &Options) -> Outcome {
     }
     if interrupted {
         let plural = if complete == 1 { "" } else { "s" };
-        output::note(&format!("Interrupted: the results are those of {complete} complete experiment{plural}."));
+        output::note(&format!(
+            "Interrupted: the results are those of {complete} complete experiment{plural}."
+        ));
         return Err(Failure::Interrupted);
     }
     match rows.iter().filter(|row| !row.passes()).count() {

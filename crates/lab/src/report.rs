@@ -106,7 +106,7 @@ impl Report {
             below.unwrap_or(f64::NAN)
         };
         self.by_layer(
-            "Gradient of the weights by layer: blind in ReLU networks",
+            "Gradient of the weights by layer (uninformative in ReLU networks)",
             "|dW|",
             |_| String::new(),
             measured,

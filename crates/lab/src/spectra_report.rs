@@ -37,7 +37,7 @@ pub(crate) fn charts(spectra: &[Spectra]) -> Vec<(&'static str, Chart)> {
         (
             "singular_values",
             logarithmic(chart(
-                "Are all directions treated alike? Singular values of the Jacobian",
+                "Singular values of the Jacobian: are all directions scaled alike?",
                 "rank, from the largest",
                 "s relative to its root mean square",
                 &singular_values,
@@ -46,7 +46,7 @@ pub(crate) fn charts(spectra: &[Spectra]) -> Vec<(&'static str, Chart)> {
         (
             "jacobian_spread",
             logarithmic(chart(
-                "The spread of singular values grows with every layer: Var s² / (mean s²)²",
+                "Spread of the singular values by depth: Var s² / (mean s²)²",
                 "layer or block: Jacobian of the last one's output in this one's",
                 "spread",
                 &|spectra| {
@@ -62,7 +62,7 @@ pub(crate) fn charts(spectra: &[Spectra]) -> Vec<(&'static str, Chart)> {
         (
             "gradient_correlation",
             chart(
-                "Do different inputs agree? Correlation of their gradients",
+                "Correlation between the gradients of different inputs",
                 "layer or block, from the input",
                 "mean cosine of two inputs' gradients",
                 &|spectra| {
@@ -75,7 +75,7 @@ pub(crate) fn charts(spectra: &[Spectra]) -> Vec<(&'static str, Chart)> {
         (
             "path_lengths",
             chart(
-                "Which paths carry the gradient of a residual network?",
+                "Path lengths that carry the gradient of a residual network",
                 "branches on the path",
                 "share of the gradient's energy",
                 &|spectra| {

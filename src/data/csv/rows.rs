@@ -282,6 +282,9 @@ fn other_delimiter<R: Read>(first: &Records<R>, is_row: bool) -> Option<Suggesti
 
 impl<R> fmt::Debug for CsvRows<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CsvRows").field("path", &self.path).field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("CsvRows")
+            .field("path", &self.path)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The real file system, except that it writes down what is asked of it and fails at one step,
+/// The real file system with a record of all calls, and a failure at one step,
 /// counted from 0.
 #[derive(Default)]
 struct Faulty {
@@ -32,7 +32,7 @@ impl Operations for Faulty {
 
     fn write_all(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
         let result = self.step("write", None);
-        // A full disk takes the first part.
+        // A full disk stores the first part.
         let taken = if result.is_ok() { bytes.len() } else { bytes.len() / 2 };
         Disk.write_all(file, &bytes[..taken])?;
         result
@@ -74,7 +74,7 @@ fn names(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn fault_83_the_contents_are_on_the_disk_before_the_name_is() {
+fn the_contents_are_on_disk_before_the_rename() {
     let (_folder, path) = folder_with_old_file();
     let system = Faulty::default();
     write_by(&system, &path, b"new").unwrap();
@@ -83,7 +83,7 @@ fn fault_83_the_contents_are_on_the_disk_before_the_name_is() {
 }
 
 #[test]
-fn fault_80_a_full_disk_at_any_step_leaves_the_old_file() {
+fn a_full_disk_at_any_step_leaves_the_old_file() {
     for fail_at in 0..5 {
         let (folder, path) = folder_with_old_file();
         let system = Faulty { fail_at: Some(fail_at), ..Faulty::default() };
@@ -100,7 +100,7 @@ fn fault_80_a_full_disk_at_any_step_leaves_the_old_file() {
 }
 
 #[test]
-fn a_file_that_is_not_there_yet_is_made() {
+fn a_missing_file_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x".repeat(255));
     write(&path, b"first").unwrap();
@@ -109,9 +109,9 @@ fn a_file_that_is_not_there_yet_is_made() {
 }
 
 #[test]
-fn leftovers_of_a_killed_process_are_in_nobodys_way() {
+fn leftovers_of_a_killed_process_do_not_interfere() {
     let (folder, path) = folder_with_old_file();
-    // Whatever number comes next for this process, it is taken.
+    // All numbers that this process may choose next are taken.
     let process = std::process::id();
     (0..900).for_each(|n| {
         fs::write(folder.path().join(format!(".geartrain-{process}-{n}.tmp")), "left over").unwrap();
@@ -122,7 +122,7 @@ fn leftovers_of_a_killed_process_are_in_nobodys_way() {
 }
 
 #[test]
-fn fault_81_folders_and_devices_are_not_replaced() {
+fn folders_and_devices_are_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let not_files = [folder.path().to_path_buf(), PathBuf::from("/"), PathBuf::from("/dev/null")];
     for path in not_files {
@@ -134,8 +134,8 @@ fn fault_81_folders_and_devices_are_not_replaced() {
 }
 
 #[test]
-fn fault_81_a_folder_that_takes_no_files_is_an_error() {
-    // Nobody can make files in /proc, not even an administrator.
+fn a_folder_that_cannot_be_written_is_an_error() {
+    // Not even an administrator can create files in /proc.
     for folder in ["/proc", "/no/such/folder", "/dev/null"] {
         let error = write(Path::new(folder).join("model"), b"new").unwrap_err();
         assert!(matches!(error.problem, FileProblem::Io { .. }), "{error}");
@@ -144,7 +144,7 @@ fn fault_81_a_folder_that_takes_no_files_is_an_error() {
 }
 
 #[test]
-fn fault_81_a_write_protected_file_is_not_replaced() {
+fn a_write_protected_file_is_not_replaced() {
     let (folder, path) = folder_with_old_file();
     let mut permissions = fs::metadata(&path).unwrap().permissions();
     permissions.set_readonly(true);
@@ -156,7 +156,7 @@ fn fault_81_a_write_protected_file_is_not_replaced() {
 
 #[cfg(unix)]
 #[test]
-fn fault_81_a_symbolic_link_stays_one() {
+fn a_symbolic_link_is_kept() {
     use std::os::unix::fs::symlink;
     let (folder, path) = folder_with_old_file();
     let links = folder.path().join("links");
@@ -179,7 +179,7 @@ fn fault_81_a_symbolic_link_stays_one() {
 fn the_mode_of_the_old_file_is_kept() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = folder_with_old_file();
-    // The second one has a bit that most processes mask out of new files.
+    // The second one has a bit that the umask of most processes removes from new files.
     for mode in [0o600, 0o662] {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         write(&path, b"new").unwrap();
@@ -188,7 +188,7 @@ fn the_mode_of_the_old_file_is_kept() {
 }
 
 #[test]
-fn fault_85_of_two_writers_one_wins_and_nothing_is_mixed() {
+fn of_two_writers_one_wins_and_nothing_is_mixed() {
     let (folder, path) = folder_with_old_file();
     let contents = ["a".repeat(100_000), "b".repeat(50_000)];
     fs::write(&path, &contents[0]).unwrap();

@@ -55,7 +55,7 @@ pub struct Node {
     pub domain: String,
 }
 
-/// The value is optional so that a 0 is written as well.
+/// Values are optional, because Protocol Buffers omit a plain 0.
 #[derive(Clone, PartialEq, Message)]
 pub struct Attribute {
     #[prost(string, tag = "1")]
@@ -118,7 +118,7 @@ pub struct TensorShape {
     pub dim: Vec<Dimension>,
 }
 
-/// A number or the name of one that is not known yet.
+/// A size, or a name for a size that is not known in advance.
 #[derive(Clone, PartialEq, Message)]
 pub struct Dimension {
     #[prost(int64, optional, tag = "1")]

@@ -16,8 +16,8 @@ use ndarray::s;
 
 use crate::design::Weights;
 use crate::failure::{Failure, Outcome};
-use crate::{interrupt, output};
 use crate::train::network::at_least;
+use crate::{interrupt, output};
 use networks::{Sizes, build};
 
 /// Measure, predict and explain how gradients flow through deep networks
@@ -170,7 +170,9 @@ pub fn run(options: &Options) -> Outcome {
     if interrupted {
         let ((measured, trained), all) = (counts, options.networks.len());
         let trained = options.train.map_or(String::new(), |_| format!(", {trained} of them trained"));
-        output::note(&format!("Interrupted: the results are those of {measured} of {all} networks{trained}."));
+        output::note(&format!(
+            "Interrupted: the results are those of {measured} of {all} networks{trained}."
+        ));
         return Err(Failure::Interrupted);
     }
     Ok(())

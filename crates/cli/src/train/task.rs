@@ -76,9 +76,7 @@ impl Problem {
         let data: Dataset<f64> = match (kind, data) {
             (_, Some(data)) => data,
             (Kind::Regression, None) => table.read(|csv, source, name| csv.read(source, name))?,
-            (Kind::Classification, None) => {
-                table.read(|csv, source, name| csv.read_classes(source, name))?
-            }
+            (Kind::Classification, None) => table.read(|csv, source, name| csv.read_classes(source, name))?,
         };
         let task = match kind {
             Kind::Regression => Task::Regression,

@@ -1,7 +1,7 @@
 //! Why deep sigmoid networks do not learn: gradients by layer, measured and predicted.
 //!
 //! ```text
-//! cargo run --release --example vanishing_gradients
+//! cargo run --release -p geartrain-lab --example vanishing_gradients
 //! ```
 
 use geartrain::layers::Elementwise;
