@@ -31,14 +31,14 @@ use geartrain::{Error, Loss, Network, Optimizer, Scalar};
 /// use geartrain::{optim::Sgd, prelude::*};
 /// use geartrain_lab::{Parametrization, UpdateRule};
 /// let build = |width| {
-///     let hidden = Sequential::new().then(Linear::new(8,
-///     width)).then(ReLU).then(Linear::new(width, width));
-///     Network::<f32>::new(hidden.then(ReLU).then(Linear::new(width, 1)))
+///     let layers = Sequential::new().then(Linear::new(8, width)).then(ReLU);
+///     let layers = layers.then(Linear::new(width, width)).then(ReLU);
+///     Network::<f32>::new(layers.then(Linear::new(width, 1)))
 /// };
 /// let (base, mut network) = (build(64)?, build(1024)?);
 /// Parametrization::MuP.initialise(&mut network, &base)?;
 /// let groups = Parametrization::MuP.groups(&network, &base, UpdateRule::Gradient)?;
-/// let sgd = groups.into_iter().fold(Sgd::new(0.1), Sgd::group); // 0.1 was the best for `base`
+/// let sgd = groups.into_iter().fold(Sgd::<f32>::new(0.1), Sgd::group); // the best rate of `base`
 /// # Ok::<(), geartrain::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -60,7 +60,7 @@ impl Notation {
     /// The size of a negative number of accounting, `(5)` or `5-`, if those signs are skipped.
     fn negative<'a>(&self, text: &'a str) -> Option<Option<&'a str>> {
         let skipped = |c: char| c.is_whitespace() || self.is_ignored(c);
-        if self.ignored.contains('(') && text.contains(['(', ')']) {
+        if ['(', ')'].iter().all(|&c| self.ignored.contains(c)) && text.contains(['(', ')']) {
             let size = text.split_once('(').and_then(|(before, rest)| {
                 let (size, after) = rest.split_once(')')?;
                 let outside = || before.chars().chain(after.chars());

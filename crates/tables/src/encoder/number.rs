@@ -232,9 +232,10 @@ mod tests {
         let z = 4.0 / 5.2_f64.sqrt();
         assert_eq!(encode(&code, 8.0), [(z / (1.0 + (z / 3.0).powi(2)).sqrt()) as f32]);
         assert_eq!(encode(&code, 1e300), [3.0]);
-        // Mostly 0, so the range counts: z = 2 (8 − 2) / 8
-        let code = NumberCode::fit(&[0.0, 0.0, 8.0, 0.0], Scaling::Clipped);
-        assert_eq!(encode(&code, 8.0)[0], (1.5 / 1.25_f64.sqrt()) as f32);
+        // Mostly 0, so the range counts: z = 2 (8 − 1.6) / 8
+        let code = NumberCode::fit(&[0.0, 0.0, 8.0, 0.0, 0.0], Scaling::Clipped);
+        let z: f64 = 2.0 * (8.0 - 1.6) / 8.0;
+        assert_eq!(encode(&code, 8.0)[0], (z / (1.0 + (z / 3.0).powi(2)).sqrt()) as f32);
     }
 
     #[test]
