@@ -27,12 +27,15 @@ fi
 geartrain=$target/$folder/geartrain
 program=$target/$folder/geartrain-mpi
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+launcher=
+trap '[[ -z $launcher ]] || kill $launcher 2>/dev/null || true; rm -rf "$scratch"' EXIT
 cd "$scratch"
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 same() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
 ranks() { local n=$1; shift; mpirun --allow-run-as-root --oversubscribe -n "$n" "$@"; }
+# In the background, with its process id in `launcher`.
+start() { local n=$1; shift; mpirun --allow-run-as-root --oversubscribe -n "$n" "$@" & launcher=$!; }
 mpi() { local n=$1; shift; ranks "$n" "$program" "$@" 2>"stderr.$n" || { cat "stderr.$n"; fail "$n ranks: $*"; }; }
 # The command must fail, with this text on stderr or stdout.
 refused() { local n=$1 text=$2; shift 2
@@ -131,19 +134,19 @@ mpi 4 train big.csv $options --epochs 6 --resume checkpoint --save resumed.safet
 same whole.safetensors resumed.safetensors
 sed -i 's/"ranks":[0-9]*,//' whole.json resumed.json
 same whole.json resumed.json
-refused 2 "batch size" train big.csv $options --epochs 6 --resume checkpoint --batch-size 512
+refused 2 "batch size" train big.csv ${options/1024/512} --epochs 6 --resume checkpoint
 
 echo "== errors name the rank"
-refused 4 "rank 3: bad.csv: bad.csv, line 5800" train bad.csv --target y --epochs 1 --quiet
+refused 4 "rank 3: bad.csv, line 5800, column 4" train bad.csv --target y --epochs 1 --quiet
 refused 2 "rank 1: has 6 + 1 columns, but rank 0 has 5 + 1 columns" train 'wide{rank}.csv' --target y --epochs 1
 refused 3 "rank 2: part2.csv" train 'part{rank}.csv' --target y --epochs 1
-if ranks 2 --enable-recovery "$program" train big.csv --target y >output 2>&1; then fail "trains with recovery"; fi
+# With recovery, mpirun itself succeeds.
+ranks 2 --enable-recovery "$program" train big.csv --target y >output 2>&1 || true
 grep -q "start mpirun without --enable-recovery" output || { cat output; fail "recovery is not refused"; }
 
 echo "== a rank is killed in training"
-ranks 3 "$program" train big.csv --target y --hidden 64 --epochs 1000000 --batch-size 2048 --quiet \
-    --checkpoint running --checkpoint-every 1 >killed.out 2>&1 &
-launcher=$!
+start 3 "$program" train big.csv --target y --hidden 64 --epochs 1000000 --batch-size 2048 --quiet \
+    --checkpoint running --checkpoint-every 1 >killed.out 2>&1
 wait_for 60 test -s running
 kill -KILL "$(process_of 1 $launcher)"
 start=$SECONDS
@@ -166,8 +169,7 @@ same iris1.csv iris3.csv
 
 echo "== a rank is killed in a sweep"
 "$geartrain" $options 64 --out whole.csv >/dev/null
-ranks 3 --enable-recovery "$program" $options 64 --out killed.csv >killed.out 2>&1 &
-launcher=$!
+start 3 --enable-recovery "$program" $options 64 --out killed.csv >killed.out 2>&1
 wait_for 60 lines killed.csv 6
 kill -KILL "$(process_of 2 $launcher)"
 lines killed.csv 56 && fail "the sweep was over before the rank was killed"
@@ -175,8 +177,7 @@ wait $launcher || { cat killed.out; fail "the sweep did not survive"; }
 same whole.csv killed.csv
 
 echo "== the whole sweep is killed, and continues with other ranks"
-ranks 3 "$program" $options 64 --out again.csv >/dev/null 2>&1 &
-launcher=$!
+start 3 "$program" $options 64 --out again.csv >/dev/null 2>&1
 wait_for 60 lines again.csv 6
 kill -KILL "$(process_of 0 $launcher)"
 wait $launcher && fail "a sweep without rank 0 succeeds"

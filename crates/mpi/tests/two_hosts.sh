@@ -22,7 +22,6 @@ for host in "$one 10.77.0.1" "$two 10.77.0.2"; do
     ip -n "$name" link set lo up
     ip -n "$name" link set veth0 up
 done
-ip netns exec "$one" ping -c 1 -W 2 10.77.0.2 >/dev/null
 cd "$scratch"
 
 # What mpirun starts instead of ssh: HOST COMMAND… in the other namespace.
