@@ -256,7 +256,7 @@ impl<'t, F: Scalar + Equivalence + Default> Shard<'t, F> {
 
     /// The result of `here` if all ranks succeeded.
     fn agreed(&self, here: Result<(), Error>) -> Result<(), Error> {
-        let agreed = self.team.agree(here.as_ref().map(|()| ()).map_err(Error::to_string));
+        let agreed = self.team.agree(here.as_ref().copied().map_err(Error::to_string));
         match (here, agreed) {
             (Err(error), Err(first)) if first.rank == self.team.rank() => Err(error),
             (_, Err(first)) => Err(elsewhere(first)),
