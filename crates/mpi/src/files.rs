@@ -44,6 +44,8 @@ pub fn read_csv(team: &Team, path: &str, csv: &Csv, classes: bool) -> Result<Dat
         if let Some(line) = line.filter(|line| **line > 1) {
             *line += before as u64;
         }
+        // It names methods, not options.
+        error.suggestion = None;
         error.to_string()
     });
     let mut data = team.agree(read)?;

@@ -1,6 +1,6 @@
 //! `geartrain-mpi train`: one training on the rows of all ranks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -225,7 +225,7 @@ fn warn(team: &Team, network: &Network<f32>, options: &Options, rows: usize) {
 }
 
 /// A copy of the checkpoint of rank 0 for this rank.
-fn copy_checkpoint(team: &Team, path: &PathBuf) -> Outcome<PathBuf> {
+fn copy_checkpoint(team: &Team, path: &Path) -> Outcome<PathBuf> {
     let read = || std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let bytes = team.agree(if team.rank() == 0 { read() } else { Ok(Vec::new()) })?;
     let bytes = team.broadcast(bytes);
