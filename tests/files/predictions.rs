@@ -118,17 +118,26 @@ fn large_numbers_keep_their_digits_from_the_table_to_the_prediction() {
 }
 
 #[test]
-fn files_of_the_first_version_still_load() {
-    let mut file = model(Missing::Mean).to_tensors().unwrap();
-    let mut description: Value = serde_json::from_str(file.metadata("geartrain").unwrap()).unwrap();
-    let fields = description.as_object_mut().unwrap();
-    fields.remove("classes");
-    fields.remove("fill");
-    fields.insert("version".into(), 1.into());
-    file.set_metadata("geartrain", description.to_string());
-    let model: Predictor<f32> = Loader::new().predictor_from(&file).unwrap();
+fn a_model_that_version_1_wrote_predicts_the_same() {
+    // Written by geartrain 0.1.0: `tests/fixtures/version_1/make.rs`.
+    let model = Predictor::<f64>::load("tests/fixtures/version_1/model.safetensors").unwrap();
     assert_eq!((model.fill(), model.classes().len()), (None, 0));
-    assert_eq!(model.feature_names(), ["a", "b"]);
+    assert_eq!(
+        (model.feature_names(), model.target_names()[0].as_str()),
+        (&["first", "second"].map(String::from)[..], "target")
+    );
+    let expected: Value =
+        serde_json::from_str(&fs::read_to_string("tests/fixtures/version_1/expected.json").unwrap()).unwrap();
+    let matrix = |rows: &Value, columns: usize| {
+        let rows = rows.as_array().unwrap();
+        Array2::from_shape_fn((rows.len(), columns), |(i, j)| rows[i][j].as_f64().unwrap())
+    };
+    let (x, y) = (matrix(&expected["model"]["x"], 2), matrix(&expected["model"]["predictions"], 1));
+    let predicted = model.predict(&x).unwrap();
+    assert!((&predicted - &y).iter().all(|error| error.abs() < 1e-12), "{predicted} {y}");
+    // Saved again, it has this version's form.
+    let again = Loader::new().predictor_from::<f64>(&model.to_tensors().unwrap()).unwrap();
+    assert_eq!(again.predict(&x).unwrap(), predicted);
 }
 
 #[test]

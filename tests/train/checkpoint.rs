@@ -15,7 +15,7 @@ use geartrain::prelude::*;
 use geartrain::train::{
     Callback, CallbackResult, EarlyStopping, EpochEnd, History, StepEnd, StopReason, load_checkpoint_weights,
 };
-use ndarray::ArrayRef2;
+use ndarray::{Array2, ArrayRef2};
 use tempfile::TempDir;
 
 type Any = Box<dyn Optimizer<f32>>;
@@ -526,38 +526,100 @@ fn a_checkpoint_that_fails_later_is_an_error_and_the_history_stays() {
     assert_eq!(training.history().epochs.len(), 2);
 }
 
-/// The settings as version 1 wrote them for the training of `interrupted`.
-fn downgrade(file: &mut TensorFile) {
-    rewrite(file, "\"version\":2", "\"version\":1");
-    let adam = r#"{"Adam":{"amsgrad":false,"betas":[0.9,0.999],"eps":1e-8,"weight_decay":0.001}}"#;
-    let text = r#""Adam(betas 0.9 and 0.999, eps 0.00000001, weight decay 0.001)""#;
-    rewrite(file, adam, text);
-    rewrite(file, "\"loss\":\"MeanSquaredError\"", "\"loss\":\"MeanSquaredError\"");
+/// What geartrain 0.1.0 wrote: `tests/fixtures/version_1/make.rs`.
+mod version_1 {
+    use super::*;
+
+    pub const PATH: &str = "tests/fixtures/version_1/checkpoint.safetensors";
+
+    /// What that version measured without an interruption.
+    pub fn expected() -> serde_json::Value {
+        let text = fs::read_to_string("tests/fixtures/version_1/expected.json").unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["checkpoint"].take()
+    }
+
+    pub fn data(rows: usize, shift: f64) -> Dataset<f64> {
+        let x = |i: usize, j: usize| ((i * (7 + 4 * j) + 3) % 32) as f64 / 16.0 - 1.0 + shift;
+        let x = Array2::from_shape_fn((rows, 2), |(i, j)| x(i, j));
+        let y = Array2::from_shape_fn((rows, 1), |(i, _)| x[[i, 0]] * x[[i, 0]] - 0.5 * x[[i, 1]]);
+        Dataset::new(x, y).unwrap()
+    }
+
+    pub fn network() -> Network<f64> {
+        let layers = Sequential::new().then(Linear::new(2, 5)).then(Tanh).then(Linear::new(5, 1));
+        Network::new(layers).unwrap()
+    }
+
+    pub fn training<O: Optimizer<f64>>(
+        optimizer: O,
+        validation: &Dataset<f64>,
+    ) -> Training<'_, f64, MeanSquaredError, O> {
+        Training::new(MeanSquaredError, optimizer)
+            .epochs(30)
+            .batch_size(16)
+            .seed(9)
+            .validation(validation)
+            .schedule(ReduceOnPlateau::default().patience(1).factor(0.5))
+            .clip(Clip::GlobalNorm(0.5))
+            .early_stopping(EarlyStopping::new(8))
+            .progress(false)
+            .resume(PATH)
+    }
 }
 
 #[test]
 fn a_checkpoint_of_version_1_resumes() {
-    let case = Case::new();
-    let optimizer = || optimizers()[2]();
-    let mut straight = network();
-    case.training(optimizer()).fit(&mut straight, &case.train).unwrap();
-    interrupted(&case);
-    let mut file = TensorFile::open(case.path()).unwrap();
-    downgrade(&mut file);
-    file.save(case.path()).unwrap();
-    let mut resumed = network();
-    case.training(optimizer()).resume(case.path()).fit(&mut resumed, &case.train).unwrap();
-    assert_eq!(bits(&resumed), bits(&straight));
-    // Another rule, and every setting whose text has a fixed form, are still refused.
-    for training in [
-        case.training(Box::new(AdamW::new(0.01).weight_decay(1e-3))),
-        case.training(optimizer()).seed(10),
-        case.training(optimizer()).clip(Clip::Norm(1.0)),
-        case.training(optimizer()).batch_size(15),
-    ] {
-        let problem = refused(&case, training.resume(case.path()), &case.train);
-        assert!(matches!(problem, FileProblem::OtherTraining { .. }), "{problem}");
-    }
+    let (train, validation) = (version_1::data(40, 0.0), version_1::data(12, 0.03125));
+    let adam = || Adam::new(0.05).weight_decay(0.01);
+    let mut network = version_1::network();
+    let history = version_1::training(adam(), &validation).fit(&mut network, &train).unwrap();
+    let expected = version_1::expected();
+    let numbers = |name: &str| -> Vec<f64> {
+        expected[name].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    // The same up to the rounding of another processor.
+    let close = |got: &[f64], name: &str| {
+        let expected = numbers(name);
+        assert_eq!(got.len(), expected.len(), "{name}");
+        let far = got.iter().zip(&expected).find(|(got, expected)| (*got - *expected).abs() > 1e-9);
+        assert_eq!(far, None, "{name}");
+    };
+    let rates: Vec<f64> = history.epochs.iter().map(|epoch| epoch.learning_rate).collect();
+    close(&rates, "learning_rates");
+    close(&history.validation_losses(), "validation_losses");
+    close(network.params(), "params");
+    assert_eq!(history.best, expected["best"].as_u64().map(|best| best as usize));
+
+    // Its weights alone, which are the best so far.
+    let mut alone = version_1::network().with_seed(1);
+    load_checkpoint_weights(version_1::PATH, &mut alone).unwrap();
+    let best = history.validation_losses()[..11].iter().copied().fold(f64::INFINITY, f64::min);
+    let loss = alone.loss(&MeanSquaredError, validation.x(), validation.y()).unwrap();
+    assert!((loss - best).abs() < 1e-9, "{loss}, {best}");
+}
+
+#[test]
+fn a_checkpoint_of_version_1_is_refused_with_other_settings() {
+    let (train, validation) = (version_1::data(40, 0.0), version_1::data(12, 0.03125));
+    let adam = || Adam::new(0.05).weight_decay(0.01);
+    let refused = |result: Result<History, Error>| match result.unwrap_err() {
+        Error::File(file) => match file.problem {
+            FileProblem::OtherTraining { setting, .. } => setting,
+            other => panic!("{other}"),
+        },
+        other => panic!("{other}"),
+    };
+    let fit = |mut training: Training<'_, f64, MeanSquaredError, Adam<f64>>| {
+        refused(training.fit(&mut version_1::network(), &train))
+    };
+    assert_eq!(fit(version_1::training(adam(), &validation).seed(10)), "seed");
+    assert_eq!(fit(version_1::training(adam(), &validation).batch_size(15)), "batch size");
+    assert_eq!(fit(version_1::training(Adam::new(0.06), &validation)), "learning rate");
+    assert_eq!(fit(version_1::training(adam(), &validation).clip(Clip::Norm(0.5))), "clipping");
+    assert_eq!(fit(version_1::training(adam(), &train)), "validation data");
+    // The options of the rule were text without a fixed form: only its name is compared.
+    let other = version_1::training(AdamW::new(0.05), &validation).fit(&mut version_1::network(), &train);
+    assert_eq!(refused(other), "optimizer");
 }
 
 #[test]
