@@ -1,12 +1,17 @@
 //! The program `geartrain-mpi`: `mpirun -n 4 geartrain-mpi train …`
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
 use geartrain_cli::sweep::{self, Sweep};
 use geartrain_cli::{Failure, Outcome, interrupt_flag};
 use geartrain_mpi::{Team, bench, dispatch, train};
 use mpi::Threading;
+
+/// How long MPI may take to end.
+const LONGEST_END: Duration = Duration::from_secs(5);
 
 /// Train one network, or run the jobs of a sweep, on many machines
 ///
@@ -36,12 +41,20 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    let is_complete = outcome.is_ok();
     // Errors are the same on every rank, or of rank 0.
-    if first {
+    let code = if first {
         geartrain_cli::exit_code(outcome)
     } else {
         outcome.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
-    }
+    };
+    // MPI's end waits for all ranks, also for those that have died during a sweep.
+    thread::spawn(move || {
+        thread::sleep(LONGEST_END);
+        process::exit(i32::from(!is_complete));
+    });
+    drop(universe);
+    code
 }
 
 fn run(team: &Team, program: Program) -> Outcome {
