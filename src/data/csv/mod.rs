@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `options` | [`Csv`]: which columns, and what the file looks like |
 //! | `read` | from a file to a data set, and to inputs to predict from |
+//! | `target` | [`TargetValues`]: whether the target column holds numbers or classes |
 //! | `rows` | [`CsvRows`]: the named columns of a file, and its rows one by one |
 //! | `column` | a column of numbers while it is read, and what its cells look like |
 //! | `labels` | class labels and the order of their indices |
@@ -17,8 +18,10 @@ mod options;
 mod read;
 mod records;
 mod rows;
+mod target;
 
 pub use options::{Csv, Missing};
-pub use read::{Inputs, TargetValues};
+pub use read::Inputs;
 pub use records::{CsvRow, MAX_RECORD_BYTES};
 pub use rows::CsvRows;
+pub use target::TargetValues;

@@ -225,54 +225,6 @@ impl Csv {
     }
 }
 
-/// What the target column of a file holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TargetValues {
-    /// Rows with a value.
-    pub rows: usize,
-    /// Different values, as text.
-    pub different: usize,
-    /// Every value is a number, perhaps in another notation, such as `5%`.
-    pub numeric: bool,
-}
-
-impl Csv {
-    /// Reads the target column alone, for a program that decides between
-    /// [`read`](Csv::read) and [`read_classes`](Csv::read_classes). Missing values do not count.
-    ///
-    /// # Errors
-    /// As [`read_classes`](Csv::read_classes), except for missing values and for the number of
-    /// classes.
-    ///
-    /// ```
-    /// use geartrain::data::Csv;
-    ///
-    /// let values = Csv::new("y").target_values("x,y\n1,a\n2,b\n3,a\n".as_bytes(), "table")?;
-    /// assert_eq!((values.rows, values.different, values.numeric), (3, 2, false));
-    /// # Ok::<(), geartrain::data::DataError>(())
-    /// ```
-    pub fn target_values(&self, source: impl Read, name: &str) -> Result<TargetValues, DataError> {
-        let mut sheet = CsvRows::open(self, source, name)?;
-        let targets = sheet.find(&self.targets)?;
-        let &[target] = targets.as_slice() else {
-            let columns = sheet.pick(&targets);
-            return Err(sheet.error(DataProblem::LabelColumns { columns }));
-        };
-        let mut labels = Labels::default();
-        let mut values = TargetValues { rows: 0, different: 0, numeric: true };
-        while let Some(row) = sheet.next_row()? {
-            let text = row.cell(target);
-            let number = self.notation.parse(text).is_some_and(f64::is_finite);
-            if !self.notation.is_missing(text, number) {
-                values.rows += 1;
-                values.numeric = values.numeric && (number || !self.notation.formats(text).is_empty());
-                labels.number(text);
-            }
-        }
-        Ok(TargetValues { different: labels.len(), ..values })
-    }
-}
-
 /// Opens a file, and gives its path as errors show it.
 pub(super) fn open(path: &Path) -> Result<(File, String), DataError> {
     let name = path.display().to_string();

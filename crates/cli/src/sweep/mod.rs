@@ -113,7 +113,8 @@ impl<'a> Sweep<'a> {
     /// reads its data.
     ///
     /// # Errors
-    /// Invalid options; data that cannot be read; `merge`, which has no jobs.
+    /// If an option is invalid, the data cannot be read, or the command is `merge`, which runs no
+    /// jobs.
     pub fn new(options: &'a Options) -> Outcome<Self> {
         match &options.command {
             Command::Gradients(options) => {
@@ -130,7 +131,7 @@ impl<'a> Sweep<'a> {
     /// Opens the file of results, creates it, or finds which jobs it already holds.
     ///
     /// # Errors
-    /// A file of another sweep; a file that cannot be read or written.
+    /// If the file belongs to another sweep, or cannot be read or written.
     pub fn open(&self) -> Outcome<Results> {
         output::check_writable(self.options.svg.as_deref())?;
         let RunOptions { out, shard, quiet, .. } = self.options;
@@ -164,7 +165,7 @@ impl<'a> Sweep<'a> {
     /// Ends the sweep: writes the sorted file, and what else the options ask for.
     ///
     /// # Errors
-    /// [`Failure::Interrupted`] if jobs are missing; files that cannot be written.
+    /// [`Failure::Interrupted`] if jobs are missing; another failure if a file cannot be written.
     pub fn finish(&self, results: &mut Results) -> Outcome {
         let missing = results.pending().len();
         if missing > 0 {

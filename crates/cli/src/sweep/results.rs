@@ -98,7 +98,7 @@ impl Results {
     /// Appends the row of a job to the file. A second row of a job is ignored.
     ///
     /// # Errors
-    /// A row of no job of this sweep; a file that cannot be written.
+    /// If the row belongs to no job of this sweep, or the file cannot be written.
     pub fn record(&mut self, row: &str) -> Outcome {
         let job =
             job(&self.study, row).ok_or_else(|| Failure::other(format!("not a row of this sweep: {row}")))?;
