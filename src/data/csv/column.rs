@@ -2,6 +2,7 @@
 
 use super::super::note::IndexKind;
 use super::number::{Notation, boolean};
+use super::records::CsvBlock;
 use crate::error::data::DataProblem;
 
 /// Fewer rows say nothing about a column.
@@ -43,16 +44,27 @@ pub(super) enum Role {
     Target,
 }
 
+/// Reads one column of each block of rows.
+pub(super) type Reader<'a> = Box<dyn FnMut(CsvBlock<'_>) + Send + 'a>;
+
 impl Values {
-    /// Adds a cell. Numbers that `fits` refuses are too large.
-    pub(super) fn push(
-        &mut self,
-        text: &str,
-        notation: &Notation,
+    /// Adds the cells of a column.
+    pub(super) fn reader<'a>(
+        &'a mut self,
+        column: usize,
+        notation: &'a Notation,
         role: Role,
-        line: u64,
         fits: fn(f64) -> bool,
-    ) {
+    ) -> Reader<'a> {
+        Box::new(move |block| {
+            for (line, text) in block.lines().zip(block.column(column)) {
+                self.push(text, notation, role, line, fits);
+            }
+        })
+    }
+
+    /// Adds a cell. Numbers that `fits` refuses are too large.
+    fn push(&mut self, text: &str, notation: &Notation, role: Role, line: u64, fits: fn(f64) -> bool) {
         let row = self.values.len();
         let bad = || Some(Bad { row, line, text: text.to_owned() });
         let mut value = f64::NAN;

@@ -5,7 +5,7 @@
 //! | `options` | [`Csv`]: which columns, and what the file looks like |
 //! | `read` | from a file to a data set, and to inputs to predict from |
 //! | `target` | [`TargetValues`]: whether the target column holds numbers or classes |
-//! | `rows` | [`CsvRows`]: the named columns of a file, and its rows one by one |
+//! | `rows` | [`CsvRows`]: the named columns of a file, and its rows in blocks |
 //! | `column` | a column of numbers while it is read, and what its cells look like |
 //! | `labels` | class labels and the order of their indices |
 //! | `number` | numbers, truth values and markers of missing values as people write them |
@@ -22,6 +22,6 @@ mod target;
 
 pub use options::{Csv, Missing};
 pub use read::Inputs;
-pub use records::{CsvRow, MAX_RECORD_BYTES};
+pub use records::{CsvBlock, MAX_RECORD_BYTES};
 pub use rows::CsvRows;
 pub use target::TargetValues;

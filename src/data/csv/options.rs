@@ -226,6 +226,7 @@ impl Csv {
 
     /// The finite number in a cell, as these options write it; NaN if the cell is missing, and
     /// `None` for any other text. See [`CsvRows`](super::super::CsvRows) for an example.
+    #[inline]
     pub fn number(&self, text: &str) -> Option<f64> {
         let number = self.notation.parse(text).filter(|number| number.is_finite());
         let may_be_missing = number.is_none() || self.notation.missing.is_some();

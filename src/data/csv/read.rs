@@ -10,7 +10,7 @@ use ndarray::Array2;
 use super::super::dataset::Dataset;
 use super::super::gaps::Gaps;
 use super::super::note::{IndexKind, Note};
-use super::column::{Bad, Role, Values, is_index_name};
+use super::column::{Bad, Reader, Role, Values, is_index_name};
 use super::labels::Labels;
 use super::options::{Csv, Missing};
 use super::rows::CsvRows;
@@ -76,12 +76,10 @@ impl Csv {
     pub fn read<F: Scalar>(&self, source: impl Read, name: &str) -> Result<Dataset<F>, DataError> {
         let mut table = Table::open(self, source, name)?;
         let mut targets: Vec<Values> = table.targets.iter().map(|_| Values::default()).collect();
-        while table.next_row::<F>()? {
-            let row = table.sheet.row();
-            for (values, &column) in targets.iter_mut().zip(&table.targets) {
-                values.push(row.cell(column), &self.notation, Role::Target, row.line(), fits::<F>);
-            }
-        }
+        let columns = targets.iter_mut().zip(table.targets.clone());
+        table.read_rows::<F>(
+            columns.map(|(values, column)| values.reader(column, &self.notation, Role::Target, fits::<F>)),
+        )?;
         table.choose_features();
         table.check::<F>(&targets, None)?;
         let kept = table.kept_rows(|row| targets.iter().any(|target| target.values[row].is_nan()))?;
@@ -125,15 +123,16 @@ impl Csv {
         };
         let (mut labels, mut numbers) = (Labels::default(), Vec::new());
         let mut missing: Option<Bad> = None;
-        while table.next_row::<F>()? {
-            let row = table.sheet.row();
-            let text = row.cell(target);
-            let is_missing = self.notation.is_missing(text, false);
-            if is_missing && missing.is_none() {
-                missing = Some(Bad { row: numbers.len(), line: row.line(), text: text.to_owned() });
+        let reader: Reader<'_> = Box::new(|block| {
+            for (line, text) in block.lines().zip(block.column(target)) {
+                let is_missing = self.notation.is_missing(text, false);
+                if is_missing && missing.is_none() {
+                    missing = Some(Bad { row: numbers.len(), line, text: text.to_owned() });
+                }
+                numbers.push((!is_missing).then(|| labels.number(text)));
             }
-            numbers.push((!is_missing).then(|| labels.number(text)));
-        }
+        });
+        table.read_rows::<F>([reader])?;
         table.choose_features();
         table.check::<F>(&[], missing.as_ref().map(|missing| (target, missing)))?;
         let kept = table.kept_rows(|row| numbers[row].is_none())?;
@@ -197,11 +196,8 @@ impl Csv {
         }
         let mut table = Table::new(sheet, features, Vec::new());
         let mut lines = Vec::new();
-        while table.next_row::<F>()? {
-            if table.x.iter().any(|values| values.values.last().is_some_and(|value| value.is_nan())) {
-                lines.push((table.rows - 1, table.sheet.row().line()));
-            }
-        }
+        let reader: Reader<'_> = Box::new(|block| lines.extend(block.lines()));
+        table.read_rows::<F>([reader])?;
         if table.features.is_empty() {
             return Err(table.sheet.no_columns(Part::X));
         }
@@ -213,9 +209,10 @@ impl Csv {
         match table.fill {
             Some(_) => table.fill_gaps(),
             None => {
-                let rows = lines.into_iter().map(|(row, line)| {
-                    let gap = table.x.iter().position(|values| values.values[row].is_nan()).unwrap_or(0);
-                    Note::NoPrediction { row, line, column: table.sheet.column(table.features[gap]).name }
+                let rows = lines.into_iter().enumerate().filter_map(|(row, line)| {
+                    let gap = table.x.iter().position(|values| values.values[row].is_nan())?;
+                    let column = table.sheet.column(table.features[gap]).name;
+                    Some(Note::NoPrediction { row, line, column })
                 });
                 table.notes = rows.collect();
             }
@@ -271,17 +268,19 @@ impl<'a, R: Read> Table<'a, R> {
         Table { sheet, features, targets, x, rows: 0, fill: None, notes: Vec::new() }
     }
 
-    /// Reads the features of the next row; false at the end of the file.
-    fn next_row<F: Scalar>(&mut self) -> Result<bool, DataError> {
-        if !self.sheet.advance()? {
-            return Ok(false);
-        }
-        let (notation, row) = (&self.sheet.options().notation, self.sheet.row());
-        for (values, &column) in self.x.iter_mut().zip(&self.features) {
-            values.push(row.cell(column), notation, Role::Feature, row.line(), fits::<F>);
-        }
-        self.rows += 1;
-        Ok(true)
+    /// Reads all rows: the features, and what `others` read.
+    fn read_rows<'r, F: Scalar>(
+        &'r mut self,
+        others: impl IntoIterator<Item = Reader<'r>>,
+    ) -> Result<(), DataError> {
+        let notation = &self.sheet.options().notation;
+        let features = self.x.iter_mut().zip(&self.features);
+        let read = |(values, &column): (&'r mut Values, _)| {
+            values.reader(column, notation, Role::Feature, fits::<F>)
+        };
+        let mut readers: Vec<Reader<'r>> = features.map(read).chain(others).collect();
+        self.rows = self.sheet.read_all(&mut readers)?;
+        Ok(())
     }
 
     /// Leaves out the columns that identify rows, unless features were named.

@@ -1,13 +1,14 @@
 //! The lines and cells of a CSV file, in bounded memory.
 //!
-//! This is the parser of the `csv` crate, fed line by line. The crate's own reader takes a record
-//! of any length into memory, accepts a quote that is still open at the end of the file, counts no
-//! line that ends with a carriage return alone, and takes a quote behind a blank as text.
+//! Lines without quotes are split at the delimiters. Others go through the parser of the `csv`
+//! crate, fed line by line. The crate's own reader takes a record of any length into memory,
+//! accepts a quote that is still open at the end of the file, counts no line that ends with a
+//! carriage return alone, and takes a quote behind a blank as text.
 
 use std::io::{BufRead, BufReader, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use crate::error::data::{DataError, DataProblem, Place};
 
@@ -25,35 +26,94 @@ enum Cell {
     Closed,
 }
 
-/// A row of a CSV file: the text of its cells.
+/// Bytes of a block of rows, which the last row may exceed: enough that the time to start a thread
+/// does not matter, and little enough for a cache.
+const BLOCK_BYTES: usize = 512 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Start and end of a cell in the text of a block, which is shorter than 2³² bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct CsvRow<'a> {
-    /// The cells, one after the other.
-    text: &'a str,
-    /// The end of each cell.
-    ends: &'a [usize],
-    line: u64,
+struct Span(u32, u32);
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        Span(start as u32, end as u32)
+    }
+
+    /// The cell without the blanks around it.
+    #[inline]
+    fn of(self, text: &str) -> &str {
+        let cell = &text[self.0 as usize..self.1 as usize];
+        // Most cells start and end with visible ASCII characters.
+        match cell.as_bytes() {
+            [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => cell,
+            _ => cell.trim(),
+        }
+    }
 }
 
-impl<'a> CsvRow<'a> {
-    /// The text of a cell without quotes and without the blanks around it.
+/// Successive rows of a CSV file: the text of their cells.
+#[derive(Clone, Copy, Debug)]
+pub struct CsvBlock<'a> {
+    text: &'a str,
+    /// Row after row.
+    cells: &'a [Span],
+    /// Where each row starts.
+    lines: &'a [u64],
+}
+
+impl<'a> CsvBlock<'a> {
+    /// The number of rows, at least 1.
+    pub fn rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The line of the file on which each row starts, from 1.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.lines.iter().copied()
+    }
+
+    /// The cells of a column, row by row: the text without quotes and without the blanks around it.
     ///
     /// # Panics
     /// If there is no such column.
-    pub fn cell(&self, column: usize) -> &'a str {
-        let start = if column == 0 { 0 } else { self.ends[column - 1] };
-        self.text[start..self.ends[column]].trim()
+    pub fn column(&self, column: usize) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+        let (text, columns) = (self.text, self.cells.len() / self.rows());
+        self.cells.chunks_exact(columns).map(move |row| row[column].of(text))
+    }
+}
+
+/// The memory of a block of rows.
+#[derive(Default)]
+pub(super) struct Stored {
+    /// The text of the cells.
+    text: Vec<u8>,
+    cells: Vec<Span>,
+    /// Where each record starts.
+    starts: Vec<u64>,
+}
+
+impl Stored {
+    pub(super) fn is_full(&self) -> bool {
+        self.text.len() >= BLOCK_BYTES
     }
 
-    /// The cells in order, one for each column.
-    pub fn cells(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
-        let row = *self;
-        (0..row.ends.len()).map(move |column| row.cell(column))
+    /// The block, unless it is empty. Its rows must have equally many cells.
+    pub(super) fn block(&self) -> Option<CsvBlock<'_>> {
+        let Stored { cells, starts, .. } = self;
+        (!starts.is_empty()).then(|| CsvBlock { text: self.text(), cells, lines: starts })
     }
 
-    /// The line of the file on which the row starts, from 1.
-    pub fn line(&self) -> u64 {
-        self.line
+    fn text(&self) -> &str {
+        // Whole lines were checked, and no character spans two cells: quotes and delimiters are
+        // ASCII.
+        str::from_utf8(&self.text).expect("cells are UTF-8")
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.cells.clear();
+        self.starts.clear();
     }
 }
 
@@ -79,10 +139,12 @@ pub(super) struct Records<R> {
     heading: String,
     /// Where the current record starts.
     first_line: u64,
-    /// The cells of the current record, one after the other, and the end of each.
-    text: Vec<u8>,
+    /// The records so far, up to the current one.
+    pub stored: Stored,
+    /// The first cell of the current record.
+    current: usize,
+    /// Space for the parser: the end of each cell.
     ends: Vec<usize>,
-    cells: usize,
 }
 
 impl<R: Read> Records<R> {
@@ -102,7 +164,7 @@ impl<R: Read> Records<R> {
             return Err(DataProblem::Delimiter { delimiter }.into());
         }
         let mut records = Records {
-            source: BufReader::new(source),
+            source: BufReader::with_capacity(BUFFER_BYTES, source),
             parser: parser(delimiter),
             delimiter,
             detects,
@@ -114,9 +176,9 @@ impl<R: Read> Records<R> {
             tidy: Vec::new(),
             heading: String::new(),
             first_line: 0,
-            text: vec![0; 1024],
+            stored: Stored::default(),
+            current: 0,
             ends: vec![0; 64],
-            cells: 0,
         };
         for _ in 0..skip {
             records.read_line(MAX_RECORD_BYTES, false)?;
@@ -136,21 +198,18 @@ impl<R: Read> Records<R> {
 
     /// Number of cells of the current record.
     pub(super) fn len(&self) -> usize {
-        self.cells
-    }
-
-    /// The first `columns` cells of the current record.
-    pub(super) fn row(&self, columns: usize) -> CsvRow<'_> {
-        let ends = &self.ends[..columns];
-        // Whole lines were checked, and no character spans two cells: quotes and delimiters are
-        // ASCII.
-        let text = str::from_utf8(&self.text[..ends.last().copied().unwrap_or(0)]);
-        CsvRow { text: text.expect("cells are UTF-8"), ends, line: self.first_line }
+        self.stored.cells.len() - self.current
     }
 
     /// All cells of the current record.
     pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
-        self.row(self.cells).cells()
+        let text = self.stored.text();
+        self.stored.cells[self.current..].iter().map(|cell| cell.of(text))
+    }
+
+    /// Drops the cells of the current record from this one on.
+    pub(super) fn truncate(&mut self, cells: usize) {
+        self.stored.cells.truncate(self.current + cells);
     }
 
     /// The cells of the last comment before the first record.
@@ -165,8 +224,8 @@ impl<R: Read> Records<R> {
 
     /// Reads the next record; false at the end of the file. Blank lines are skipped.
     pub(super) fn advance(&mut self) -> Result<bool, DataError> {
-        let (mut length, mut bytes) = (0, 0);
-        self.cells = 0;
+        self.current = self.stored.cells.len();
+        let (start, mut cells, mut bytes) = (self.stored.text.len(), 0, 0);
         loop {
             let inside = bytes > 0;
             let read = self.read_line(MAX_RECORD_BYTES - bytes, inside)?;
@@ -181,25 +240,60 @@ impl<R: Read> Records<R> {
                 continue;
             }
             bytes += read;
-            self.tidy(inside);
-            let mut input = self.line.as_slice();
-            while !input.is_empty() {
-                let (output, ends) = (&mut self.text[length..], &mut self.ends[self.cells..]);
-                let (result, taken, written, ended) = self.parser.read_record(input, output, ends);
-                input = &input[taken..];
-                length += written;
-                self.cells += ended;
-                match result {
-                    ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
-                    ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
-                    ReadRecordResult::Record => {
-                        self.records += 1;
-                        return Ok(true);
+            let quotes = inside || memchr(b'"', &self.line).is_some();
+            if quotes || self.delimiter == b' ' {
+                self.tidy(inside);
+            }
+            if !quotes {
+                self.split();
+            } else if !self.parse(start, &mut cells) {
+                continue;
+            }
+            self.records += 1;
+            self.stored.starts.push(self.first_line);
+            return Ok(true);
+        }
+    }
+
+    /// Adds the cells of a line without quotes.
+    fn split(&mut self) {
+        let (line, Stored { text, cells, .. }) = (&self.line[..self.line.len() - 1], &mut self.stored);
+        let mut start = text.len();
+        for delimiter in memchr_iter(self.delimiter, line).map(|position| text.len() + position) {
+            cells.push(Span::new(start, delimiter));
+            start = delimiter + 1;
+        }
+        text.extend(line);
+        cells.push(Span::new(start, text.len()));
+    }
+
+    /// Adds the text of a line to the record that starts at `start` and has `cells` complete cells
+    /// so far; at the end of the record, adds its cells and returns true.
+    fn parse(&mut self, mut start: usize, cells: &mut usize) -> bool {
+        let mut input = self.line.as_slice();
+        while !input.is_empty() {
+            let length = self.stored.text.len();
+            self.stored.text.resize(length + input.len(), 0);
+            let (output, ends) = (&mut self.stored.text[length..], &mut self.ends[*cells..]);
+            let (result, taken, written, ended) = self.parser.read_record(input, output, ends);
+            input = &input[taken..];
+            self.stored.text.truncate(length + written);
+            *cells += ended;
+            match result {
+                ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                ReadRecordResult::Record => {
+                    let base = start;
+                    for end in self.ends[..*cells].iter().map(|end| base + end) {
+                        self.stored.cells.push(Span::new(start, end));
+                        start = end;
                     }
-                    ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
+                    return true;
                 }
+                // There is no more output than input.
+                ReadRecordResult::OutputFull | ReadRecordResult::InputEmpty | ReadRecordResult::End => break,
             }
         }
+        false
     }
 
     /// Whether the line is blank, a comment, or names the delimiter, in which case it takes effect.
@@ -238,9 +332,6 @@ impl<R: Read> Records<R> {
     /// delimiter. `inside` a quoted cell the line continues it.
     fn tidy(&mut self, inside: bool) {
         let blanks = self.delimiter == b' ';
-        if !blanks && !inside && !self.line.contains(&b'"') {
-            return;
-        }
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t') && (blanks || *byte != self.delimiter);
         let mut state = if inside { Cell::Quoted } else { Cell::Start };
         self.tidy.clear();

@@ -1,32 +1,38 @@
-//! The named columns of a file, and its rows one by one.
+//! The named columns of a file, and its rows in blocks.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use geartrain_kernels::threads;
 
 use super::super::note::Note;
 use super::options::Csv;
 use super::read::open;
-use super::records::{CsvRow, Records};
+use super::records::{CsvBlock, Records, Stored};
 use crate::error::data::{Column, DataError, DataProblem, Part, Place};
 use crate::error::suggestion::Suggestion;
 
-/// The rows of a CSV file, read one by one: [`Csv::rows`].
+/// The rows of a CSV file, read in blocks: [`Csv::rows`].
 ///
-/// Memory holds one row at a time, whatever the size of the file.
+/// Memory holds two blocks of half a MiB, or the longest row, whatever the size of the file.
 ///
 /// ```
-/// use geartrain::data::Csv;
+/// use geartrain::data::{Csv, CsvBlock};
 ///
 /// let csv = Csv::default();
 /// let mut rows = csv.rows("name,age\n\"Ada\", 36\nMax,?\n".as_bytes(), "people")?;
 /// assert_eq!(rows.names(), ["name", "age"]);
 /// let mut ages = Vec::new();
-/// while let Some(row) = rows.next_row()? {
-///     ages.push((row.cell(0).to_string(), csv.number(row.cell(1))));
-/// }
+/// rows.read_all(&mut [|block: CsvBlock<'_>| {
+///     let numbers = block.column(1).map(|age| csv.number(age));
+///     ages.extend(block.column(0).map(str::to_string).zip(numbers));
+/// }])?;
 /// assert_eq!(ages[0], ("Ada".to_string(), Some(36.0)));
 /// assert!(ages[1].1.is_some_and(f64::is_nan), "a missing value");
 /// # Ok::<(), geartrain::data::DataError>(())
@@ -80,12 +86,56 @@ impl<'a, R: Read> CsvRows<'a, R> {
         &self.header
     }
 
-    /// Goes to the next row, which has a cell for each column; `None` at the end of the file.
+    /// Reads all rows: calls each of `readers` with every block of rows, in the order of the file.
+    /// Returns the number of rows.
+    ///
+    /// The readers run on at most four of the [threads](crate::with_threads) of this call, while
+    /// the next block is read. One reader for each column is fastest.
     ///
     /// # Errors
     /// Faults of the source (see [`Csv`]).
-    pub fn next_row(&mut self) -> Result<Option<CsvRow<'_>>, DataError> {
-        Ok(if self.advance()? { Some(self.row()) } else { None })
+    pub fn read_all<W>(&mut self, readers: &mut [W]) -> Result<usize, DataError>
+    where
+        W: FnMut(CsvBlock<'_>) + Send,
+    {
+        /// A smaller block is not worth a thread.
+        const SHARED_CELLS: usize = 8192;
+        const MOST_THREADS: usize = 4;
+        let readers: Vec<Mutex<&mut W>> = readers.iter_mut().map(Mutex::new).collect();
+        let mut rows = 0;
+        let (mut stored, mut spare) = (self.fill(Stored::default())?, Stored::default());
+        while let Some(block) = stored.block() {
+            rows += block.rows();
+            let next = AtomicUsize::new(0);
+            let read = || {
+                while let Some(reader) = readers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Each lock is taken once in a block.
+                    reader.lock().expect("no reader panicked")(block);
+                }
+            };
+            let worth = block.rows() * self.names.len() >= SHARED_CELLS;
+            let threads = if worth { threads().min(MOST_THREADS) } else { 1 };
+            let following = thread::scope(|scope| {
+                for _ in 1..threads {
+                    // Without another thread, this one does the work.
+                    let _ = thread::Builder::new().spawn_scoped(scope, read);
+                }
+                let following = self.fill(spare);
+                read();
+                following
+            })?;
+            (stored, spare) = (following, stored);
+        }
+        Ok(rows)
+    }
+
+    /// Reads the next rows into `memory`; none at the end of the file.
+    fn fill(&mut self, memory: Stored) -> Result<Stored, DataError> {
+        if !self.row_waits {
+            self.records.stored.clear();
+        }
+        while self.advance()? && !self.records.stored.is_full() {}
+        Ok(std::mem::replace(&mut self.records.stored, memory))
     }
 
     pub(super) fn open(options: &'a Csv, source: R, path: &str) -> Result<Self, DataError> {
@@ -115,17 +165,15 @@ impl<'a, R: Read> CsvRows<'a, R> {
         Ok(CsvRows { options, records, path, header, names, positions, delimiter, row_waits, width: 0 })
     }
 
-    /// The current row.
-    pub(super) fn row(&self) -> CsvRow<'_> {
-        self.records.row(self.names.len())
-    }
-
-    /// Goes to the next row; false at the end of the file.
-    pub(super) fn advance(&mut self) -> Result<bool, DataError> {
+    /// Adds the next row; false at the end of the file.
+    fn advance(&mut self) -> Result<bool, DataError> {
         if !std::mem::take(&mut self.row_waits) && !self.records.advance()? {
             return Ok(false);
         }
         let (expected, got) = (self.names.len(), self.records.len());
+        if got == expected && self.width > 0 {
+            return Ok(true);
+        }
         let spare_is_empty = self.records.cells().skip(expected).all(str::is_empty);
         let is_first = self.width == 0;
         if is_first {
@@ -133,6 +181,7 @@ impl<'a, R: Read> CsvRows<'a, R> {
             self.width = if spare_is_empty { got.max(expected) } else { expected };
         }
         if (expected..=self.width).contains(&got) && spare_is_empty {
+            self.records.truncate(expected);
             return Ok(true);
         }
         let row_names = (is_first && got == expected + 1).then_some(Suggestion::RowNames);

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::labels::Labels;
 use super::options::Csv;
+use super::records::CsvBlock;
 use super::rows::CsvRows;
 use crate::error::data::{DataError, DataProblem};
 
@@ -42,15 +43,16 @@ impl Csv {
         };
         let mut labels = Labels::default();
         let mut values = TargetValues { rows: 0, different: 0, numeric: true };
-        while let Some(row) = sheet.next_row()? {
-            let text = row.cell(target);
-            let number = self.notation.parse(text).is_some_and(f64::is_finite);
-            if !self.notation.is_missing(text, number) {
-                values.rows += 1;
-                values.numeric = values.numeric && (number || !self.notation.formats(text).is_empty());
-                labels.number(text);
+        sheet.read_all(&mut [|block: CsvBlock<'_>| {
+            for text in block.column(target) {
+                let number = self.notation.parse(text).is_some_and(f64::is_finite);
+                if !self.notation.is_missing(text, number) {
+                    values.rows += 1;
+                    values.numeric = values.numeric && (number || !self.notation.formats(text).is_empty());
+                    labels.number(text);
+                }
             }
-        }
+        }])?;
         Ok(TargetValues { different: labels.len(), ..values })
     }
 }

@@ -1,10 +1,10 @@
-//! Reads CSV files, row by row.
+//! Reads CSV files, in blocks of rows.
 
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-use geartrain::data::{Csv, CsvRows, DataError, DataProblem};
+use geartrain::data::{Csv, CsvBlock, CsvRows, DataError, DataProblem};
 
 use super::column::{Cells, Column, ColumnType};
 use super::infer::shorten;
@@ -15,7 +15,7 @@ use crate::Error;
 /// How a CSV file is read: a header line, then one line per row. What a file may look like is
 /// described with [`Csv`], whose reader this is.
 ///
-/// Rows are read one by one, and memory grows with the columns only: 8 bytes for a number or a
+/// Rows are read in blocks, and memory grows with the columns only: 8 bytes for a number or a
 /// date; 4 bytes for a text, and each distinct text once. If a column begins with numbers or dates
 /// and a later cell is another text, the file is read a second time, so that `007` stays `007`.
 ///
@@ -159,14 +159,18 @@ impl CsvOptions {
         };
         let mut builders: Vec<Builder> =
             names.iter().enumerate().map(|column| Builder::new(state(column))).collect();
-        let mut count = 0;
-        while let Some(row) = rows.next_row()? {
-            count += 1;
-            crate::error::require(count < MISSING as usize, "rows", "fewer than 2³² − 1", count)?;
-            for (builder, text) in builders.iter_mut().zip(row.cells()) {
-                builder.push(text, count, self);
+        let readers = builders.iter_mut().enumerate().map(|(column, builder)| {
+            let mut row = 0;
+            move |block: CsvBlock<'_>| {
+                // More rows are an error below.
+                for text in block.column(column).take(MISSING as usize - row) {
+                    row += 1;
+                    builder.push(text, row, self);
+                }
             }
-        }
+        });
+        let count = rows.read_all(&mut readers.collect::<Vec<_>>())?;
+        crate::error::require(count < MISSING as usize, "rows", "fewer than 2³² − 1", count)?;
         Ok(Pass { names, header, builders, rows: count })
     }
 
