@@ -14,12 +14,12 @@ use std::sync::Arc;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::error::LayerProblem;
-use crate::params::ParamSpec;
+use crate::params::{ParamSpec, count};
 use crate::{Scalar, random};
 
 pub use crate::cache::{Buffer, Cache};
 
-/// A pure function of `(params, x)`. A layer knows its sizes and options, never its weights.
+/// A pure function of `(params, x)`. A layer contains its sizes and options, but no weights.
 ///
 /// The weights are a slice of the network's flat parameter vector and are passed to every call.
 /// Whatever a pass saves for a later one is in the caller's [`Cache`]. Matrices hold one sample per
@@ -115,7 +115,8 @@ pub struct Backward<'a, F> {
     /// `∂L/∂x`, `(rows, inputs)`: to be written. `None` if it is not needed, as for the first layer
     /// of a network in training.
     pub dx: Option<ArrayViewMut2<'a, F>>,
-    /// What the forward pass saved. A backward pass may use further buffers for its own work.
+    /// The values saved by the forward pass. A backward pass may use further buffers for its own
+    /// work.
     pub cache: &'a mut Cache<F>,
 }
 
@@ -134,7 +135,7 @@ pub struct Jvp<'a, F> {
     pub dx: ArrayView2<'a, F>,
     /// The change of the output, `(rows, outputs)`: to be written.
     pub dy: ArrayViewMut2<'a, F>,
-    /// What the forward pass saved.
+    /// The values saved by the forward pass.
     pub cache: &'a mut Cache<F>,
 }
 
@@ -159,7 +160,7 @@ pub struct BackwardJvp<'a, F> {
     pub grads_dot: &'a mut [F],
     /// `∂L/∂x` and its change, `(rows, inputs)` each: to be written.
     pub dx: Option<[ArrayViewMut2<'a, F>; 2]>,
-    /// What the forward pass saved.
+    /// The values saved by the forward pass.
     pub cache: &'a mut Cache<F>,
 }
 
@@ -188,7 +189,8 @@ impl Mode {
     }
 }
 
-/// What a layer is, for summaries, error messages, model files and the gradient laboratory.
+/// The description of a layer, for summaries, error messages, model files and the gradient
+/// laboratory.
 ///
 /// ```
 /// use geartrain::layer::{Description, Kind};
@@ -206,7 +208,7 @@ pub struct Description<'a, F> {
     /// [`LayerSpec`](crate::layers::LayerSpec), which model files contain; containers leave it out,
     /// because their specs follow from `kind` and `children`. Default: `None`.
     pub spec: Option<Box<dyn Any>>,
-    /// The parameters of the layer itself, in the order in which they lie in `params`. Those of
+    /// The parameters of the layer itself, in the order of `params`. Those of
     /// the children follow, in order. Default: none.
     pub params: Vec<ParamSpec>,
     /// The layers inside it, in order. Default: none.
@@ -223,7 +225,7 @@ pub struct Description<'a, F> {
 }
 
 impl<'a, F: Scalar> Description<'a, F> {
-    /// A layer of which only the name is known.
+    /// A description with only a name.
     pub fn named(name: impl Into<String>) -> Self {
         Description {
             name: name.into(),
@@ -237,7 +239,7 @@ impl<'a, F: Scalar> Description<'a, F> {
         }
     }
 
-    /// A layer of which only the type is known: the name is that of `L`, without its path.
+    /// A description with only the name of the type `L`, without its path.
     pub fn opaque<L: ?Sized>() -> Self {
         let path = type_name::<L>();
         let end = path.find('<').unwrap_or(path.len());
@@ -286,14 +288,21 @@ impl<'a, F: Scalar> Description<'a, F> {
         self
     }
 
-    /// The parameters of the layer and of all layers inside it, in the order in which they lie in
-    /// `params`. The name of a child is a prefix of its parameters' names.
+    /// The parameters of the layer and of all layers inside it, in the order of `params`. The name
+    /// of a child is a prefix of its parameters' names.
     pub fn all_params(&self) -> Vec<ParamSpec> {
         let children = self.children.iter().flat_map(|child| {
             let params = child.layer.describe().all_params();
             params.into_iter().map(|spec| spec.inside(&child.name))
         });
         self.params.iter().cloned().chain(children).collect()
+    }
+
+    /// The number of entries of [`all_params`](Description::all_params), saturating at
+    /// `usize::MAX`.
+    pub fn param_count(&self) -> usize {
+        let children = self.children.iter().map(|child| child.layer.describe().param_count());
+        children.fold(count(&self.params), usize::saturating_add)
     }
 
     /// The children, each with its input width, if this layer reads `inputs` features: in a

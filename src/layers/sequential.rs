@@ -9,7 +9,6 @@ use crate::Scalar;
 use crate::cache::Cache;
 use crate::error::LayerProblem;
 use crate::layer::{Backward, BackwardJvp, Description, Forward, Jvp, Kind, Layer, Mode};
-use crate::params::count;
 
 /// `y = f_n(… f_2(f_1(x)))`: each layer reads the output of the layer before it.
 ///
@@ -53,7 +52,7 @@ impl<F: Scalar> Sequential<F> {
     /// Appends a layer that other networks may share.
     pub fn then_shared(mut self, layer: Arc<dyn Layer<F>>) -> Self {
         let start = self.ranges.last().map_or(0, |range| range.end);
-        self.ranges.push(start..start.saturating_add(count(&layer.describe().all_params())));
+        self.ranges.push(start..start.saturating_add(layer.describe().param_count()));
         self.layers.push(layer);
         self
     }

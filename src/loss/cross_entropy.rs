@@ -291,12 +291,8 @@ impl<F: Scalar> Loss<F> for CrossEntropy {
 
 /// Fails with its row unless every target is one of the integers from 0 to `classes` − 1.
 pub(crate) fn check_classes<F: Scalar>(target: &ArrayRef2<F>, classes: usize) -> Result<(), Error> {
-    let valid = |t: f64| t >= 0.0 && t < classes as f64 && t.fract() == 0.0;
-    let wrong = target.indexed_iter().find(|(_, t)| !valid(t.as_f64()));
-    wrong.map_or(Ok(()), |((row, column), t)| {
-        let expected = format!("a class index: an integer from 0 to {}", classes.saturating_sub(1));
-        Err(Error::Target { row, column, expected, got: t.as_f64() })
-    })
+    let expected = format_args!("a class index: an integer from 0 to {}", classes.saturating_sub(1));
+    super::check_targets(target, expected, |t| t >= 0.0 && t < classes as f64 && t.fract() == 0.0)
 }
 
 /// The largest difference from 1 of a sum of probabilities, which files may hold with few digits.

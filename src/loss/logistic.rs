@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 use serde::Serialize;
 
-use super::{Loss, Term, pairwise};
+use super::{Loss, Term, check_targets, pairwise};
 use crate::error::same_shape;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
@@ -40,19 +40,12 @@ fn term<F: Scalar>(logit: F, target: F) -> Term<F> {
 impl<F: Scalar> Loss<F> for BinaryCrossEntropyWithLogits {
     fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
         same_shape("target", output.shape(), target.shape())?;
-        let wrong = target.indexed_iter().find(|(_, t)| !(F::zero()..=F::one()).contains(t));
-        wrong.map_or(Ok(()), |((row, column), t)| {
-            Err(Error::Target { row, column, expected: "a probability from 0 to 1".into(), got: t.as_f64() })
-        })
+        check_targets(target, "a probability from 0 to 1", |t| (0.0..=1.0).contains(&t))
     }
 
-    pairwise!(|_, output, target| term(output, target));
+    pairwise!(BinaryCrossEntropyWithLogits, |_, output, target| term(output, target));
 
     fn expects_logits(&self) -> bool {
         true
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("BinaryCrossEntropyWithLogits", self)
     }
 }

@@ -18,7 +18,7 @@ mod poisson;
 mod regression;
 mod weighted;
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 
 use ndarray::{ArrayRef1, ArrayRef2, Zip};
 
@@ -160,9 +160,9 @@ struct Term<F> {
     curvature: F,
 }
 
-/// The methods of a loss that is a mean of terms: `pairwise!(|loss, output, target| term)`.
+/// The methods of a loss that is a mean of terms: `pairwise!(Name, |loss, output, target| term)`.
 macro_rules! pairwise {
-    (|$loss:pat_param, $output:ident, $target:ident| $term:expr) => {
+    ($name:ident, |$loss:pat_param, $output:ident, $target:ident| $term:expr) => {
         fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
             let $loss = self;
             $crate::loss::mean(output, target, |$output, $target| $term)
@@ -190,9 +190,27 @@ macro_rules! pairwise {
         fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
             Some(target.nrows() as f64)
         }
+
+        fn settings(&self) -> Settings {
+            Settings::new(stringify!($name), self)
+        }
     };
 }
 use pairwise;
+
+/// Fails with row and column unless every target is `valid`.
+fn check_targets<F: Scalar>(
+    target: &ArrayRef2<F>,
+    expected: impl Display,
+    valid: impl Fn(f64) -> bool,
+) -> Result<(), Error> {
+    match target.indexed_iter().find(|(_, t)| !valid(t.as_f64())) {
+        Some(((row, column), t)) => {
+            Err(Error::Target { row, column, expected: expected.to_string(), got: t.as_f64() })
+        }
+        None => Ok(()),
+    }
+}
 
 /// The mean of the terms' values over all entries.
 fn mean<F: Scalar>(output: &ArrayRef2<F>, target: &ArrayRef2<F>, term: impl Fn(F, F) -> Term<F>) -> f64 {

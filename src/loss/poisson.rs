@@ -3,7 +3,7 @@
 use ndarray::ArrayRef2;
 use serde::Serialize;
 
-use super::{Loss, Term, pairwise};
+use super::{Loss, Term, check_targets, pairwise};
 use crate::error::same_shape;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
@@ -32,16 +32,8 @@ fn term<F: Scalar>(log_rate: F, count: F) -> Term<F> {
 impl<F: Scalar> Loss<F> for Poisson {
     fn check(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> Result<(), Error> {
         same_shape("target", output.shape(), target.shape())?;
-        let valid = |t: F| t >= F::zero() && t.is_finite();
-        let wrong = target.indexed_iter().find(|(_, t)| !valid(**t));
-        wrong.map_or(Ok(()), |((row, column), t)| {
-            Err(Error::Target { row, column, expected: "a finite count ≥ 0".into(), got: t.as_f64() })
-        })
+        check_targets(target, "a finite count ≥ 0", |t| t >= 0.0 && t.is_finite())
     }
 
-    pairwise!(|_, output, target| term(output, target));
-
-    fn settings(&self) -> Settings {
-        Settings::new("Poisson", self)
-    }
+    pairwise!(Poisson, |_, output, target| term(output, target));
 }

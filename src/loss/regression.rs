@@ -27,11 +27,7 @@ fn squared<F: Scalar>(output: F, target: F) -> Term<F> {
 }
 
 impl<F: Scalar> Loss<F> for MeanSquaredError {
-    pairwise!(|_, output, target| squared(output, target));
-
-    fn settings(&self) -> Settings {
-        Settings::new("MeanSquaredError", self)
-    }
+    pairwise!(MeanSquaredError, |_, output, target| squared(output, target));
 }
 
 /// The mean of `|output − target|` over rows and outputs, as `torch.nn.L1Loss`. The derivative at 0
@@ -51,11 +47,7 @@ fn sign<F: Scalar>(difference: F) -> F {
 }
 
 impl<F: Scalar> Loss<F> for MeanAbsoluteError {
-    pairwise!(|_, output, target| absolute(output, target));
-
-    fn settings(&self) -> Settings {
-        Settings::new("MeanAbsoluteError", self)
-    }
+    pairwise!(MeanAbsoluteError, |_, output, target| absolute(output, target));
 }
 
 /// Huber's loss (1964), as `torch.nn.HuberLoss`: with d = output − target, the mean over rows and
@@ -104,11 +96,7 @@ impl<F: Scalar> Loss<F> for Huber {
         same_shape("target", output.shape(), target.shape())
     }
 
-    pairwise!(|loss, output, target| loss.term(output, target));
-
-    fn settings(&self) -> Settings {
-        Settings::new("Huber", self)
-    }
+    pairwise!(Huber, |loss, output, target| loss.term(output, target));
 }
 
 /// Smooth L1 loss (Girshick 2015), as `torch.nn.SmoothL1Loss`: with d = output − target, the mean
@@ -150,11 +138,7 @@ impl<F: Scalar> Loss<F> for SmoothL1 {
         same_shape("target", output.shape(), target.shape())
     }
 
-    pairwise!(|loss, output, target| loss.term(output, target));
-
-    fn settings(&self) -> Settings {
-        Settings::new("SmoothL1", self)
-    }
+    pairwise!(SmoothL1, |loss, output, target| loss.term(output, target));
 }
 
 /// Pinball loss of the quantile q (Koenker and Bassett 1978): with d = target − output, the mean
@@ -197,11 +181,7 @@ impl<F: Scalar> Loss<F> for Quantile {
         same_shape("target", output.shape(), target.shape())
     }
 
-    pairwise!(|loss, output, target| loss.term(output, target));
-
-    fn settings(&self) -> Settings {
-        Settings::new("Quantile", self)
-    }
+    pairwise!(Quantile, |loss, output, target| loss.term(output, target));
 }
 
 fn check_above_0(argument: &'static str, value: f64) -> Result<(), Error> {

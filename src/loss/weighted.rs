@@ -27,7 +27,7 @@ impl<'a, F: Scalar> Weighted<'a, F> {
         Weighted { loss, weights }
     }
 
-    /// What a row counts in the numerator, for each row; and the denominator.
+    /// The factor of each row in the numerator, and the denominator.
     fn factors(&self, target: &ArrayRef2<F>) -> (impl Iterator<Item = f64>, f64) {
         let own = |t: ndarray::ArrayView1<F>| self.loss.row_weight(&t);
         let total: f64 = target.rows().into_iter().map(own).sum();

@@ -8,7 +8,6 @@ use super::Network;
 use crate::cache::{Buffer, Cache};
 use crate::error::same_shape;
 use crate::layer::{Forward, Kind, Layer, Mode};
-use crate::params::count;
 use crate::{Error, Scalar};
 
 /// A prediction of a fixed number of rows, from [`Network::prepare`]: buffers are made and shapes
@@ -35,7 +34,7 @@ pub struct Prepared<'a, F> {
     steps: Vec<Step<'a, F>>,
 }
 
-/// A layer with all that its pass needs.
+/// A layer with the memory of its pass.
 #[derive(Debug)]
 struct Step<'a, F> {
     layer: &'a dyn Layer<F>,
@@ -63,13 +62,13 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         if description.kind == Kind::Sequential && !description.children.is_empty() {
             for (child, inputs) in description.children_reading(inputs) {
                 self.open(&**child.layer, start, inputs);
-                start += count(&child.layer.describe().all_params());
+                start += child.layer.describe().param_count();
             }
             return;
         }
         let (mut y, outputs) = (Buffer::default(), layer.output_features(inputs));
         y.resize(self.rows, outputs.expect("checked when the network was made"));
-        let params = start..start + count(&description.all_params());
+        let params = start..start + description.param_count();
         self.steps.push(Step { layer, params, cache: Cache::new(), y });
     }
 

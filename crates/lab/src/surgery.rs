@@ -35,7 +35,7 @@ impl<F: Scalar> Parts<F> {
     fn inside(sequence: &dyn Layer<F>, mut inputs: usize, params: &[F]) -> Self {
         let mut start = 0;
         let mut part = |layer: &Arc<dyn Layer<F>>| {
-            let end = start + geartrain::params::count(&layer.describe().all_params());
+            let end = start + layer.describe().param_count();
             let part = Part { layer: layer.clone(), inputs, params: params[start..end].to_vec() };
             (start, inputs) = (end, layer.output_features(inputs).unwrap_or(inputs));
             part

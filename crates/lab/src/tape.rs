@@ -6,7 +6,6 @@ use ndarray::{ArcArray2, Array2, ArrayView2, ArrayViewMut2, Zip};
 
 use crate::numbers::{entries, norm};
 use geartrain::layer::{Backward, Cache, Forward, Kind, Layer, Mode};
-use geartrain::params::count;
 use geartrain::{Error, Network, Scalar};
 
 /// A forward pass recorded layer by layer, over which gradients can be propagated any number of
@@ -146,15 +145,14 @@ impl<'a, F: Scalar> Tape<'a, F> {
         let kind = description.kind;
         let inside = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
         let here = self.steps.len();
-        let params = start..start + count(&description.all_params());
+        let params = start..start + description.param_count();
         let mut cache = Cache::new();
         let y = match kind {
             Kind::Sequential => {
                 return description.children.iter().enumerate().fold(x, |x, (i, child)| {
-                    let size = count(&child.layer.describe().all_params());
                     let path = inside(&child.name);
                     let y = self.forward(path, &**child.layer, nesting, start, x, mode.child(i));
-                    start += size;
+                    start += child.layer.describe().param_count();
                     y
                 });
             }

@@ -99,6 +99,20 @@ macro_rules! forward {
 
 forward!(&S, &mut S, Box<S>);
 
+/// The last methods of a schedule whose rate is a formula of b and t.
+macro_rules! formula_of_time {
+    ($name:ident) => {
+        fn uses_losses(&self) -> bool {
+            false
+        }
+
+        fn settings(&self) -> Settings {
+            Settings::new(stringify!($name), self)
+        }
+    };
+}
+use formula_of_time;
+
 /// `b · factor` at every t.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Constant {
@@ -121,13 +135,7 @@ impl Schedule for Constant {
         base * self.factor
     }
 
-    fn uses_losses(&self) -> bool {
-        false
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("Constant", self)
-    }
+    formula_of_time!(Constant);
 }
 
 /// `b · γ^⌊t / size⌋`: multiplied by γ after every `size` epochs or steps.
@@ -154,13 +162,7 @@ impl Schedule for Step {
         base * libm::pow(self.gamma, (time / self.size) as f64)
     }
 
-    fn uses_losses(&self) -> bool {
-        false
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("Step", self)
-    }
+    formula_of_time!(Step);
 }
 
 /// `b · γ^(t / T)`, with T = 1 by default.
@@ -194,13 +196,7 @@ impl Schedule for Exponential {
         base * libm::pow(self.gamma, time as f64 / self.every)
     }
 
-    fn uses_losses(&self) -> bool {
-        false
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("Exponential", self)
-    }
+    formula_of_time!(Exponential);
 }
 
 /// `m + (b − m) (1 + cos(π t / T)) / 2` (Loshchilov and Hutter 2017, without restarts): half a
@@ -238,13 +234,7 @@ impl Schedule for Cosine {
         self.min_rate + 0.5 * (base - self.min_rate) * (1.0 + libm::cos(angle))
     }
 
-    fn uses_losses(&self) -> bool {
-        false
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("Cosine", self)
-    }
+    formula_of_time!(Cosine);
 }
 
 /// Linear from `b · start` to `b · end` until T, and `b · end` after it (Goyal et al. 2017). A
@@ -295,13 +285,7 @@ impl Schedule for WarmUp {
         base * (self.start + (self.end - self.start) * done)
     }
 
-    fn uses_losses(&self) -> bool {
-        false
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("WarmUp", self)
-    }
+    formula_of_time!(WarmUp);
 }
 
 fn check_factor(argument: &'static str, factor: f64) -> Result<(), Error> {

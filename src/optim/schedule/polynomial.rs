@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Schedule, check_above_0, check_factor, check_length};
+use super::{Schedule, check_above_0, check_factor, check_length, formula_of_time};
 use crate::Error;
 use crate::settings::Settings;
 
@@ -66,11 +66,5 @@ impl Schedule for Polynomial {
         self.end_rate + (base - self.end_rate) * libm::pow((1.0 - time / length).max(0.0), self.power)
     }
 
-    fn uses_losses(&self) -> bool {
-        false
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new("Polynomial", self)
-    }
+    formula_of_time!(Polynomial);
 }
