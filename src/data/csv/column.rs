@@ -1,11 +1,11 @@
-//! One column of numbers while a file is read: its values, and what its cells look like.
+//! One column of numbers while a file is read: its values, and the kinds of its cells.
 
 use super::super::note::IndexKind;
 use super::number::{Notation, boolean};
 use super::records::CsvBlock;
 use crate::error::data::DataProblem;
 
-/// Fewer rows say nothing about a column.
+/// Fewer rows do not show whether a column identifies the rows.
 const FEW_ROWS: usize = 10;
 
 /// The cells of one column, read so far.
@@ -14,6 +14,8 @@ pub(super) struct Values {
     /// NaN where the cell is missing or no number.
     pub values: Vec<f64>,
     pub numbers: usize,
+    /// The smallest and the largest number.
+    range: Option<(f64, f64)>,
     pub missing: Option<Bad>,
     pub infinite: Option<Bad>,
     /// Words for true and false.
@@ -37,7 +39,7 @@ pub(super) struct Bad {
     pub text: String,
 }
 
-/// What a column of a file is to become.
+/// The use of a column.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Role {
     Feature,
@@ -75,6 +77,8 @@ impl Values {
             } else {
                 value = number;
                 self.numbers += 1;
+                let (lowest, highest) = self.range.unwrap_or((number, number));
+                self.range = Some((lowest.min(number), highest.max(number)));
                 self.look_at(text, notation);
             }
         } else if notation.is_missing(text, true) {
@@ -92,7 +96,7 @@ impl Values {
         self.values.push(value);
     }
 
-    /// Collects what tells a decimal point from one between thousands.
+    /// Collects evidence on whether points are decimal points or separate thousands.
     fn look_at(&mut self, text: &str, notation: &Notation) {
         if self.ungrouped {
             return;
@@ -108,14 +112,13 @@ impl Values {
         }
     }
 
-    /// A number whose point may separate thousands, and a whole number that says so.
+    /// A number whose point may separate thousands, and a whole number of the same size.
     pub(super) fn thousands(&self) -> Option<(&str, &str)> {
         let grouped = self.grouped.as_deref().filter(|_| !self.ungrouped)?;
         Some((grouped, self.whole.as_deref()?))
     }
 
-    /// The first cell that keeps this from being a column of numbers, and whether the column
-    /// seems to be one all the same.
+    /// The first cell that is neither missing nor a number of this column.
     pub(super) fn not_a_number(&self) -> Option<&Bad> {
         let words = self.words.as_ref().filter(|_| self.numbers > 0);
         match (&self.text, words) {
@@ -134,12 +137,12 @@ impl Values {
         self.texts > self.numbers
     }
 
-    /// Whether the column holds words for true and false, and nothing else.
+    /// Whether the column holds only words for true and false.
     pub(super) fn is_boolean(&self) -> bool {
         self.words.is_some() && self.not_a_number().is_none()
     }
 
-    /// What is wrong with a cell that is missing or no number.
+    /// The problem of a cell that is missing or not a number.
     pub(super) fn problem(&self, bad: &Bad, missing: bool) -> DataProblem {
         let (text, numbers, cells) = (bad.text.clone(), self.numbers, self.values.len());
         match missing {
@@ -166,7 +169,7 @@ impl Values {
         if values.windows(2).all(|pair| pair[1] - pair[0] == step) {
             return (step.abs() == 1.0).then_some(IndexKind::Counts);
         }
-        let (lowest, highest) = self.range();
+        let (lowest, highest) = self.range?;
         if highest - lowest + 1.0 < rows as f64 {
             return None;
         }
@@ -179,19 +182,13 @@ impl Values {
     /// Whether rounding to `f32` would leave few different values, or none.
     pub(super) fn loses_digits(&self) -> bool {
         const LEAST_STEPS: f64 = 4096.0;
-        let (lowest, highest) = self.range();
+        let Some((lowest, highest)) = self.range else { return false };
         let size = highest.abs().max(lowest.abs());
         let tiny = size > 0.0 && size < f64::from(f32::MIN_POSITIVE);
         let step = size * f64::from(f32::EPSILON);
         let close = highest > lowest && highest - lowest < LEAST_STEPS * step;
         let rounded = |value: &f64| !value.is_nan() && f64::from(*value as f32) != *value;
         tiny || (close && self.values.iter().any(rounded))
-    }
-
-    fn range(&self) -> (f64, f64) {
-        let numbers = self.values.iter().filter(|value| !value.is_nan());
-        numbers
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
     }
 }
 
