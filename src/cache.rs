@@ -41,7 +41,7 @@ impl<F: Scalar> Buffer<F> {
 /// Everything that a layer keeps from its forward pass for its backward pass, beyond its own input
 /// and output.
 ///
-/// A cache starts empty and takes the form that its layer asks for in [`parts`](Cache::parts): some
+/// A cache starts empty and takes the form that its layer requests in [`parts`](Cache::parts): some
 /// buffers, and a cache for each layer inside. One cache serves one pass at a time; a second thread
 /// has a second cache.
 #[derive(Debug, Clone, Default)]

@@ -20,7 +20,7 @@
 //! | [`data`] | CSV files, splits, mini-batches, standardisation, toy sets |
 //! | [`train`] | the training loop: callbacks, early stopping, checkpoints |
 //! | [`io`] | model files that other programs open |
-//! | [`error`] | every error, with what was expected and what was found |
+//! | [`error`] | every error, with the expected and the actual value |
 //! | [`gradcheck`] | gradient checks, and tests of the contract of a layer |
 //!
 //! The names of daily use are at the root; the [`prelude`] adds the layers, losses and optimizers

@@ -121,7 +121,7 @@ impl Layout {
         self.len() == 0
     }
 
-    /// The parameters in the order in which they lie.
+    /// The parameters, in the order of the vector.
     pub fn iter(&self) -> impl Iterator<Item = (&ParamSpec, Range<usize>)> {
         self.specs.iter().zip(self.ranges.iter().cloned())
     }

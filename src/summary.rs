@@ -21,9 +21,9 @@ pub struct Summary {
 /// One layer of a [`Summary`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Where it is, as in parameter names: `3.body.0`.
+    /// Its path, as in parameter names: `3.body.0`.
     pub path: String,
-    /// What it is: `Linear(7, 64)`.
+    /// Its description: `Linear(7, 64)`.
     pub layer: String,
     /// Features per row that it writes.
     pub outputs: usize,

@@ -198,7 +198,7 @@ impl<F: Scalar> Dataset<F> {
     /// for rows that were [selected](Dataset::select) or read from another file.
     /// [`Scaling::apply`](super::Scaling::apply) does this as well.
     ///
-    /// A data set without gaps stays as it is.
+    /// A data set without gaps does not change.
     ///
     /// # Errors
     /// [`DataProblem::ColumnCount`] if the number of values differs from the number of features.
@@ -231,7 +231,7 @@ impl<F: Scalar> Dataset<F> {
         self
     }
 
-    /// What a program should show its user about the file: columns left out, rows dropped, cells
+    /// Remarks about the file for the user: columns left out, rows dropped, cells
     /// that may have been misread.
     pub fn notes(&self) -> &[Note] {
         &self.notes

@@ -1,10 +1,10 @@
-//! The gaps of a table, and the values that stand in them.
+//! The gaps of a table, and the values that fill them.
 
 use ndarray::{Array2, ArrayView1};
 
 use crate::Scalar;
 
-/// Missing features: where they are, and what stands in them.
+/// Missing features: their places, and the values that fill them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Gaps {
     /// Filled with the median of each feature; otherwise with its mean.

@@ -1,4 +1,4 @@
-//! What a reader of a table should know, though it is no error.
+//! Remarks about a table that are no errors.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::text::{self, shown};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
-    /// A column was left out because it identifies rows and says nothing about them.
+    /// A column was left out because it only identifies the rows.
     LeftOut {
         /// The column.
         column: Column,
@@ -63,7 +63,7 @@ pub enum Note {
         column: Column,
         /// Empty cells.
         cells: usize,
-        /// How they are filled.
+        /// The treatment of missing values.
         missing: Missing,
     },
     /// Gaps in a feature of rows to predict for were filled.
@@ -99,7 +99,7 @@ pub enum Note {
     },
 }
 
-/// Why a column looks like an index.
+/// The reason that a column looks like an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IndexKind {

@@ -128,7 +128,7 @@ impl StandardScaler {
     }
 }
 
-/// The form of a scaler in files. What is read is checked: a file may say anything.
+/// The form of a scaler in files. A file may contain anything, so it is checked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Statistics {

@@ -6,18 +6,18 @@ use std::io;
 use super::suggestion::Suggestion;
 use crate::text::{list, shown};
 
-/// What is wrong with a data set, a CSV file, or a request about one of them.
+/// A problem of a data set or a CSV file, and its place.
 ///
 /// Lines and columns of files count from 1, as in editors and spreadsheets. Rows and columns of
 /// arrays count from 0; messages write them as an index: `x[[3, 2]]`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DataError {
-    /// Where in which file. `None` for arrays and arguments.
+    /// The place in a file. `None` for arrays and arguments.
     pub place: Option<Box<Place>>,
-    /// What is wrong there.
+    /// The problem.
     pub problem: DataProblem,
-    /// What may help. The message ends with it, in parentheses.
+    /// Advice: the end of the message, in parentheses.
     pub suggestion: Option<Suggestion>,
 }
 

@@ -11,7 +11,7 @@ use super::Shape;
 pub struct FileError {
     /// The file's path, or the name given for bytes in memory.
     pub path: String,
-    /// What is wrong with it.
+    /// The problem.
     #[source]
     pub problem: FileProblem,
 }
@@ -23,9 +23,9 @@ pub enum FileProblem {
     /// The operating system refused.
     #[error("cannot {doing}: {source}")]
     Io {
-        /// What was tried, as in `write`.
+        /// The operation, such as `write`.
         doing: &'static str,
-        /// Why it failed.
+        /// The cause.
         source: std::io::Error,
     },
     /// The path is that of a folder or a device.

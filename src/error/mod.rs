@@ -1,4 +1,4 @@
-//! Every error of the crate: what is wrong, where, what was expected and what was found.
+//! The errors of the crate: the problem, its place, the expected and the actual value.
 //!
 //! The types are here, below all modules that return them, so that no module imports from one above
 //! it.
@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `mod` | [`Error`], which most calls return, and [`LayerProblem`] |
 //! | `data` | [`DataError`]: data sets and tables |
-//! | `suggestion` | [`Suggestion`](crate::data::Suggestion): what may help against it |
+//! | `suggestion` | [`Suggestion`](crate::data::Suggestion): advice for the user |
 //! | `file` | [`FileError`]: model files |
 
 pub(crate) mod data;
@@ -30,7 +30,7 @@ pub enum Error {
         path: String,
         /// The name of the layer, from its [`describe`](crate::Layer::describe).
         layer: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: LayerProblem,
     },
 
@@ -128,7 +128,7 @@ pub enum Error {
         epoch: usize,
         /// The batch in that epoch, from 1.
         batch: usize,
-        /// What was not finite: [`Error::NonFiniteLoss`] or [`Error::NonFinite`].
+        /// The cause: [`Error::NonFiniteLoss`] or [`Error::NonFinite`].
         #[source]
         cause: Box<Error>,
     },
@@ -140,7 +140,7 @@ pub enum Error {
         epoch: usize,
         /// Steps done.
         step: u64,
-        /// What the callback returned.
+        /// The error of the callback.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 

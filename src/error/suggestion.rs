@@ -98,7 +98,7 @@ impl fmt::Display for Suggestion {
 }
 
 impl Column {
-    /// A name by which the column can be asked for, as a Rust literal: its own, or `column 7` if
+    /// A name for the column in code, as a Rust literal: its own, or `column 7` if
     /// that is too long to print.
     fn as_argument(&self) -> String {
         const LONGEST: usize = 200;

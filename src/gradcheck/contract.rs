@@ -87,7 +87,7 @@ impl Subject {
     }
 
     fn forward(&self, params: &[f64], x: ArrayView2<f64>, cache: &mut Cache<f64>) -> Array2<f64> {
-        // What is not written stays NaN and is then equal to nothing.
+        // An entry that is not written stays NaN, which equals no number.
         let mut y = Array2::from_elem((x.nrows(), self.outputs), f64::NAN);
         self.layer.forward(Forward { params, x, y: y.view_mut(), cache, mode: Mode::Train { key: 1 } });
         y
@@ -158,7 +158,7 @@ impl Subject {
     fn linear_in_dy(&self) -> Check {
         let name = "backward is linear in dy";
         let (_, gradients) = self.run(self.x.view(), self.dy.view());
-        // Doubling is exact in floating point, so nothing but equality will do.
+        // Doubling is exact in floating point, so the results must be equal.
         let (_, doubled) = self.run(self.x.view(), (&self.dy * 2.0).view());
         let check = equal(name, &doubled, &gradients.iter().map(|g| 2.0 * g).collect::<Vec<_>>());
         if !check.passed {

@@ -32,7 +32,7 @@ pub(super) struct Case<'a> {
     pub gradient: &'a mut dyn FnMut(&[f64]) -> Vec<f64>,
 }
 
-/// Why no difference quotient at an entry is reliable.
+/// The reason that no difference quotient at an entry is reliable.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Trouble {
     Kink,
@@ -186,8 +186,8 @@ fn difference(h: f64, point: &mut [f64], k: usize, centre: &[f64], case: &mut Ca
     sum
 }
 
-/// What the changes at decreasing steps say. Halving a smaller step changes the slope less where
-/// the function curves, as much at a kink, and more where rounding errors dominate.
+/// The conclusion from the changes at decreasing steps. Halving a smaller step changes the slope
+/// less where the function curves, as much at a kink, and more where rounding errors dominate.
 fn trouble(changes: &[f64]) -> Trouble {
     let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Trouble::StepTooSmall };
     let largest = changes.iter().fold(0.0_f64, |max, change| max.max(*change));

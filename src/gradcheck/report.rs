@@ -1,4 +1,4 @@
-//! What a check found, as data and as text.
+//! The result of a check, as data and as text.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct Entry {
     pub name: String,
     /// The index in that tensor; empty for the input of a graph.
     pub index: Vec<usize>,
-    /// What the code under test says.
+    /// The derivative by the code under test.
     pub analytic: f64,
     /// The central difference.
     pub numeric: f64,
@@ -37,7 +37,7 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it holds.
     pub passed: bool,
-    /// How it was seen, or how it fails.
+    /// The evidence, or the failure.
     pub detail: String,
     /// The entry with the largest relative error, where entries were compared.
     pub worst: Option<Entry>,
@@ -52,7 +52,7 @@ impl Check {
 /// Everything that a gradient check found. `{}` prints one line per property.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// The properties in the order in which they were checked.
+    /// The properties, in the order of the checks.
     pub checks: Vec<Check>,
 }
 

@@ -258,7 +258,7 @@ impl Graph {
         index.map(|index| self.id(index)).ok_or_else(|| Error::UnknownNode { name: name.to_owned() })
     }
 
-    /// What the node computes.
+    /// The operation of the node.
     ///
     /// # Errors
     /// As [`Graph::node`].

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::text::list;
 
-/// Why a graph could not be run, read or drawn.
+/// An error in building, running, reading or drawing a graph.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -88,8 +88,8 @@
 //!
 //! # 4. Local derivatives: the ratios
 //!
-//! Each operation knows the derivative of its value with respect to each operand, and nothing about
-//! the rest of the graph ([`Op::slope`] lists them all):
+//! Each operation has the derivative of its value with respect to each operand, independent of the
+//! rest of the graph ([`Op::slope`] lists them all):
 //!
 //! | node      | local derivatives              | in words                        |
 //! |-----------|--------------------------------|---------------------------------|
@@ -152,7 +152,7 @@
 //! # 6. Many paths: sum
 //!
 //! A value that is used twice changes the output in two ways, and the effects add up. For f = x·x
-//! each of the two edges contributes x, together 2x. To forget the sum is the classic error in a
+//! each of the two edges contributes x, together 2x. Omitting the sum is the classic error in a
 //! backward pass written by hand: the last path overwrites the others.
 //!
 //! ```

@@ -51,7 +51,7 @@ impl Graph {
         self.output_node().and_then(|output| self.index(output).ok())
     }
 
-    /// What the node computes, in the names of its operands: `w × x`.
+    /// The operation of the node, with the names of its operands: `w × x`.
     pub(super) fn expression(&self, index: usize, names: &[String]) -> String {
         let node = self.nodes[index];
         node.op.expression(&names[node.operand(0)], &names[node.operand(1)])

@@ -2,7 +2,7 @@
 
 use crate::text::brief;
 
-/// What a node computes from its operands.
+/// The operation of a node on its operands.
 ///
 /// Below, `a` and `b` are the operands and `y` is the value, as in [`Op::value`] and [`Op::slope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! What a model file says about its model besides the weights: a JSON text in the metadata.
+//! The description of a model in its file, besides the weights: a JSON text in the metadata.
 
 use serde::{Deserialize, Serialize};
 

@@ -46,7 +46,7 @@ pub struct Predictor<F> {
     fill: Option<Vec<f64>>,
 }
 
-/// What a model predicts for each row of a file.
+/// The predictions of a model for each row of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
     /// Rows × outputs, in the units of the targets; NaN in a row without a prediction.

@@ -67,7 +67,7 @@ impl<F: Scalar> Mlp<F> {
         self
     }
 
-    /// Sets the probability with which a hidden unit is dropped in training. Default: no
+    /// Sets the dropout probability of the hidden units in training. Default: no
     /// [`Dropout`] layers.
     pub fn dropout(mut self, p: f64) -> Self {
         self.dropout = Some(p);

@@ -1,4 +1,4 @@
-//! What the normalisations share.
+//! Common code of the normalisations.
 
 use ndarray::ArrayView1;
 

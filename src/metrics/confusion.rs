@@ -1,4 +1,4 @@
-//! Which class is taken for which.
+//! The confusion matrix: true and predicted classes.
 
 use std::fmt;
 

@@ -91,7 +91,7 @@ impl<F> Clone for Memory<F> {
     }
 }
 
-/// What a thread needs for the pass over a slice.
+/// The memory of a thread for the pass over a slice.
 #[derive(Debug)]
 struct Lane<F> {
     cache: Cache<F>,
@@ -164,7 +164,7 @@ impl<F: Scalar> Network<F> {
     /// Gradients differ in rounding from those of other slices. On one machine the rule of
     /// [`Slices`] is faster; small slices let many machines share a batch. Model files do not store
     /// this. A network with a layer that is not
-    /// [row by row](crate::layer::Description::row_by_row) has one slice all the same.
+    /// [row by row](crate::layer::Description::row_by_row) has one slice in any case.
     pub fn slice_rows(mut self, rows: usize) -> Self {
         self.slice_rows = Some(rows.max(1));
         self

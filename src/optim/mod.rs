@@ -35,7 +35,7 @@ use crate::params::ParamsMut;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
 
-/// An update rule for one flat vector. It does not know layers.
+/// An update rule for one flat vector, independent of the layers.
 ///
 /// An optimizer keeps state between steps, such as momentum, and so belongs to one network. State
 /// for another number of parameters is discarded; [`Training::fit`](crate::Training::fit) discards
@@ -81,7 +81,7 @@ pub trait Optimizer<F: Scalar>: Debug + Send {
     }
 }
 
-/// What an optimizer keeps between steps: borrowed (`V = &[F]`) or owned (`V = Vec<F>`).
+/// The state of an optimizer between steps: borrowed (`V = &[F]`) or owned (`V = Vec<F>`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct State<V> {
     /// The number of steps done, if the rule counts them.

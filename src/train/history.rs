@@ -48,7 +48,7 @@ impl Epoch {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct History {
-    /// The names of the metrics, in the order in which each [`Epoch`] holds their values.
+    /// The names of the metrics, in the order of their values in each [`Epoch`].
     pub metrics: Vec<String>,
     /// One entry per complete epoch.
     pub epochs: Vec<Epoch>,

@@ -30,7 +30,7 @@ pub(super) struct Run<'n, F: Scalar> {
     pub best: Option<Vec<F>>,
     /// The moving average of the weights, if one is kept.
     pub average: Option<Vec<F>>,
-    /// The optimizer's own learning rate, from which schedules start.
+    /// The optimizer's own learning rate, the base of schedules.
     pub own_rate: f64,
     /// The position of the last checkpoint.
     pub saved: Option<Position>,

@@ -62,7 +62,7 @@ pub struct Training<'a, F, L, O> {
 /// A function of `(output, target)`.
 pub(super) type Metric<F> = Box<dyn Fn(&ArrayRef2<F>, &ArrayRef2<F>) -> Result<f64, Error> + Send>;
 
-/// What a schedule counts.
+/// The time unit of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
     Epoch,
@@ -203,7 +203,7 @@ impl<'a, F: Scalar, L: Loss<F>, O: Optimizer<F>> Training<'a, F, L, O> {
         self
     }
 
-    /// Adds a callback. Callbacks run in the order in which they were added.
+    /// Adds a callback, which runs after those added before.
     pub fn callback(mut self, callback: &'a mut dyn Callback<F>) -> Self {
         self.callbacks.push(callback);
         self

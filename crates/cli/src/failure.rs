@@ -1,4 +1,4 @@
-//! Why a command failed: the message for stderr and the exit code.
+//! The failure of a command: the message for stderr and the exit code.
 
 use geartrain::Error;
 

@@ -2,7 +2,7 @@
 
 use crate::shard::Share;
 
-/// What a step costs on one rank, and what its messages cost.
+/// The time of a step on one rank, and that of its messages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
     /// Parameters.

@@ -43,7 +43,7 @@ struct Crew {
     done: Receiver<(usize, Outcome<Option<String>>)>,
 }
 
-/// What rank 0 knows of a rank.
+/// The state of a rank, as known to rank 0.
 struct Member {
     /// Threads without a job.
     free: usize,

@@ -29,7 +29,7 @@ impl fmt::Debug for Team {
 pub struct RankError {
     /// The rank, from 0.
     pub rank: usize,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 

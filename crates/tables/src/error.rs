@@ -1,4 +1,4 @@
-//! Every way in which a call can fail: what, where, expected and got.
+//! The errors of this crate: the problem, its place, the expected and the actual value.
 
 use geartrain::data::DataError;
 use geartrain::io::FileError;
@@ -100,7 +100,7 @@ pub enum Error {
     Model {
         /// The file's path.
         path: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 

@@ -29,7 +29,7 @@
 //! | [`RegressionLoss`], [`ClassWeights`] | what is minimised |
 //! | [`Folds`], [`CrossValidation`], [`Scores`] | how good a recipe or a model is |
 //! | [`Importance`] | which columns matter |
-//! | [`Error`] | every way in which a call can fail |
+//! | [`Error`] | the errors of this crate |
 //!
 //! # What the defaults are worth
 //!

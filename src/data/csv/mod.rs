@@ -1,12 +1,12 @@
 //! CSV files.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `options` | [`Csv`]: which columns, and what the file looks like |
 //! | `read` | from a file to a data set, and to inputs to predict from |
 //! | `target` | [`TargetValues`]: whether the target column holds numbers or classes |
 //! | `rows` | [`CsvRows`]: the named columns of a file, and its rows in blocks |
-//! | `column` | a column of numbers while it is read, and what its cells look like |
+//! | `column` | a column of numbers while it is read |
 //! | `labels` | class labels and the order of their indices |
 //! | `number` | numbers, truth values and markers of missing values as people write them |
 //! | `records` | lines and cells, in bounded memory |

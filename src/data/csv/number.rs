@@ -1,4 +1,4 @@
-//! From the text of a cell to a number, and to what else may stand where a number is expected.
+//! Numbers, missing values and truth values from the text of cells.
 
 use crate::error::suggestion::NumberFormat;
 

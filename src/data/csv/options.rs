@@ -2,7 +2,7 @@
 
 use super::number::Notation;
 
-/// What to do with missing values: empty cells and [markers](Csv::missing_markers).
+/// The treatment of missing values: empty cells and [markers](Csv::missing_markers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missing {
     /// A missing value is an error that names its line and column.
@@ -57,7 +57,7 @@ pub enum Missing {
 ///
 /// # Missing values
 /// `Mean` and `Median` are taken over all rows that are read, and again over the training rows when
-/// the data set is split or scaled, so that nothing of a test row is known in training. The values
+/// the data set is split or scaled, so that training does not use test rows. The values
 /// belong to the data set ([`Dataset::fill`](super::super::Dataset::fill)), and a model trained on
 /// it fills the gaps of other files with them.
 ///
@@ -109,7 +109,7 @@ impl Default for Csv {
 }
 
 impl Csv {
-    /// A file in which the column named `target` is to be predicted from all others.
+    /// The column `target` is the target, all others are features.
     pub fn new(target: impl Into<String>) -> Self {
         Csv { targets: vec![target.into()], ..Csv::default() }
     }
@@ -172,7 +172,7 @@ impl Csv {
         self
     }
 
-    /// What to do with missing values. Default: [`Missing::Error`].
+    /// The treatment of missing values. Default: [`Missing::Error`].
     pub fn missing(mut self, missing: Missing) -> Self {
         self.missing = missing;
         self

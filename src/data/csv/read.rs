@@ -18,7 +18,7 @@ use crate::Scalar;
 use crate::error::data::{DataError, DataProblem, Part, Place};
 use crate::error::suggestion::Suggestion;
 
-/// Inputs to predict from, and what was noticed in them.
+/// Inputs to predict from, and remarks about them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inputs<F> {
     /// Rows × features, one row for each of the file. A gap that was not filled is NaN.
@@ -233,7 +233,7 @@ pub(super) fn open(path: &Path) -> Result<(File, String), DataError> {
     }
 }
 
-/// The rows read so far, and what is to become of them.
+/// The columns that are read, and the options for them.
 struct Table<'a, R> {
     sheet: CsvRows<'a, R>,
     features: Vec<usize>,
@@ -308,7 +308,7 @@ impl<'a, R: Read> Table<'a, R> {
             let column = self.sheet.column(self.features[i]);
             match *verdict {
                 _ if is_empty(i) => {}
-                // A table of one column of numbers has nothing else to learn from.
+                // Left out, unless no other column of numbers remains.
                 Some((reason, true)) if !none_stays || self.x[i].is_text() => {
                     self.notes.push(Note::LeftOut { column, reason });
                 }

@@ -41,7 +41,7 @@ pub struct CsvRows<'a, R> {
     options: &'a Csv,
     records: Records<R>,
     path: String,
-    /// The names as they are in the file.
+    /// The names in the file.
     header: Vec<String>,
     /// A name for each column that no other has.
     names: Vec<String>,

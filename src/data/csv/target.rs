@@ -1,4 +1,4 @@
-//! What the target column holds, for a program that decides between numbers and classes.
+//! The values of the target column, for a program that decides between numbers and classes.
 
 use std::io::Read;
 
@@ -8,7 +8,7 @@ use super::records::CsvBlock;
 use super::rows::CsvRows;
 use crate::error::data::{DataError, DataProblem};
 
-/// What the target column of a file holds.
+/// Counts of the values of a target column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetValues {
     /// Rows with a value.

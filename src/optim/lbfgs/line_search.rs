@@ -32,7 +32,7 @@ impl Trial {
     }
 }
 
-/// What to do after a trial.
+/// The next step after a trial.
 pub(super) enum Next {
     /// Evaluate this step.
     Try(f64),

@@ -221,7 +221,7 @@ pub struct Minimum {
     pub iterations: usize,
     /// Evaluations of the objective.
     pub evaluations: usize,
-    /// Why the minimisation ended.
+    /// The reason for the end.
     pub reason: MinimumReason,
 }
 
@@ -232,7 +232,7 @@ impl Minimum {
     }
 }
 
-/// Why a minimisation ended.
+/// The reason for the end of a minimisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MinimumReason {

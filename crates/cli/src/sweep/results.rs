@@ -79,7 +79,7 @@ impl Results {
         Ok(Results { path: path.to_owned(), study, rows, shard, file: None, quiet })
     }
 
-    /// What the sweep is.
+    /// The settings of the sweep.
     pub(super) fn study(&self) -> &Study {
         &self.study
     }

@@ -9,9 +9,9 @@ use super::task::{Problem, Task};
 use crate::failure::Outcome;
 use crate::output::shortened;
 
-/// Classes up to which the confusion matrix is printed.
+/// The most classes with a printed confusion matrix.
 const READABLE_CLASSES: usize = 20;
-/// Classes up to which the confusion matrix is part of the JSON object.
+/// The most classes with a confusion matrix in the JSON object.
 pub const JSON_CLASSES: usize = 50;
 /// Lines of folds and of confused classes at most.
 pub const MOST_LINES: usize = 20;
@@ -114,7 +114,7 @@ fn object(Scores { r2, rmse, mae }: Scores) -> Value {
     json!({ "r2": r2, "rmse": rmse, "mae": mae })
 }
 
-/// The accuracy, and which class was predicted for which.
+/// The accuracy and the confusion matrix.
 fn classification_text(trained: &[Trained], folds: bool, classes: &[String]) -> Outcome<String> {
     let all = pooled_confusion(trained)?;
     let mut text = format!("{} test rows\n", rows(trained));

@@ -1,4 +1,4 @@
-//! What to predict: numbers (regression) or classes (classification), decided by the target column.
+//! The task: numbers (regression) or classes (classification), decided by the target column.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub enum Kind {
     Classification,
 }
 
-/// The kind of task, with what belongs to it.
+/// The kind of task and its data.
 pub enum Task {
     Regression,
     /// The names of the classes. The target is the index of a row's class.

@@ -1,4 +1,4 @@
-//! The Lanczos method for symmetric matrices of which only products are known.
+//! The Lanczos method for symmetric matrices that are given by products with vectors.
 
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};

@@ -37,7 +37,7 @@ use crate::runs::LogMean;
 pub struct Experiment {
     /// A short name, such as `depth-scale`.
     pub name: &'static str,
-    /// What the result says, in a line.
+    /// The result in a line.
     pub what: &'static str,
     /// Where the result is from, such as `He et al. 2015`.
     pub source: &'static str,
@@ -49,7 +49,7 @@ pub struct Experiment {
 /// One number of an experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// What is measured, and for which network.
+    /// The measured quantity and the network.
     pub setting: String,
     /// The published or computed number.
     pub predicted: f64,

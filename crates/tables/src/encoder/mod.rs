@@ -143,7 +143,7 @@ pub struct LeftOut {
     pub name: String,
     /// Its type.
     pub column_type: ColumnType,
-    /// Why it is left out.
+    /// The reason for leaving it out.
     pub reason: String,
 }
 

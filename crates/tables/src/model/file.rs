@@ -14,7 +14,7 @@ const KEY: &str = "geartrain.tables";
 /// The version of the description that is written, and the newest that is read.
 const VERSION: u32 = 1;
 
-/// What a file says besides the weights.
+/// The contents of a file besides the weights.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description<T> {
@@ -27,7 +27,7 @@ struct Description<T> {
     training: TrainingRecord,
 }
 
-/// What every version says.
+/// The fields of every version.
 #[derive(Deserialize)]
 struct Head {
     version: u32,

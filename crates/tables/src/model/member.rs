@@ -40,7 +40,7 @@ pub(crate) struct Plan {
     pub epochs: usize,
 }
 
-/// What a network is trained on: rows of a table, with encoded targets.
+/// The training data of a network: rows of a table, with encoded targets.
 pub(crate) struct Task<'a> {
     pub rows: &'a Rows<'a>,
     /// Encoded targets, one row per row of the table.

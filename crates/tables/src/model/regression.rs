@@ -12,7 +12,7 @@ use crate::error::require;
 use crate::table::Cells;
 use crate::{ColumnType, Error, Scores, Table};
 
-/// What a regressor minimises. Targets are standardised first, except for `Poisson`.
+/// The loss of a regressor. Targets are standardised first, except for `Poisson`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RegressionLoss {
@@ -38,7 +38,7 @@ pub struct RegressionOptions {
 }
 
 impl super::Recipe<Regression> {
-    /// What is minimised. Default: the squared error.
+    /// The loss. Default: the squared error.
     pub fn loss(mut self, loss: RegressionLoss) -> Self {
         self.task.loss = loss;
         self

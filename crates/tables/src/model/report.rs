@@ -6,7 +6,7 @@ use super::scores::digits;
 use super::{Model, Task};
 
 impl<T: Task> Model<T> {
-    /// What was done with rows and columns, what was trained, and why, in a few lines of text.
+    /// The use of rows and columns, the training, and the reasons, in a few lines of text.
     pub fn report(&self) -> String {
         let (plan, training) = (&self.training.plan, &self.training);
         let mut text = String::new();

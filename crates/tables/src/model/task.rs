@@ -1,4 +1,4 @@
-//! What a model predicts: numbers or classes.
+//! The kinds of predictions: numbers or classes.
 
 use std::fmt::Debug;
 

@@ -8,7 +8,7 @@ use super::infer;
 use super::levels::{Levels, LevelsBuilder, MISSING};
 use crate::Error;
 
-/// What the cells of a column mean.
+/// The meaning of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ColumnType {

@@ -182,7 +182,7 @@ impl CsvOptions {
     }
 }
 
-/// What one pass over the file found.
+/// The result of one pass over the file.
 #[derive(Default)]
 struct Pass {
     names: Vec<String>,
@@ -205,7 +205,7 @@ struct Builder {
     odd: Option<(usize, String)>,
 }
 
-/// What the cells so far are.
+/// The kind of the cells so far.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     /// All missing.

@@ -3,7 +3,7 @@
 use super::column::{Cells, ColumnType};
 use super::levels::MISSING;
 
-/// The rule by which a column's type is found, in words.
+/// The rule for the type of a column, in words.
 pub const RULE: &str = "\
 A cell is missing if it is empty or equals one of the missing markers, in any case; among numbers and dates
 also if it is `-`, `.`, `none` or the like. Spaces around a cell are removed.
