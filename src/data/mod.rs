@@ -46,7 +46,9 @@ pub use crate::error::data::{Column, DataError, DataProblem, Part, Place};
 pub use crate::error::suggestion::{NumberFormat, Suggestion};
 pub(crate) use batches::Batch;
 pub use batches::{Batches, Order};
-pub use csv::{Csv, CsvBlock, CsvRows, Inputs, MAX_RECORD_BYTES, Missing, TargetValues};
+pub use csv::{
+    Csv, CsvBlock, CsvRows, Inputs, MAX_RECORD_BYTES, Missing, PointCheck, TargetValues, is_index_name,
+};
 pub use dataset::Dataset;
 pub use note::{IndexKind, Note};
 pub use scaler::StandardScaler;

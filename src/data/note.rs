@@ -48,6 +48,29 @@ pub enum Note {
         /// A whole number of the column.
         whole: String,
     },
+    /// A column in which most cells are numbers is text because of another cell.
+    Text {
+        /// The column.
+        column: Column,
+        /// The first other cell.
+        text: String,
+        /// Its row, from 1.
+        row: usize,
+        /// Cells that are numbers.
+        numbers: usize,
+        /// Rows of the file.
+        rows: usize,
+    },
+    /// A number such as -999 may stand for a missing value: several cells hold it, far from all
+    /// other numbers of the column.
+    MissingCode {
+        /// The column.
+        column: Column,
+        /// The number.
+        value: f64,
+        /// The cells that hold it.
+        cells: usize,
+    },
     /// Rows with a missing value were dropped.
     DroppedRows {
         /// Rows dropped.
@@ -112,6 +135,24 @@ pub enum IndexKind {
 }
 
 impl Note {
+    /// A note that a number such as -999 may stand for a missing value: several of the `values` of
+    /// a column are that number, and it is farther from the others than they are from each other.
+    pub fn missing_code(column: &Column, values: &[f64]) -> Option<Self> {
+        const CODES: [f64; 5] = [99.0, 999.0, 9999.0, 99999.0, 999_999.0];
+        const FEW: usize = 10;
+        let numbers = || values.iter().copied().filter(|value| !value.is_nan());
+        let lowest = numbers().fold(f64::INFINITY, f64::min);
+        let highest = numbers().fold(f64::NEG_INFINITY, f64::max);
+        let value = [lowest, highest].into_iter().find(|value| CODES.contains(&value.abs()))?;
+        let others = || numbers().filter(|&other| other != value);
+        let (low, high) =
+            (others().fold(f64::INFINITY, f64::min), others().fold(f64::NEG_INFINITY, f64::max));
+        let distance = (value - low).abs().min((value - high).abs());
+        let cells = numbers().filter(|&other| other == value).count();
+        let stands_out = cells > 1 && others().count() >= FEW && distance > high - low;
+        stands_out.then(|| Note::MissingCode { column: column.clone(), value, cells })
+    }
+
     /// The note without its suggestion.
     pub fn message(&self) -> String {
         match self {
@@ -129,6 +170,15 @@ impl Note {
                 shown(text),
                 shown(whole)
             ),
+            Note::Text { column, text, row, numbers, rows } => {
+                let text = shown(text);
+                format!(
+                    "{column} is text because row {row} holds {text}; {numbers} of {rows} cells are numbers"
+                )
+            }
+            Note::MissingCode { column, value, cells } => {
+                format!("{column}: {value} in {cells} cells is far from all other numbers")
+            }
             Note::DroppedRows { dropped, rows, classes } => {
                 format!("{dropped} of {rows} rows dropped for a missing value{}", of_classes(classes))
             }
@@ -159,6 +209,8 @@ impl Note {
                 Some(Suggestion::Numbers(vec![NumberFormat { decimal_comma: false, ignored, value }]))
             }
             Note::LostDigits { .. } => Some(Suggestion::Double),
+            Note::Text { text, .. } => Some(Suggestion::MissingMarker(text.clone())),
+            Note::MissingCode { value, .. } => Some(Suggestion::MissingMarker(value.to_string())),
             _ => None,
         }
     }

@@ -17,6 +17,10 @@ pub enum Suggestion {
     Numbers(Vec<NumberFormat>),
     /// The first line of a file read without a header holds text.
     Header,
+    /// Lines that start with this character seem to be comments.
+    Comment(u8),
+    /// The header seems to stand behind this many lines of other text.
+    SkipLines(usize),
     /// The rows have one cell more than the header: the first cells may be row names.
     RowNames,
     /// These columns hold text or identifiers and can be left out.
@@ -52,6 +56,16 @@ impl fmt::Display for Suggestion {
                 f.write_str(&advice.join(", "))
             }
             Suggestion::Header => f.write_str("is this line a header? Then leave out .header(false)"),
+            Suggestion::Comment(byte) => {
+                let character = char::from(*byte);
+                write!(
+                    f,
+                    "are lines that start with {character:?} comments? Then use .comment(b{character:?})"
+                )
+            }
+            Suggestion::SkipLines(lines) => {
+                write!(f, "does the header come later? Then use .skip_lines({lines})")
+            }
             Suggestion::RowNames => {
                 f.write_str("if the first cell of each row is a row name, give it a name in the header")
             }

@@ -69,6 +69,27 @@ fn line_ends_blanks_before_quotes_and_spare_delimiters() {
 }
 
 #[test]
+fn a_header_or_comments_in_another_place_are_suggested() {
+    for (text, advice) in [
+        ("% made by hand\n% in metres\na,b,y\n1,2,3\n", ".comment(b'%')"),
+        ("// units: m\na,b,y\n1,2,3\n", ".comment(b'/')"),
+        ("A report, of 2024\n\na,b,y\n1,2,3\n", ".skip_lines(2)"),
+        ("a,b,y\n1,2,3\n# a note\n4,5,6\n", ".comment(b'#')"),
+    ] {
+        let error = fails(&y(), text);
+        assert!(error.contains(advice), "{error}");
+        let csv = match advice {
+            ".skip_lines(2)" => y().skip_lines(2),
+            other => y().comment(other.as_bytes()[other.len() - 3]),
+        };
+        assert_eq!(read(&csv, text).unwrap().feature_names(), ["a", "b"], "{text}");
+    }
+    // Nowhere in the file: no such advice.
+    let error = fails(&Csv::new("z"), "A report\na,b,y\n1,2,3\n");
+    assert!(!error.contains("skip_lines"), "{error}");
+}
+
+#[test]
 fn only_empty_spare_cells_are_ignored() {
     assert_eq!(read(&y(), "a,y\n1,2,\n3,4\n").unwrap().rows(), 2);
     assert!(fails(&y(), "a,y\n1,2,\n3,4,5\n").contains("line 3: expected 2 cells, got 3"));
@@ -113,6 +134,13 @@ fn a_column_that_counts_the_rows_is_left_out_or_reported() {
         let kept = read(&y().keep_index(true), &rows(header)).unwrap();
         assert_eq!((kept.features(), kept.notes().len()), (2, 0), "{header}");
         assert!(kept.feature_names()[0] == header.split(',').next().unwrap() || header.starts_with(','));
+    }
+    // The index of a part of a larger table, at equal steps.
+    for header in ["Unnamed: 0,a,y", "id,a,y"] {
+        let steps = table(header, 12, |i| format!("{},{},{}", 1000 + 5 * i, (i * i) % 7, i % 5));
+        assert_eq!(read(&y(), &steps).unwrap().feature_names(), ["a"], "{header}");
+        let equal = table(header, 12, |i| format!("1000,{},{}", (i * i) % 7, i % 5));
+        assert_eq!(read(&y(), &equal).unwrap().features(), 2, "{header}");
     }
     // A name that says nothing: reported, not left out.
     let data = read(&y(), &rows("year,a,y")).unwrap();
@@ -246,6 +274,50 @@ fn numbers_as_people_write_them() {
     ] {
         let error = fails(&y(), &format!("a,y\n{cell},1\n"));
         assert!(error.contains(advice) && !error.contains("drop"), "{error}");
+    }
+}
+
+#[test]
+fn numbers_in_another_notation_are_not_left_out_as_text() {
+    // Behind a column of words, and in most cells: the advice to leave out text must not name them.
+    for (cells, advice) in [
+        (["(1.5)", "2"], ".ignore_in_numbers(\"()\") reads -1.5"),
+        (["\"1,234\"", "\"(4,345)\""], ".ignore_in_numbers(\",()\") reads 1234"),
+        (["5%", "7 %"], ".ignore_in_numbers(\"%\") reads 5"),
+        (["USD 5", "USD 7"], ".ignore_in_numbers(\"USD \") reads 5"),
+    ] {
+        let text = table("word,a,y", 12, |i| format!("w{},{},{}", i % 3, cells[usize::from(i == 4)], i));
+        let error = read(&y(), &text).unwrap_err();
+        let Some(Suggestion::DropColumns(columns)) = &error.suggestion else { panic!("{error}") };
+        assert_eq!(columns.len(), 1, "{error}");
+        let error = fails(&y().drop_columns(["word"]), &text);
+        assert!(error.contains(advice), "{error}");
+    }
+    // Names that begin or end like numbers with a unit are words.
+    let text = table("a,b,y", 12, |i| format!("{}{},{i},{i}", i, ["A", "B"][i % 2]));
+    let error = fails(&y(), &text);
+    assert!(error.contains(".drop_columns([\"a\"])"), "{error}");
+}
+
+#[test]
+fn a_number_far_from_all_others_may_stand_for_a_missing_value() {
+    let cells = |code: &str| table("a,y", 30, |i| format!("{},{i}", if i % 9 == 4 { code } else { "7" }));
+    for code in ["-999", "9999", "-99.0", "99999"] {
+        let data = read(&y(), &cells(code)).unwrap();
+        let value = code.parse::<f64>().unwrap().to_string();
+        let expected = format!(
+            "column 1 (`a`): {value} in 3 cells is far from all other numbers (if it stands for a missing \
+             value, use .missing_markers(&[\"{value}\"]))"
+        );
+        assert!(data.notes().iter().any(|note| note.to_string() == expected), "{code}: {:?}", data.notes());
+        let csv = y().missing_markers(&[&value]).missing(Missing::DropRows);
+        assert_eq!(read(&csv, &cells(code)).unwrap().rows(), 27, "{code}");
+    }
+    // Once only, no such number, or among numbers of its size.
+    let once = table("a,y", 30, |i| format!("{},{i}", if i == 4 { -999 } else { i as i32 % 7 }));
+    let among = table("a,y", 30, |i| format!("{},{i}", -999 + (i as i32 / 4) * 99));
+    for text in [once, cells("-998"), among] {
+        assert_eq!(read(&y(), &text).unwrap().notes(), [], "{text}");
     }
 }
 

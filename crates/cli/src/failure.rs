@@ -78,14 +78,13 @@ macro_rules! other {
     };
 }
 
-other!(
-    String,
-    Box<dyn std::error::Error>,
-    std::fmt::Error,
-    std::io::Error,
-    geartrain::data::DataError,
-    geartrain::io::FileError
-);
+other!(String, Box<dyn std::error::Error>, std::fmt::Error, std::io::Error, geartrain::io::FileError);
+
+impl From<geartrain::data::DataError> for Failure {
+    fn from(error: geartrain::data::DataError) -> Self {
+        Failure::other(crate::table::with_options(error))
+    }
+}
 
 impl From<geartrain_tables::Error> for Failure {
     fn from(error: geartrain_tables::Error) -> Self {

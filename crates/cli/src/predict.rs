@@ -17,7 +17,8 @@ use crate::table::{self, Format, with_options};
 ///
 /// The table needs the columns that the model was trained on, in any order; other columns are
 /// ignored. A classifier prints the most probable class of each row. Missing values are filled as
-/// in training; with --missing drop, a row that has one gets an empty cell.
+/// in training; with --missing drop, a row that has one gets an empty cell, and with --missing
+/// error it ends the command.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The model, as saved by `geartrain train --save`
@@ -49,6 +50,7 @@ pub fn run(options: &Options) -> Outcome {
     let (columns, rows) = match model_kind(&options.model)?.as_deref() {
         Some("regressor") => {
             let model = TabularRegressor::load(&options.model)?;
+            options.format.check_reads_gaps()?;
             no_probabilities(options)?;
             let table = model.csv_options(options.format.tabular()).read(&options.file)?;
             let rows = model.predict(&table)?;
@@ -57,6 +59,7 @@ pub fn run(options: &Options) -> Outcome {
         }
         Some(_) => {
             let model = TabularClassifier::load(&options.model)?;
+            options.format.check_reads_gaps()?;
             let table = model.csv_options(options.format.tabular()).read(&options.file)?;
             let probabilities = model.predict_proba(&table)?;
             labelled(options, model.classes(), &probabilities)?
@@ -97,6 +100,9 @@ fn network_predictions(options: &Options) -> Outcome<Predictions> {
         no_probabilities(options)?;
     }
     let reader = options.format.csv("", Missing::Error);
+    if options.format.refuses_gaps() {
+        reader.load_inputs::<f64, _>(&options.file, model.feature_names(), None)?;
+    }
     let predictions = model.predict_csv(&options.file, &reader).map_err(|error| match error {
         geartrain::Error::Data(error) => Failure::other(with_options(*error)),
         other => other.into(),

@@ -74,6 +74,19 @@ impl Format {
         CsvOptions::from(if self.delimiter == b',' { csv.detect_delimiter() } else { csv })
     }
 
+    /// Whether a missing value is to end the command.
+    pub fn refuses_gaps(&self) -> bool {
+        matches!(self.missing, Some(MissingCells::Error))
+    }
+
+    /// The option for missing values is for models that cannot read gaps.
+    pub fn check_reads_gaps(&self) -> Outcome {
+        match self.missing {
+            None => Ok(()),
+            Some(_) => Err(Failure::option("--missing has no effect: this model reads missing values")),
+        }
+    }
+
     /// A reader of files of this format; `missing` is the default for missing values.
     pub fn csv(&self, target: &str, missing: Missing) -> Csv {
         let missing = self.missing.map_or(missing, |chosen| match chosen {
@@ -262,6 +275,11 @@ impl TableOptions {
         Ok(Some(Table { csv, dropped, target, refuses_text: false, name, source }))
     }
 
+    /// Whether types of columns are chosen, which only the recipe for tables knows.
+    pub fn chooses_types(&self) -> bool {
+        !self.types.is_empty()
+    }
+
     /// The chosen columns of the file at `path`, each with its type.
     pub fn tabular(&self, path: &Path) -> Outcome<geartrain_tables::Table> {
         let typed =
@@ -284,6 +302,20 @@ impl TableOptions {
         }
         for name in self.drop.iter().flat_map(|Names(names)| names) {
             table = table.without(name)?;
+        }
+        for column in table.columns() {
+            let name = column.name();
+            if !column.number_formats().is_empty() {
+                let advice = advice(&Suggestion::Numbers(column.number_formats().to_vec()));
+                let kept = quoted(&format!("{name}=category"));
+                return Err(Failure::other(format!(
+                    "{}, column `{}`: all cells are numbers in another notation ({advice}; --type {kept} keeps \
+                     them as text)",
+                    path.display(),
+                    output::shortened(name, 40),
+                )));
+            }
+            column.notes().iter().for_each(|found| output::note(&note(found)));
         }
         Ok(table)
     }
@@ -414,11 +446,15 @@ pub fn note(note: &Note) -> String {
     }
 }
 
+/// An argument for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// What may help, in options of the command line.
 fn advice(suggestion: &Suggestion) -> String {
     let separated =
         |by: &str, option: &str| format!("are the cells separated by {by}? Add --delimiter {option}");
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     match suggestion {
         Suggestion::Delimiter(b'\t') => separated("tabs", "tab"),
         Suggestion::Delimiter(b' ') => separated("blanks", "blanks"),
@@ -426,6 +462,11 @@ fn advice(suggestion: &Suggestion) -> String {
             let quoted = format!("'{}'", char::from(*byte));
             separated(&quoted, &quoted)
         }
+        Suggestion::Comment(byte) => {
+            let quoted = quoted(&char::from(*byte).to_string());
+            format!("are lines that start with {quoted} comments? Add --comment {quoted}")
+        }
+        Suggestion::SkipLines(lines) => format!("does the header come later? Add --skip-lines {lines}"),
         Suggestion::Header => "is this line a header? Leave out --no-header".into(),
         Suggestion::DropColumns(columns) => {
             const MOST: usize = 100;

@@ -1,9 +1,11 @@
 //! One column of numbers while a file is read: its values, and the kinds of its cells.
 
 use super::super::note::IndexKind;
+use super::Csv;
 use super::number::{Notation, boolean};
 use super::records::CsvBlock;
 use crate::error::data::DataProblem;
+use crate::error::suggestion::NumberFormat;
 
 /// Fewer rows do not show whether a column identifies the rows.
 const FEW_ROWS: usize = 10;
@@ -21,14 +23,58 @@ pub(super) struct Values {
     /// Words for true and false.
     words: Option<Bad>,
     text: Option<Bad>,
+    /// The first text that differs from `text`.
+    second_text: Option<String>,
     texts: usize,
-    /// All cells that are neither number nor word hold the same text.
-    same_text: bool,
+    points: PointCheck,
+}
+
+/// Tells a decimal point from one between thousands by the numbers of a column.
+///
+/// ```
+/// use geartrain::data::{Csv, PointCheck};
+///
+/// let mut points = PointCheck::default();
+/// ["936", "1.047"].iter().for_each(|text| points.push(text, &Csv::default()));
+/// assert_eq!(points.thousands(), Some(("1.047", "936")));
+/// points.push("0.5", &Csv::default());
+/// assert_eq!(points.thousands(), None);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct PointCheck {
     /// The first number with a point, if all of those look like groups of thousands.
     grouped: Option<String>,
     ungrouped: bool,
     /// The first whole number of three digits.
     whole: Option<String>,
+}
+
+impl PointCheck {
+    /// Adds a cell that holds a number.
+    pub fn push(&mut self, text: &str, csv: &Csv) {
+        self.look_at(text, &csv.notation);
+    }
+
+    fn look_at(&mut self, text: &str, notation: &Notation) {
+        if self.ungrouped {
+            return;
+        }
+        if Notation::is_whole(text) {
+            if self.whole.is_none() && text.trim_start_matches('-').len() == 3 {
+                self.whole = Some(text.to_owned());
+            }
+        } else if notation.is_grouped(text) {
+            self.grouped = self.grouped.take().or_else(|| Some(text.to_owned()));
+        } else {
+            self.ungrouped = true;
+        }
+    }
+
+    /// A number whose point may separate thousands, and a whole number that suggests it.
+    pub fn thousands(&self) -> Option<(&str, &str)> {
+        let grouped = self.grouped.as_deref().filter(|_| !self.ungrouped)?;
+        Some((grouped, self.whole.as_deref()?))
+    }
 }
 
 /// The first cell of a kind: its row and text.
@@ -79,7 +125,7 @@ impl Values {
                 self.numbers += 1;
                 let (lowest, highest) = self.range.unwrap_or((number, number));
                 self.range = Some((lowest.min(number), highest.max(number)));
-                self.look_at(text, notation);
+                self.points.look_at(text, notation);
             }
         } else if notation.is_missing(text, true) {
             self.missing = self.missing.take().or_else(bad);
@@ -89,33 +135,24 @@ impl Values {
         } else if number.is_some() {
             self.infinite = self.infinite.take().or_else(bad);
         } else {
-            self.same_text = self.text.as_ref().is_none_or(|first| self.same_text && first.text == text);
+            if self.second_text.is_none() && self.text.as_ref().is_some_and(|first| first.text != text) {
+                self.second_text = Some(text.to_owned());
+            }
             self.texts += 1;
             self.text = self.text.take().or_else(bad);
         }
         self.values.push(value);
     }
 
-    /// Collects evidence on whether points are decimal points or separate thousands.
-    fn look_at(&mut self, text: &str, notation: &Notation) {
-        if self.ungrouped {
-            return;
-        }
-        if Notation::is_whole(text) {
-            if self.whole.is_none() && text.trim_start_matches('-').len() == 3 {
-                self.whole = Some(text.to_owned());
-            }
-        } else if notation.is_grouped(text) {
-            self.grouped = self.grouped.take().or_else(|| Some(text.to_owned()));
-        } else {
-            self.ungrouped = true;
-        }
+    /// A number whose point may separate thousands, and a whole number that suggests it.
+    pub(super) fn thousands(&self) -> Option<(&str, &str)> {
+        self.points.thousands()
     }
 
-    /// A number whose point may separate thousands, and a whole number of the same size.
-    pub(super) fn thousands(&self) -> Option<(&str, &str)> {
-        let grouped = self.grouped.as_deref().filter(|_| !self.ungrouped)?;
-        Some((grouped, self.whole.as_deref()?))
+    /// The notations in which the first texts of the column are numbers.
+    pub(super) fn formats(&self, notation: &Notation) -> Vec<NumberFormat> {
+        let first = self.text.as_ref().map(|text| text.text.as_str());
+        notation.common_formats(first.into_iter().chain(self.second_text.as_deref()))
     }
 
     /// The first cell that is neither missing nor a number of this column.
@@ -154,12 +191,13 @@ impl Values {
     /// The text of all cells that are no numbers, if they hold the same short one and are few.
     pub(super) fn marker(&self) -> Option<&str> {
         const LONGEST: usize = 40;
-        let text = &self.text.as_ref().filter(|_| self.same_text && !self.is_text())?.text;
+        let text = &self.text.as_ref().filter(|_| self.second_text.is_none() && !self.is_text())?.text;
         (text.len() <= LONGEST).then_some(text)
     }
 
-    /// Whether these values identify the rows. Measurements at equal steps do not.
-    pub(super) fn index_kind(&self) -> Option<IndexKind> {
+    /// Whether these values identify the rows. Measurements at equal steps do not, unless the
+    /// column is `named` as an index.
+    pub(super) fn index_kind(&self, named: bool) -> Option<IndexKind> {
         let values = &self.values;
         let rows = values.len();
         if rows < FEW_ROWS || values.iter().any(|value| value.fract() != 0.0 || value.abs() > 2f64.powi(53)) {
@@ -167,7 +205,8 @@ impl Values {
         }
         let step = values[1] - values[0];
         if values.windows(2).all(|pair| pair[1] - pair[0] == step) {
-            return (step.abs() == 1.0).then_some(IndexKind::Counts);
+            let kind = if step.abs() == 1.0 { IndexKind::Counts } else { IndexKind::AllDifferent };
+            return (kind == IndexKind::Counts || (named && step != 0.0)).then_some(kind);
         }
         let (lowest, highest) = self.range?;
         if highest - lowest + 1.0 < rows as f64 {
@@ -193,7 +232,12 @@ impl Values {
 }
 
 /// Whether a column's name is that of an index: those that pandas and R write, and the usual ones.
-pub(super) fn is_index_name(name: &str) -> bool {
+///
+/// ```
+/// use geartrain::data::is_index_name;
+/// assert!(is_index_name("Unnamed: 0") && is_index_name("row_id") && !is_index_name("width"));
+/// ```
+pub fn is_index_name(name: &str) -> bool {
     const NAMES: [&str; 15] = [
         "id",
         "_id",

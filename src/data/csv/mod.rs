@@ -20,6 +20,7 @@ mod records;
 mod rows;
 mod target;
 
+pub use column::{PointCheck, is_index_name};
 pub use options::{Csv, Missing};
 pub use read::Inputs;
 pub use records::{CsvBlock, MAX_RECORD_BYTES};

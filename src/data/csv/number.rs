@@ -165,6 +165,44 @@ impl Notation {
         formats
     }
 
+    /// The notations in which all `texts` are numbers or missing, if not all are in this one.
+    pub(super) fn common_formats<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<NumberFormat> {
+        const MOST: usize = 8;
+        let mut notations = vec![self.clone()];
+        let mut example = None;
+        for text in texts {
+            let reads = |notation: &Notation| notation.parse(text).is_some_and(f64::is_finite);
+            if reads(self) || self.is_missing(text, true) {
+                continue;
+            }
+            let mut next: Vec<Notation> = Vec::new();
+            for notation in notations {
+                let known = |c: char| example.is_none() || !c.is_alphabetic() || notation.ignored.contains(c);
+                let formats = if reads(&notation) { Vec::new() } else { notation.formats(text) };
+                // One unit for the column: `5A` and `7B` are names.
+                let wider = formats.into_iter().filter(|format| format.ignored.chars().all(known)).map(
+                    |NumberFormat { decimal_comma, ignored, .. }| Notation {
+                        decimal_comma,
+                        ignored,
+                        ..notation.clone()
+                    },
+                );
+                let wider: Vec<Notation> = wider.collect();
+                let readers = if reads(&notation) { vec![notation] } else { wider };
+                next.extend(readers);
+            }
+            next.truncate(MOST);
+            notations = next;
+            example = example.or(Some(text));
+        }
+        let Some(example) = example else { return Vec::new() };
+        let formats = notations.into_iter().filter_map(|notation| {
+            let value = notation.parse(example)?.to_string();
+            Some(NumberFormat { decimal_comma: notation.decimal_comma, ignored: notation.ignored, value })
+        });
+        formats.collect()
+    }
+
     /// Whether a number has one to three digits and then one group of three, such as `1.010`.
     pub(super) fn is_grouped(&self, text: &str) -> bool {
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -242,9 +280,17 @@ fn fortran(text: &str) -> Option<String> {
     signed.then(|| format!("{mantissa}e{exponent}"))
 }
 
-/// Whether `text` is something like `12 kg`, not a name or an address.
+/// Whether `text` is something like `12 kg` or `USD 12`, not a name or an address.
 fn has_unit(text: &str) -> bool {
     const LONGEST: usize = 4;
+    const CURRENCIES: [&str; 16] = [
+        "USD", "EUR", "GBP", "JPY", "CNY", "INR", "CHF", "CAD", "AUD", "BRL", "MXN", "SEK", "NOK", "DKK",
+        "Rs", "kr",
+    ];
+    let (before, rest) = text.split_at(text.find(|c: char| !c.is_alphabetic()).unwrap_or(0));
+    if CURRENCIES.contains(&before) || (before.len() <= 2 && rest.starts_with('$')) {
+        return !rest.contains(char::is_alphabetic);
+    }
     let unit = text.rsplit(char::is_whitespace).next().unwrap_or_default();
     let number = text.strip_suffix(unit).unwrap_or_default();
     let letters = unit.chars().all(char::is_alphabetic) && unit.chars().count() <= LONGEST;
@@ -447,6 +493,8 @@ mod tests {
         assert_eq!(formats("(5)"), [format(false, "()", "-5")]);
         assert_eq!(formats("($1,234.5)"), [format(false, "$(),", "-1234.5")]);
         assert_eq!(formats("5-"), [format(false, "-", "-5")]);
+        assert_eq!(formats("USD 5"), [format(false, "USD ", "5")]);
+        assert_eq!(formats("R$5"), [format(false, "R$", "5")]);
         for text in [
             "x",
             "1 2",
@@ -461,8 +509,27 @@ mod tests {
             "1e",
             "car 0",
             "5 Main Street",
+            "BMW 320",
+            "USD 5 x",
         ] {
             assert_eq!(formats(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn one_format_reads_all_texts_of_a_column() {
+        let formats = |texts: &[&str]| {
+            let formats = notation(false, "").common_formats(texts.iter().copied());
+            formats.into_iter().map(|format| (format.decimal_comma, format.ignored)).collect::<Vec<_>>()
+        };
+        let format = |comma: bool, ignored: &str| (comma, ignored.to_string());
+        assert_eq!(formats(&["5%", "7 %", "8", "", "NA"]), [format(false, "%")]);
+        assert_eq!(formats(&["1,234", "(4,345)"]), [format(false, ",()"), format(true, "()")]);
+        assert_eq!(formats(&["1,234", "12,5"]), [format(true, "")]);
+        assert_eq!(formats(&["1,234", "1,234.5"]), [format(false, ",")]);
+        assert_eq!(formats(&["5 kg", "7 kg"]), [format(false, " kg")]);
+        for texts in [&["1", "2"][..], &["5%", "low"], &["5A", "7B"], &["red", "5%"], &[]] {
+            assert_eq!(formats(texts), [], "{texts:?}");
         }
     }
 }

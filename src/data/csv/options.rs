@@ -1,6 +1,7 @@
 //! How to read a CSV file: which columns, and what the file looks like.
 
 use super::number::Notation;
+use crate::error::suggestion::NumberFormat;
 
 /// The treatment of missing values: empty cells and [markers](Csv::missing_markers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -231,6 +232,20 @@ impl Csv {
         let number = self.notation.parse(text).filter(|number| number.is_finite());
         let may_be_missing = number.is_none() || self.notation.missing.is_some();
         if may_be_missing && self.notation.is_missing(text, true) { Some(f64::NAN) } else { number }
+    }
+
+    /// The notations in which all `texts` are numbers or missing, if they are not as these options
+    /// write them; none if there is no such notation.
+    ///
+    /// ```
+    /// use geartrain::data::Csv;
+    ///
+    /// let formats = Csv::default().number_formats(["12%", "7.5 %", "NA"]);
+    /// assert_eq!((formats[0].ignored.as_str(), formats[0].value.as_str()), ("%", "12"));
+    /// assert!(Csv::default().number_formats(["12%", "low"]).is_empty());
+    /// ```
+    pub fn number_formats<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Vec<NumberFormat> {
+        self.notation.common_formats(texts)
     }
 
     /// Whether a cell of any kind is missing. Where a number is expected, more texts are

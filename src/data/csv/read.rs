@@ -89,8 +89,7 @@ impl Csv {
         }
         let y = matrix(targets.iter().map(|target| &target.values[..]), &kept);
         for (values, &column) in targets.iter().zip(&table.targets) {
-            table.notes.extend(lost_digits::<F, _>(values, &table.sheet, column));
-            table.notes.extend(thousands(values, &table.sheet, column));
+            table.notes.extend(suspicions::<F, _>(values, &table.sheet, column));
         }
         table.finish(y, &kept)
     }
@@ -247,7 +246,10 @@ struct Table<'a, R> {
 impl<'a, R: Read> Table<'a, R> {
     fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
         let sheet = CsvRows::open(options, source, path)?;
-        let targets = sheet.find(&options.targets)?;
+        let targets = match sheet.find(&options.targets) {
+            Ok(targets) => targets,
+            Err(error) => return Err(sheet.look_for_header(&options.targets, error)),
+        };
         let dropped = sheet.find_all(&options.dropped)?;
         let features = match &options.features {
             Some(names) => sheet.find(names)?,
@@ -293,7 +295,7 @@ impl<'a, R: Read> Table<'a, R> {
         for (values, &column) in self.x.iter().zip(&self.features) {
             let unnamed = self.sheet.is_unnamed(column);
             let named_index = is_index_name(&self.sheet.column(column).name);
-            verdicts.push(match values.index_kind() {
+            verdicts.push(match values.index_kind(named_index) {
                 _ if options.keep_index => None,
                 _ if unnamed => Some((IndexKind::Unnamed, true)),
                 Some(kind) => Some((kind, named_index)),
@@ -374,7 +376,11 @@ impl<'a, R: Read> Table<'a, R> {
             return Some(delimiter.clone());
         }
         let options = self.sheet.options();
-        let formats = options.notation.formats(&bad.text);
+        let is_words = |values: &Values| values.is_text() && values.formats(&options.notation).is_empty();
+        let mut formats = values.formats(&options.notation);
+        if formats.is_empty() && !values.is_text() {
+            formats = options.notation.formats(&bad.text);
+        }
         if !formats.is_empty() {
             return Some(Suggestion::Numbers(formats));
         }
@@ -387,7 +393,7 @@ impl<'a, R: Read> Table<'a, R> {
         if role == Role::Target {
             return Some(Suggestion::Classes);
         }
-        let texts = self.x.iter().zip(&self.features).filter(|(values, _)| values.is_text());
+        let texts = self.x.iter().zip(&self.features).filter(|(values, _)| is_words(values));
         Some(Suggestion::DropColumns(texts.map(|(_, &column)| self.sheet.column(column)).collect()))
     }
 
@@ -427,8 +433,7 @@ impl<'a, R: Read> Table<'a, R> {
             if values.is_boolean() {
                 self.notes.push(Note::Booleans { column: self.sheet.column(column) });
             }
-            self.notes.extend(lost_digits::<F, _>(values, &self.sheet, column));
-            self.notes.extend(thousands(values, &self.sheet, column));
+            self.notes.extend(suspicions::<F, _>(values, &self.sheet, column));
         }
         let mut x = matrix(self.x.iter().map(|values| &values.values[..]), kept);
         let gaps = fills.then(|| Gaps::fill_nan(&mut x, missing == Missing::Median));
@@ -456,14 +461,20 @@ fn matrix<'a, F: Scalar>(columns: impl Iterator<Item = &'a [f64]>, rows: &[usize
     Array2::from_shape_fn((rows.len(), columns.len()), |(row, column)| F::of(columns[column][rows[row]]))
 }
 
-fn lost_digits<F: Scalar, R: Read>(values: &Values, sheet: &CsvRows<R>, column: usize) -> Option<Note> {
+/// Notes about numbers that may be other than they seem.
+fn suspicions<F: Scalar, R>(values: &Values, sheet: &CsvRows<R>, column: usize) -> Vec<Note>
+where
+    R: Read,
+{
+    let column = sheet.column(column);
     let narrow = size_of::<F>() == size_of::<f32>();
-    (narrow && values.loses_digits()).then(|| Note::LostDigits { column: sheet.column(column) })
-}
-
-fn thousands<R: Read>(values: &Values, sheet: &CsvRows<R>, column: usize) -> Option<Note> {
-    let (text, whole) = values.thousands()?;
-    Some(Note::Thousands { column: sheet.column(column), text: text.into(), whole: whole.into() })
+    let lost = (narrow && values.loses_digits()).then(|| Note::LostDigits { column: column.clone() });
+    let thousands = values.thousands().map(|(text, whole)| {
+        let (text, whole) = (text.to_owned(), whole.to_owned());
+        Note::Thousands { column: column.clone(), text, whole }
+    });
+    let code = Note::missing_code(&column, &values.values);
+    lost.into_iter().chain(thousands).chain(code).collect()
 }
 
 /// How many rows were dropped, and of which classes.

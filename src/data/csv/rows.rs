@@ -186,7 +186,30 @@ impl<'a, R: Read> CsvRows<'a, R> {
         }
         let row_names = (is_first && got == expected + 1).then_some(Suggestion::RowNames);
         let error = DataError::at(self.records.place(), DataProblem::CellCount { expected, got });
-        Err(error.suggest(self.delimiter.clone().or(row_names)))
+        let comment = self.records.cells().next().and_then(comment_character).filter(|_| got < expected);
+        let advice = comment.or_else(|| self.delimiter.clone()).or(row_names);
+        Err(error.suggest(advice))
+    }
+
+    /// The error about columns that are not in the header, with advice if they are in a later line.
+    pub(super) fn look_for_header(mut self, names: &[String], error: DataError) -> DataError {
+        const MOST_LINES: usize = 100;
+        if !self.options.header {
+            return error;
+        }
+        for _ in 0..MOST_LINES {
+            // A line with an open quote or the like ends the search.
+            if !self.records.advance().is_ok_and(|more| more) {
+                break;
+            }
+            if names.iter().all(|name| self.records.cells().any(|cell| cell == name)) {
+                let lines = self.records.place().line.map_or(0, |line| line as usize - 1);
+                let skip = Suggestion::SkipLines(self.options.skip_lines.max(lines));
+                let first = self.header.first().and_then(|cell| comment_character(cell));
+                return DataError { suggestion: Some(first.unwrap_or(skip)), ..error };
+            }
+        }
+        error
     }
 
     /// Where the named columns are.
@@ -314,6 +337,12 @@ fn unique(header: &[String]) -> Vec<String> {
         unique
     });
     names.collect()
+}
+
+/// The sign with which a line of comment begins, if `cell` is the first of such a line.
+fn comment_character(cell: &str) -> Option<Suggestion> {
+    let first = cell.bytes().next().filter(|byte| b"#%!;/*".contains(byte))?;
+    Some(Suggestion::Comment(first))
 }
 
 /// Another character that the first record contains at least as often as the delimiter.

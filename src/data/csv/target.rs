@@ -36,7 +36,10 @@ impl Csv {
     /// ```
     pub fn target_values(&self, source: impl Read, name: &str) -> Result<TargetValues, DataError> {
         let mut sheet = CsvRows::open(self, source, name)?;
-        let targets = sheet.find(&self.targets)?;
+        let targets = match sheet.find(&self.targets) {
+            Ok(targets) => targets,
+            Err(error) => return Err(sheet.look_for_header(&self.targets, error)),
+        };
         let &[target] = targets.as_slice() else {
             let columns = sheet.pick(&targets);
             return Err(sheet.error(DataProblem::LabelColumns { columns }));
@@ -48,11 +51,13 @@ impl Csv {
                 let number = self.notation.parse(text).is_some_and(f64::is_finite);
                 if !self.notation.is_missing(text, number) {
                     values.rows += 1;
-                    values.numeric = values.numeric && (number || !self.notation.formats(text).is_empty());
+                    values.numeric &= number;
                     labels.number(text);
                 }
             }
         }])?;
-        Ok(TargetValues { different: labels.len(), ..values })
+        let names = (0..labels.len()).map(|number| labels.name(number));
+        let numeric = values.numeric || !self.number_formats(names).is_empty();
+        Ok(TargetValues { different: labels.len(), numeric, ..values })
     }
 }

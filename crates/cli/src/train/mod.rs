@@ -55,7 +55,7 @@ pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
     output::check_writable(options.outputs())?;
     let design = DESIGN.iter().any(|id| given.value_source(id) == Some(ValueSource::CommandLine));
     let recipe = match options.recipe {
-        None if options.ensemble > 1 => Some(Recipe::Tables),
+        None if options.ensemble > 1 || options.table.chooses_types() => Some(Recipe::Tables),
         recipe => recipe,
     };
     if recipe == Some(Recipe::Tables) {

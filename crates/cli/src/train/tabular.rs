@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use geartrain::metrics;
 use geartrain::metrics::ConfusionMatrix;
-use geartrain_tables::{Classification, ColumnType, Folds, Model, Recipe, Regression, Table, Task};
+use geartrain_tables::{Classification, Column, ColumnType, Folds, Model, Recipe, Regression, Table, Task};
 use ndarray::{Array2, Axis};
 use serde_json::{Map, Value, json};
 
@@ -97,6 +97,12 @@ where
     let splits = splits::<T>(options, &table, target)?;
     if !options.quiet && !options.json {
         output::print(&format!("{table}\n"))?;
+    } else {
+        let left_out =
+            |column: &&Column| column.column_type() == ColumnType::Identifier && column.name() != target;
+        for column in table.columns().filter(left_out) {
+            output::note(&format!("note: `{}`: {}", shortened(column.name(), 40), column.reason()));
+        }
     }
     let recipe = Recipe::<T>::default().seed(options.model.seed).ensemble(options.ensemble);
     let linear = recipe.clone().linear().ensemble(1);

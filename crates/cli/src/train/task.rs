@@ -1,5 +1,6 @@
 //! The task: numbers (regression) or classes (classification), decided by the target column.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -100,6 +101,12 @@ fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>, Option<Dataset<f6
     // Most targets are numbers, so that this is all that has to be read.
     let numbers = table.try_read(|csv, source, name| csv.read::<f64>(source, name))?;
     let (numeric, count, data) = match numbers {
+        Ok(data) if are_long(&data) => {
+            // Labels of many digits that `f64` cannot tell apart.
+            let values = table.read(|csv, source, name| csv.target_values(source, name))?;
+            let numbers: BTreeSet<u64> = data.y().iter().map(|y| y.to_bits()).collect();
+            (values.different == numbers.len(), values.different, Some(data))
+        }
         Ok(data) => (true, different(&data), Some(data)),
         Err(DataError { suggestion: Some(Suggestion::Classes), .. }) => {
             let data: Dataset<f64> = table.read(|csv, source, name| csv.read_classes(source, name))?;
@@ -112,14 +119,24 @@ fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>, Option<Dataset<f6
     };
     let target = crate::output::shortened(&table.target, 40);
     let (kind, what, other) = match (numeric, count) {
+        (false, _) if data.as_ref().is_some_and(are_long) => {
+            (Kind::Classification, format!("{count} different numbers too long for f64"), Some("regression"))
+        }
         (false, _) => (Kind::Classification, format!("text, {count} different values"), None),
         (true, 2) => (Kind::Classification, "two different numbers".to_string(), Some("regression")),
         (true, _) => (Kind::Regression, "numbers".to_string(), Some("classification")),
     };
     let name = if kind == Kind::Regression { "regression" } else { "classification" };
     let hint = other.map_or(String::new(), |other| format!(" (--task {other} overrides this)"));
-    let data = data.filter(|_| kind == Kind::Regression || !numeric);
+    let is_read = |data: &Dataset<f64>| kind == Kind::Regression || !data.classes().is_empty();
+    let data = data.filter(is_read);
     Ok((kind, Some(format!("Task: {name}, because `{target}` holds {what}{hint}")), data))
+}
+
+/// Whether targets have more digits than `f64` holds.
+fn are_long(data: &Dataset<f64>) -> bool {
+    const LONGEST: f64 = 9_007_199_254_740_992.0;
+    data.classes().is_empty() && data.y().iter().any(|y| y.abs() >= LONGEST && y.abs() < 1e30)
 }
 
 /// How many different targets there are; 3 stands for more.

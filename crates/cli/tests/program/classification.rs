@@ -107,3 +107,15 @@ fn many_classes_are_printed_briefly() {
     let json = folder.succeed(&format!("{command} --json"));
     assert!(json.len() < 10_000, "{} bytes", json.len());
 }
+
+#[test]
+fn long_numbers_that_f64_cannot_tell_apart_are_classes() {
+    let folder = Folder::new();
+    let label = |i: usize| 1_234_567_890_123_456_780_u64 + [1, 2, 3_000, 3_001, 9_000, 9_001][i % 6];
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i % 6, label(i))).collect();
+    folder.write("t.csv", &format!("a,y\n{rows}"));
+    let output = folder.run("train t.csv --target y --epochs 2");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = "classification, because `y` holds 6 different numbers too long for f64";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+}

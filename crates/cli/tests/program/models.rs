@@ -106,3 +106,16 @@ fn missing_and_broken_models_are_named() {
         );
     }
 }
+
+#[test]
+fn gaps_in_new_rows_end_the_prediction_where_that_is_wanted() {
+    let folder = Folder::new();
+    let rows: String = (0..30).map(|i| format!("{},{},{}\n", i % 7, i % 5, i % 7 + i % 5)).collect();
+    folder.write("t.csv", &format!("a,b,y\n{rows}"));
+    folder.succeed("train t.csv --target y --epochs 2 --quiet --save m.safetensors");
+    folder.write("new.csv", "a,b\n1,2\n,3\n");
+    assert_eq!(folder.succeed("predict m.safetensors new.csv").lines().count(), 3);
+    let output = folder.run("predict m.safetensors new.csv --missing error");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("line 3, column 1 (`a`): the cell is empty"), "{}", stderr(&output));
+}

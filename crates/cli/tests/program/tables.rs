@@ -97,3 +97,37 @@ fn options_choose_recipe_and_types() {
         assert!(stderr(&output).contains(message), "{options}: {}", stderr(&output));
     }
 }
+
+#[test]
+fn numbers_in_another_notation_are_refused_with_advice_that_works() {
+    let folder = Folder::new();
+    let cell = |i: usize| {
+        ["5%", "(7)", "\"1,234\"", "8"][i % 4].to_string() + &",red,".replace("red", ["red", "blue"][i % 2])
+    };
+    let rows: String = (0..60).map(|i| format!("{}{}\n", cell(i), i % 11)).collect();
+    folder.write("t.csv", &format!("a,b,y\n{rows}"));
+    let output = folder.run("train t.csv --target y --recipe tables");
+    assert_eq!(output.status.code(), Some(1));
+    let advice = "column `a`: all cells are numbers in another notation (--ignore-in-numbers '%(),' reads 5";
+    assert!(stderr(&output).contains(advice), "{}", stderr(&output));
+    folder.succeed("train t.csv --target y --ignore-in-numbers %(), --quiet");
+    // As text, or left out.
+    folder.succeed("train t.csv --target y --type a=category --quiet");
+    folder.succeed("train t.csv --target y --drop a --quiet --save m.safetensors");
+    let output = folder.run("predict m.safetensors t.csv --missing drop");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
+fn a_numeric_target_is_no_class() {
+    let folder = Folder::new();
+    let rows: String = (0..40).map(|i| format!("{},c{},{}\n", i % 7, i % 3, i as f64 / 8.0)).collect();
+    folder.write("t.csv", &format!("a,c,y\n{rows}"));
+    let output = folder.run("train t.csv --target y --task classification --recipe tables");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("are not classes; is this column a number to predict"),
+        "{}",
+        stderr(&output)
+    );
+}

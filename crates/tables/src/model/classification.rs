@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use geartrain::Loss;
+use geartrain::data::{DataError, DataProblem};
 use geartrain::loss::CrossEntropy;
 use ndarray::{Array2, ArrayRef2};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::task::{Task, sealed::Sealed};
 use crate::encoder::codes_and_texts;
 use crate::error::{list, require};
+use crate::table::Cells;
 use crate::table::levels::MISSING;
 use crate::{ColumnType, Error, Scores, Table};
 
@@ -52,6 +54,8 @@ pub struct Classification {
 
 /// The most classes.
 const MOST_CLASSES: usize = 10_000;
+/// With fewer rows than this, each may be of another class.
+const FEW_ROWS: usize = 10;
 /// Probabilities below this count as it in the log-loss, as in scikit-learn.
 const LEAST_PROBABILITY: f64 = 2.220_446_049_250_313e-16;
 
@@ -103,6 +107,12 @@ impl Task for Classification {
         let counts: Vec<usize> = by_name.into_values().collect();
         let got = format_args!("{} in column `{target}`", classes.len());
         require((2..=MOST_CLASSES).contains(&classes.len()), "number of classes", "from 2 to 10,000", got)?;
+        let numeric = matches!(table.column(&target)?.cells(), Cells::Numbers(_));
+        let too_many = if numeric { 2 * classes.len() > order.len() } else { classes.len() == order.len() };
+        if too_many && order.len() >= FEW_ROWS {
+            let problem = DataProblem::TooManyClasses { classes: classes.len(), rows: order.len() };
+            return Err(geartrain::Error::from(DataError::from(problem)).into());
+        }
         let weights = match &options.weights {
             ClassWeights::Equal => None,
             ClassWeights::Balanced => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use geartrain::data::{Note, NumberFormat, Suggestion};
 use serde::{Deserialize, Serialize};
 
 use super::infer;
@@ -91,6 +92,8 @@ pub struct Column {
     cells: Cells,
     column_type: ColumnType,
     reason: String,
+    notes: Vec<Note>,
+    formats: Vec<NumberFormat>,
 }
 
 impl Column {
@@ -139,7 +142,26 @@ impl Column {
     /// The column with the type that follows from its cells. `note` is added to the reason.
     pub(super) fn inferred(name: String, cells: Cells, note: &str) -> Self {
         let (column_type, reason) = infer::column_type(&name, &cells);
-        Column { name, cells, column_type, reason: reason + note }
+        Column { name, cells, column_type, reason: reason + note, notes: Vec::new(), formats: Vec::new() }
+    }
+
+    /// The column with what is suspicious about its cells. A column that has no name in the file
+    /// is an index.
+    pub(super) fn with_notes(mut self, unnamed: bool, notes: Vec<Note>, formats: Vec<NumberFormat>) -> Self {
+        if unnamed && self.column_type.is_used() {
+            self.column_type = ColumnType::Identifier;
+            self.reason = "no name in the header: left out".into();
+        }
+        if !formats.is_empty() {
+            self.reason +=
+                &format!("; numbers in another notation: {}", Suggestion::Numbers(formats.clone()));
+        }
+        for note in &notes {
+            if let Note::Text { row, text, .. } = note {
+                self.reason += &format!("; text because row {row} holds `{}`", infer::shorten(text));
+            }
+        }
+        Column { notes, formats, ..self }
     }
 
     /// The same column with a type that the user chose.
@@ -163,6 +185,7 @@ impl Column {
         }
         self.column_type = column_type;
         self.reason = "chosen by the user".into();
+        self.formats.clear();
         Ok(self)
     }
 
@@ -179,6 +202,24 @@ impl Column {
     /// Why it has this type, in a few words.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// What may have been read wrongly from a file, for a program to show its user.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The notations in which all cells of a text column are numbers, such as `5%`, unless its type
+    /// was chosen. To read them as numbers:
+    /// [`Csv::ignore_in_numbers`](geartrain::data::Csv::ignore_in_numbers).
+    ///
+    /// ```
+    /// let table = geartrain_tables::Table::parse_csv(b"share\n5%\n7.5%\n")?;
+    /// assert_eq!(table.column("share")?.number_formats()[0].ignored, "%");
+    /// # Ok::<(), geartrain_tables::Error>(())
+    /// ```
+    pub fn number_formats(&self) -> &[NumberFormat] {
+        &self.formats
     }
 
     /// The number of rows.
@@ -225,6 +266,13 @@ impl Column {
                 Cells::Texts { codes: rows.iter().map(|&row| codes[row]).collect(), levels: levels.clone() }
             }
         };
-        Column { name: self.name.clone(), cells, column_type: self.column_type, reason: self.reason.clone() }
+        Column {
+            name: self.name.clone(),
+            cells,
+            column_type: self.column_type,
+            reason: self.reason.clone(),
+            notes: self.notes.clone(),
+            formats: self.formats.clone(),
+        }
     }
 }

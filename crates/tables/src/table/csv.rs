@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-use geartrain::data::{Csv, CsvBlock, CsvRows, DataError, DataProblem};
+use geartrain::data::{Column as Position, NumberFormat};
+use geartrain::data::{Csv, CsvBlock, CsvRows, DataError, DataProblem, Note, Place, PointCheck, Suggestion};
 
 use super::column::{Cells, Column, ColumnType};
 use super::infer::shorten;
@@ -89,7 +90,8 @@ impl CsvOptions {
     /// another number of cells than the header; [`Error::WrongType`] for a cell that does not fit
     /// a chosen type.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table, Error> {
-        self.read_twice(|| self.csv.open_rows(&path))
+        let name = path.as_ref().display().to_string();
+        self.read_twice(&name, || self.csv.open_rows(&path))
     }
 
     /// Reads CSV text.
@@ -97,18 +99,23 @@ impl CsvOptions {
     /// # Errors
     /// As [`read`](CsvOptions::read).
     pub fn parse(&self, text: &[u8]) -> Result<Table, Error> {
-        self.read_twice(|| self.csv.rows(text, "(bytes)"))
+        self.read_twice("(bytes)", || self.csv.rows(text, "(bytes)"))
     }
 
     fn read_twice<'a, R: Read>(
         &'a self,
+        path: &str,
         open: impl Fn() -> Result<CsvRows<'a, R>, DataError>,
     ) -> Result<Table, Error> {
         let Pass { names, header, mut builders, rows } = self.pass(open(), &[])?;
-        for (name, builder) in names.iter().zip(&builders) {
+        for ((name, builder), number) in names.iter().zip(&builders).zip(1..) {
             if let (Some((row, text)), Some(&expected)) = (&builder.odd, self.types.get(name))
                 && matches!(expected, ColumnType::Number | ColumnType::Date)
             {
+                let formats = self.csv.number_formats([text.as_str()]);
+                if expected == ColumnType::Number && !formats.is_empty() {
+                    return Err(not_a_number(path, (number, name), text, formats).into());
+                }
                 let problem = format!("row {row} (from 1) holds `{}`", shorten(text));
                 return Err(Error::WrongType { name: name.clone(), expected, problem });
             }
@@ -125,13 +132,14 @@ impl CsvOptions {
                 }
             }
         }
-        let columns = names.into_iter().zip(header).zip(builders).map(|((name, header), builder)| {
+        let columns = names.into_iter().zip(header).zip(builders).enumerate();
+        let columns = columns.map(|(i, ((name, header), builder))| {
             let chosen = self.types.get(&name);
             let renamed = match header.is_empty() || header == name {
                 true => String::new(),
                 false => format!("; the header calls it `{}`, as another column", shorten(&header)),
             };
-            let column = builder.finish(name, rows, &renamed);
+            let column = builder.finish((i + 1, name), header.is_empty(), rows, &renamed, &self.csv);
             match chosen {
                 Some(&chosen) => column.with_type(chosen),
                 None => Ok(column),
@@ -182,6 +190,20 @@ impl CsvOptions {
     }
 }
 
+/// An error about a cell that is a number in another notation.
+fn not_a_number(
+    path: &str,
+    (number, name): (usize, &str),
+    text: &str,
+    formats: Vec<NumberFormat>,
+) -> DataError {
+    let mut error = DataError::from(DataProblem::NotANumber { text: text.into(), numbers: 0, cells: 0 });
+    let column = Some(Position { number, name: name.into() });
+    error.place = Some(Box::new(Place { path: path.into(), line: None, column }));
+    error.suggestion = Some(Suggestion::Numbers(formats));
+    error
+}
+
 /// The result of one pass over the file.
 #[derive(Default)]
 struct Pass {
@@ -203,6 +225,7 @@ struct Builder {
     gaps_may_be_texts: bool,
     /// The first cell, and its row from 1, that does not fit those before it.
     odd: Option<(usize, String)>,
+    points: PointCheck,
 }
 
 /// The kind of the cells so far.
@@ -225,7 +248,8 @@ impl Builder {
             _ => Cells::Numbers(Vec::new()),
         };
         let levels = LevelsBuilder::default();
-        Builder { state, cells, levels, gaps: 0, gaps_may_be_texts: false, odd: None }
+        let points = PointCheck::default();
+        Builder { state, cells, levels, gaps: 0, gaps_may_be_texts: false, odd: None, points }
     }
 
     fn push(&mut self, text: &str, row: usize, options: &CsvOptions) {
@@ -246,7 +270,13 @@ impl Builder {
                 codes.push(if csv.is_missing(text) { MISSING } else { self.levels.code(text) });
                 return;
             }
-            State::Numbers => csv.number(text),
+            State::Numbers => {
+                let number = csv.number(text);
+                if number.is_some_and(f64::is_finite) {
+                    self.points.push(text, csv);
+                }
+                number
+            }
             State::Dates => options.date(text),
         };
         match (&mut self.cells, value) {
@@ -267,7 +297,14 @@ impl Builder {
         };
     }
 
-    fn finish(mut self, name: String, rows: usize, renamed: &str) -> Column {
+    fn finish(
+        mut self,
+        (number, name): (usize, String),
+        unnamed: bool,
+        rows: usize,
+        renamed: &str,
+        csv: &Csv,
+    ) -> Column {
         if self.state == State::Empty {
             self.cells = Cells::Numbers(vec![f64::NAN; rows]);
         }
@@ -278,10 +315,28 @@ impl Builder {
                 *levels = self.levels.finish();
             }
         }
-        let note = match &self.odd {
-            Some((row, text)) => format!("; text because row {row} holds `{}`", shorten(text)),
-            None => String::new(),
-        };
-        Column::inferred(name, self.cells, &(note + renamed))
+        let (mut notes, mut formats) = (Vec::new(), Vec::new());
+        let position = Position { number, name: name.clone() };
+        match (&self.cells, self.odd) {
+            (Cells::Texts { codes, levels }, odd) => {
+                formats = csv.number_formats(levels.iter());
+                let is_number: Vec<bool> = levels.iter().map(|text| csv.number(text).is_some()).collect();
+                let numbers =
+                    codes.iter().filter(|&&code| code != MISSING && is_number[code as usize]).count();
+                let column = position;
+                notes.extend(odd.map(|(row, text)| Note::Text { column, text, row, numbers, rows }));
+            }
+            (Cells::Numbers(values), _) => {
+                notes.extend(Note::missing_code(&position, values));
+                notes.extend(self.points.thousands().map(|(text, whole)| Note::Thousands {
+                    column: position.clone(),
+                    text: text.into(),
+                    whole: whole.into(),
+                }));
+            }
+            _ => {}
+        }
+        let column = Column::inferred(name, self.cells, renamed);
+        column.with_notes(unnamed, notes, formats)
     }
 }

@@ -1,5 +1,7 @@
 //! The rule that finds a column's type.
 
+use geartrain::data::is_index_name;
+
 use super::column::{Cells, ColumnType};
 use super::levels::MISSING;
 
@@ -12,8 +14,9 @@ The other cells of a column decide, in this order:
   number      all are finite numbers
   date        all are dates or dates with times in ISO 8601, such as 2024-02-29 or 2024-02-29 13:30
   yes/no      all are yes or no, y or n, true or false, t or f, in any case, and both occur
-  identifier  texts with a different value in more than half of the rows, of 20 or more; or whole numbers
-              that count all rows, of 20 or more, from 0 or 1: left out
+  identifier  texts with a different value in more than half of the rows, of 20 or more; whole numbers
+              that count all rows, of 20 or more, from 0 or 1, or that differ in all rows of a column
+              called `id`, `index` or the like; a column without a name in a file: left out
   category    all other texts
 One cell that is no number makes a column text. Every type can be chosen instead.";
 
@@ -62,8 +65,16 @@ fn number(name: &str, values: &[f64], present: usize) -> (ColumnType, String) {
     if min == max {
         return constant(min.to_string());
     }
-    if present == values.len() && present >= FEWEST_ROWS && counts_rows(values, min, max) {
-        return (ColumnType::Identifier, format!("`{name}` counts the rows from {min} to {max}: left out"));
+    if present == values.len() && present >= FEWEST_ROWS {
+        if counts_rows(values, min, max) {
+            return (
+                ColumnType::Identifier,
+                format!("`{name}` counts the rows from {min} to {max}: left out"),
+            );
+        }
+        if is_index_name(name) && all_differ(values) {
+            return (ColumnType::Identifier, format!("`{name}` has another number in every row: left out"));
+        }
     }
     (ColumnType::Number, format!("from {min} to {max}"))
 }
@@ -105,6 +116,13 @@ pub(crate) fn yes_no(text: &str) -> Option<bool> {
         (_, true) => Some(false),
         _ => None,
     }
+}
+
+/// Whether `values` are whole numbers, none of them twice.
+fn all_differ(values: &[f64]) -> bool {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.iter().all(|value| value.fract() == 0.0) && sorted.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// At most 40 characters of a text.

@@ -1,7 +1,7 @@
 //! Files as people and programs write them: tables read whatever the trainer reads.
 
 use geartrain::data::Csv;
-use geartrain_tables::{CsvOptions, Table};
+use geartrain_tables::{ColumnType, CsvOptions, Table};
 
 /// The cells of a table, row by row, as text; `?` for missing ones.
 fn cells(table: &Table) -> Vec<Vec<String>> {
@@ -54,8 +54,70 @@ fn numbers_with_commas_signs_and_every_minus() {
     let thousands = Csv::default().ignore_in_numbers("$,");
     check(thousands, "a\n\"$1,234\"\n$5\n", &["a"], &[&["1234"], &["5"]]);
     check(CsvOptions::new(), "a\n\u{2212}2\n\u{2013}3.5\n", &["a"], &[&["-2"], &["-3.5"]]);
-    // Without the options such a column is text.
+    // Without the options such a column is text, and says how to read it.
     check(CsvOptions::new(), "a;b\n1,5;1\n", &["a", "b"], &[&["1,5", "1"]]);
+    for (cells, comma, ignored) in
+        [("1,5\n2\n", true, ""), ("5%\n7 %\n\n", false, "%"), ("\"(1,234)\"\n-5\n", false, "(),")]
+    {
+        let text = format!("a;b\n{}", cells.replace('\n', ";x\n"));
+        let column = Table::parse_csv(text.as_bytes()).unwrap().column("a").unwrap().clone();
+        let format = &column.number_formats()[0];
+        assert_eq!((format.decimal_comma, format.ignored.as_str()), (comma, ignored), "{cells}");
+        assert!(column.reason().contains(&format!("reads {}", format.value)), "{}", column.reason());
+        let csv = Csv::default().detect_delimiter().decimal_comma(comma).ignore_in_numbers(ignored);
+        let column = CsvOptions::from(csv).parse(text.as_bytes()).unwrap().column("a").unwrap().clone();
+        assert_eq!(column.number_formats(), []);
+        assert!((0..column.len()).all(|row| column.text(row).is_none_or(|text| text.parse::<f64>().is_ok())));
+    }
+    for options in [CsvOptions::new().column_type("a", ColumnType::Category), CsvOptions::new()] {
+        let table = options.parse(b"a\n5%\nhigh\n").unwrap();
+        assert_eq!(table.column("a").unwrap().number_formats(), []);
+    }
+    let number = CsvOptions::new().column_type("a", ColumnType::Number);
+    let error = number.parse(b"a\n5\n5%\n").unwrap_err().to_string();
+    assert!(error.contains("`5%` is not a number (.ignore_in_numbers(\"%\") reads 5)"), "{error}");
+}
+
+#[test]
+fn suspicious_numbers_and_texts_are_noted() {
+    let notes = |text: &str| -> Vec<String> {
+        let table = Table::parse_csv(text.as_bytes()).unwrap();
+        table.columns().flat_map(|column| column.notes()).map(|note| note.message()).collect()
+    };
+    let points = notes("x,a\nu,936\nv,1.047\n");
+    assert!(points[0].contains("does the point separate thousands?"), "{points:?}");
+    assert_eq!(
+        notes("x,a\nu,1\nv,ND\nw,3\n"),
+        ["column 2 (`a`) is text because row 2 holds `ND`; 2 of 3 cells are numbers"]
+    );
+    let codes = (0..20).map(|i| format!("u,{}\n", if i % 5 == 0 { -999 } else { i })).collect::<String>();
+    assert_eq!(
+        notes(&format!("x,a\n{codes}")),
+        ["column 2 (`a`): -999 in 4 cells is far from all other numbers"]
+    );
+    assert_eq!(notes("x,a\nu,936\nv,0.5\nw,\n"), [""; 0]);
+}
+
+#[test]
+fn columns_that_identify_rows_are_left_out() {
+    let table = |header: &str, index: fn(usize) -> usize| {
+        let rows = (0..30).map(|i| format!("{},{}\n", index(i), i % 7)).collect::<String>();
+        Table::parse_csv(format!("{header},a\n{rows}").as_bytes()).unwrap()
+    };
+    let shuffled = |i| (i * 7919 + 13) % 1000;
+    for (header, index) in [
+        ("", shuffled as fn(usize) -> usize),
+        ("", |i| 1000 + 5 * i),
+        ("Unnamed: 0", |i| 1000 + 5 * i),
+        ("id", shuffled),
+        ("row_id", |i| 500 - i),
+    ] {
+        let table = table(header, index);
+        let column = table.columns().next().unwrap();
+        assert_eq!(column.column_type(), ColumnType::Identifier, "{header}: {}", column.reason());
+    }
+    let table = table("year", |i| 1990 + 5 * i);
+    assert_eq!(table.column("year").unwrap().column_type(), ColumnType::Number);
 }
 
 #[test]
