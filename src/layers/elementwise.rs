@@ -80,6 +80,17 @@ impl<F: Scalar, A: Elementwise + ?Sized> kernels::Function<F> for Pointwise<'_, 
     }
 }
 
+/// `y = φ(w x + b)` for one row `x` and column-major weights; the bits of both layers.
+pub(crate) fn linear_row<F: Scalar, A: Elementwise>(
+    activation: &A,
+    x: &[F],
+    weight: &[F],
+    bias: Option<&[F]>,
+    y: &mut [F],
+) {
+    kernels::row(&Pointwise(activation), x, weight, bias, y);
+}
+
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         self.check()?;

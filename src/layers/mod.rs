@@ -20,6 +20,7 @@ pub use activation::{ELU, GELU, GELUTanh, Identity, LeakyReLU, ReLU, SELU, SiLU,
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
 pub use elementwise::Elementwise;
+pub(crate) use elementwise::linear_row;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use mlp::{Mlp, Norm};

@@ -8,6 +8,7 @@ use super::Network;
 use crate::cache::{Buffer, Cache};
 use crate::error::same_shape;
 use crate::layer::{Forward, Kind, Layer, Mode};
+use crate::layers::{Identity, LayerSpec, ReLU, linear_row};
 use crate::{Error, Scalar};
 
 /// A prediction of a fixed number of rows, from [`Network::prepare`]: buffers are made and shapes
@@ -34,13 +35,26 @@ pub struct Prepared<'a, F> {
     steps: Vec<Step<'a, F>>,
 }
 
-/// A layer with the memory of its pass.
+/// A pass with its memory.
 #[derive(Debug)]
 struct Step<'a, F> {
-    layer: &'a dyn Layer<F>,
-    params: Range<usize>,
-    cache: Cache<F>,
+    pass: Pass<'a, F>,
     y: Buffer<F>,
+}
+
+#[derive(Debug)]
+enum Pass<'a, F> {
+    Layer {
+        layer: &'a dyn Layer<F>,
+        params: Range<usize>,
+        cache: Cache<F>,
+    },
+    /// A linear layer for a single row, and the ReLU after it if there is one.
+    Row {
+        weight: &'a [F],
+        bias: Option<&'a [F]>,
+        relu: bool,
+    },
 }
 
 impl<F: Scalar> Network<F> {
@@ -66,10 +80,26 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             }
             return;
         }
+        let params = start..start + description.param_count();
+        let pass = match LayerSpec::of(layer) {
+            Some(LayerSpec::ReLU) if self.rows == 1 && self.ends_linear() => return,
+            Some(LayerSpec::Linear { inputs, outputs, bias }) if self.rows == 1 => {
+                let (weight, b) = self.network.params[params].split_at(inputs * outputs);
+                Pass::Row { weight, bias: bias.then_some(b), relu: false }
+            }
+            _ => Pass::Layer { layer, params, cache: Cache::new() },
+        };
         let (mut y, outputs) = (Buffer::default(), layer.output_features(inputs));
         y.resize(self.rows, outputs.expect("checked when the network was made"));
-        let params = start..start + description.param_count();
-        self.steps.push(Step { layer, params, cache: Cache::new(), y });
+        self.steps.push(Step { pass, y });
+    }
+
+    /// Lets the last step, if it is a linear layer without a ReLU, end with one.
+    fn ends_linear(&mut self) -> bool {
+        match self.steps.last_mut() {
+            Some(Step { pass: Pass::Row { relu, .. }, .. }) => !std::mem::replace(relu, true),
+            _ => false,
+        }
     }
 
     /// The output, `(rows, outputs)`, for the input `x`, `(rows, inputs)`.
@@ -98,10 +128,20 @@ impl<'a, F: Scalar> Prepared<'a, F> {
     fn run(&mut self, x: ArrayView2<'_, F>) -> ArrayView2<'_, F> {
         for i in 0..self.steps.len() {
             let (before, after) = self.steps.split_at_mut(i);
-            let (x, Step { layer, params, cache, y }) =
-                (before.last().map_or(x, |step| step.y.view()), &mut after[0]);
-            let params = &self.network.params[params.clone()];
-            layer.forward(Forward { params, x, y: y.view_mut(), cache, mode: Mode::Predict });
+            let (x, Step { pass, y }) = (before.last().map_or(x, |step| step.y.view()), &mut after[0]);
+            match pass {
+                Pass::Row { weight, bias, relu } => {
+                    let (x, y) = (x.to_slice().expect("a row"), y.view_mut().into_slice().expect("a row"));
+                    match relu {
+                        true => linear_row(&ReLU, x, weight, *bias, y),
+                        false => linear_row(&Identity, x, weight, *bias, y),
+                    }
+                }
+                Pass::Layer { layer, params, cache } => {
+                    let params = &self.network.params[params.clone()];
+                    layer.forward(Forward { params, x, y: y.view_mut(), cache, mode: Mode::Predict });
+                }
+            }
         }
         self.steps.last().expect("at least one").y.view()
     }

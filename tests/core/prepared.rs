@@ -35,6 +35,35 @@ fn has_the_bits_of_predict<F: Scalar>() {
     }
 }
 
+/// Of each row alone and of all rows together.
+fn rows_have_the_bits_of_a_batch<F: Scalar>() {
+    for width in (1..=70).chain([127, 128, 129, 255, 256, 257, 300, 513]) {
+        let layers = Sequential::new()
+            .then(Linear::new(7, width))
+            .then(ReLU)
+            .then(Linear::new(width, width / 2 + 1).without_bias())
+            .then(ReLU)
+            .then(ReLU)
+            .then(Linear::new(width / 2 + 1, 2))
+            .then(Tanh)
+            .then(Linear::new(2, 1));
+        let network = Network::<F>::new(layers).unwrap().with_seed(width as u64);
+        let (x, mut prepared) = (numbers::<F>(9, 7), network.prepare(1));
+        let expected = network.predict(&x).unwrap();
+        for (x, expected) in x.rows().into_iter().zip(expected.rows()) {
+            assert_eq!(prepared.predict_row(x.as_slice().unwrap()).unwrap(), expected.as_slice().unwrap());
+            let alone = network.predict(&x.insert_axis(ndarray::Axis(0))).unwrap();
+            assert_eq!(alone.row(0), expected, "{width}");
+        }
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_in_a_batch() {
+    rows_have_the_bits_of_a_batch::<f32>();
+    rows_have_the_bits_of_a_batch::<f64>();
+}
+
 #[test]
 fn a_prepared_prediction_has_the_bits_of_predict() {
     has_the_bits_of_predict::<f32>();

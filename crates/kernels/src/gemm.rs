@@ -10,6 +10,7 @@ use super::dispatch::{Isa, Work, dispatch};
 use super::dot::dots;
 use super::pack::{LINE, pack_columns, pack_rows, with_scratch};
 use super::pool;
+use super::row::Row;
 use super::share::Apart;
 use super::tile::{Matrix, tile};
 use super::vector::{Lanes, Vector};
@@ -55,6 +56,9 @@ pub(super) fn run<F: Scalar>(product: Product<F>) {
         return;
     }
     let product = product.oriented();
+    if product.is_row() && !product.is_shared() {
+        return dispatch(Row { product: &product });
+    }
     let plan = product.plan();
     let parts = product.parts(&plan);
     if parts == 1 {
@@ -81,6 +85,8 @@ pub(super) fn run<F: Scalar>(product: Product<F>) {
 pub struct Plan {
     /// Whether `b` is one contiguous column and rows of `a` are contiguous: a dot product per row.
     dots: bool,
+    /// Whether the result is a single row: all its columns at once.
+    row: bool,
     /// Whether panels of `b` are packed: their rows are strided, or packing pays off.
     pack_b: bool,
     /// Whether packed panels are kept for the next block of `a`.
@@ -114,16 +120,35 @@ impl<F: Scalar> Product<F> {
         }
     }
 
+    /// Whether it is one contiguous column `b` times contiguous rows of `a`: a dot product per row.
+    pub fn is_dots(&self) -> bool {
+        self.n == 1 && self.a.column == 1 && self.b.row == 1
+    }
+
+    /// Whether the result is one contiguous row, from contiguous rows of `b`, that is not added to
+    /// itself.
+    pub fn is_row(&self) -> bool {
+        let apart = |base: Matrix<*const F>| base.column == 1 && base.start != self.c.start.cast_const();
+        let contiguous = self.b.column == 1 && self.c.column == 1;
+        self.m == 1 && contiguous && !self.is_dots() && self.base.is_none_or(apart)
+    }
+
+    /// Whether it is large enough to be shared among threads.
+    pub fn is_shared(&self) -> bool {
+        2 * self.m * self.n * self.k >= 2 * OPERATIONS_PER_PART && pool::threads() > 1
+    }
+
     pub fn plan(&self) -> Plan {
-        let terms = even(self.k, TERMS).max(1);
+        let terms = blocks_of_terms(self.k);
         let rows = even(self.m, (BLOCK_BYTES / (TERMS * size_of::<F>())).max(8));
-        let dots = self.n == 1 && self.a.column == 1 && self.b.row == 1;
+        let (dots, row) = (self.is_dots(), self.is_row());
         let far = |step: isize| step.unsigned_abs() * size_of::<F>() >= 256;
-        let pack_b = !dots && (self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row)));
+        let pack_b =
+            !dots && !row && (self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row)));
         let keep_b = pack_b && rows < self.m && terms * self.n * size_of::<F>() <= KEPT_BYTES;
         let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
-        let pack_a = !dots && (strided || self.m * self.k * size_of::<F>() > NEAR_BYTES);
-        Plan { dots, pack_b, keep_b, pack_a, rows, terms }
+        let pack_a = !dots && !row && (strided || self.m * self.k * size_of::<F>() > NEAR_BYTES);
+        Plan { dots, row, pack_b, keep_b, pack_a, rows, terms }
     }
 
     /// The number of parts for the threads: two per thread if they are large enough, so that a
@@ -180,6 +205,11 @@ impl<F: Scalar> Product<F> {
     }
 }
 
+/// The terms of each block of a sum of `k`.
+pub(super) fn blocks_of_terms(k: usize) -> usize {
+    even(k, TERMS).max(1)
+}
+
 /// The size of the parts when `n` is cut into the fewest equal parts of at most `most`.
 fn even(n: usize, most: usize) -> usize {
     if n <= most { n } else { n.div_ceil(n.div_ceil(most)) }
@@ -200,7 +230,9 @@ impl<F: Scalar> Work for Planned<'_, F> {
     fn run<I: Isa>(self) {
         // SAFETY: the pointers of the product come from matrices of these shapes.
         unsafe {
-            if self.plan.dots {
+            if self.plan.row {
+                Row { product: self.product }.run::<I>();
+            } else if self.plan.dots {
                 let &Product { m, k, a, b, base, c, .. } = self.product;
                 dots::<F, I>(m, k, a, b, base, c);
             } else {
@@ -310,11 +342,7 @@ impl<F: Scalar> Block<F> {
             let shift = |width: usize| width.saturating_sub(left);
             // SAFETY: every panel ends at or before column n.
             first += unsafe {
-                if self.m == 1 && self.b.column == 1 && left >= 8 * wide {
-                    self.row::<I, 8>(first)
-                } else if self.m == 1 && self.b.column == 1 && left >= 4 * wide {
-                    self.row::<I, 4>(first)
-                } else if left > wide && n >= 2 * wide {
+                if left > wide && n >= 2 * wide {
                     I::call(Panel::<F, F::Vector<I>, 2>::new(self, first, shift(2 * wide)))
                 } else if left > narrow && n >= wide {
                     I::call(Panel::<F, F::Vector<I>, 1>::new(self, first, shift(wide)))
@@ -325,16 +353,6 @@ impl<F: Scalar> Block<F> {
                 }
             };
         }
-    }
-
-    /// Many vectors of a single row, to hide the latency of additions.
-    #[inline(always)]
-    unsafe fn row<I: Isa, const N: usize>(&self, first: usize) -> usize {
-        let (b, c) = (self.b.from(0, first), self.c.from(0, first));
-        let base = self.base.map(|base| base.from(0, first));
-        // SAFETY: the caller checked the number of columns.
-        unsafe { tile::<F, F::Vector<I>, 1, N>(self.k, self.a, b, base, c, 0) };
-        N * F::Vector::<I>::LANES
     }
 }
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `scalar` | the number types, `f32` and `f64` |
 //! | `dispatch`, `vector` | instruction sets chosen at run time; vector registers |
-//! | `gemm`, `tile`, `dot`, `pack` | matrix products: blocking, tiles, one column, packing |
+//! | `gemm`, `tile`, `dot`, `row`, `pack` | matrix products: blocking, tiles, one column, one row, packing |
 //! | `map` | elementwise functions and their slopes |
 //! | `math`, `math_f32` | exp, tanh, sigmoid, erfcx without branches, in `f64` and `f32` |
 //! | `reduce` | column sums and largest magnitudes |
@@ -29,6 +29,7 @@ mod pack;
 mod peak;
 mod pool;
 mod reduce;
+mod row;
 mod scalar;
 mod share;
 mod tile;
@@ -46,6 +47,7 @@ pub use math::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 pub use pack::LINE;
 pub use peak::peak;
 pub use pool::{in_parallel, on_each_thread, threads, with_threads};
+pub use row::row;
 pub use scalar::Scalar;
 use share::pass_in_parts;
 use tile::Matrix;
