@@ -12,12 +12,12 @@ use geartrain::layers::*;
 use geartrain::loss::*;
 use geartrain::network::Workspace;
 use geartrain::optim::schedule::{Chain, Cosine, Exponential, Polynomial, WarmUp};
-use geartrain::optim::{Clip, RMSprop};
+use geartrain::optim::{Clip, Lbfgs, RMSprop};
 use geartrain::prelude::*;
 use ndarray::Array2;
 
 /// Name, hash in `f32`, hash in `f64`.
-const GOLDEN: [(&str, u64, u64); 41] = [
+const GOLDEN: [(&str, u64, u64); 42] = [
     ("ELU", 0x8ecf_22e5_051a_93c6, 0x7f86_8dbe_af6d_4985),
     ("GELU", 0xe7cc_c8ed_8452_40b4, 0xc9a2_bb4a_f59d_5694),
     ("GELUTanh", 0x2b2e_f3ac_d0a8_ce54, 0x8b01_f8d3_8601_525f),
@@ -50,6 +50,7 @@ const GOLDEN: [(&str, u64, u64); 41] = [
     ("Adam, AMSGrad", 0x341c_1b8e_5cc9_1ac7, 0x6d2c_8569_8846_9b5e),
     ("AdamW", 0xa72b_a4bd_75f8_1509, 0x7a43_eafe_e517_4663),
     ("RMSprop", 0xc8a7_95c1_f844_7cdf, 0x51bf_ab7d_0f05_6cd6),
+    ("L-BFGS", 0xb721_870e_c8d7_8945, 0x6ba5_88ce_a946_4ced),
     ("widths", 0x3acd_045b_d809_1005, 0xc184_60f1_9949_1005),
     ("slices", 0x9a34_5005_6127_3086, 0xe08a_0cf0_6e04_52d4),
     ("long sums", 0x9cbf_440f_53bc_8622, 0x6857_7856_eca6_3dbc),
@@ -150,6 +151,17 @@ fn fit<F: Scalar>(
     hash.0
 }
 
+/// A hash of the weights and the loss after a few iterations of L-BFGS.
+fn lbfgs<F: Scalar>() -> u64 {
+    let data = Dataset::new(numbers::<F>(120, 5), numbers(120, 3)).unwrap();
+    let mut network = Network::new(around(Tanh)).unwrap().with_seed(5);
+    let minimum = Lbfgs::new().max_iterations(15).fit(&mut network, &MeanSquaredError, &data).unwrap();
+    let mut hash = Hash::new();
+    hash.add(network.params());
+    hash.add(&[minimum.value]);
+    hash.0
+}
+
 fn hashes<F: Scalar>() -> Vec<(&'static str, u64)> {
     let target = numbers::<F>(29, 3);
     let sgd = || Sgd::new(0.05);
@@ -199,6 +211,7 @@ fn hashes<F: Scalar>() -> Vec<(&'static str, u64)> {
         ("Adam, AMSGrad", optimizer(Box::new(Adam::new(0.01).amsgrad(true)))),
         ("AdamW", optimizer(Box::new(AdamW::new(0.01)))),
         ("RMSprop", optimizer(Box::new(RMSprop::new(0.01).momentum(0.5).centered(true)))),
+        ("L-BFGS", lbfgs::<F>()),
         ("widths", widths::<F>()),
         ("slices", steps(around(SiLU), &MeanSquaredError, Adam::new(0.01), &numbers::<F>(1100, 3))),
         ("long sums", steps(around(Tanh), &MeanSquaredError, sgd(), &numbers::<F>(500, 3))),
