@@ -3,6 +3,7 @@
 mod hessian;
 mod jacobian;
 mod prepared;
+mod row_parts;
 mod slices;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub use slices::{SliceResult, Slices};
 #[derive(Debug, Clone)]
 pub struct Network<F> {
     layer: Arc<dyn Layer<F>>,
+    chain: Option<Arc<row_parts::Chain<F>>>,
     inputs: usize,
     outputs: usize,
     min_batch_size: usize,
@@ -100,7 +102,18 @@ impl<F: Scalar> Network<F> {
         let outputs = output_features(&*layer, inputs)?;
         let (min_batch_size, row_by_row) = (min_batch_size(&*layer), row_by_row(&*layer));
         let (layout, params) = (Arc::new(layout), Flat::from(params));
-        Ok(Network { layer, inputs, outputs, min_batch_size, row_by_row, slice_rows: None, layout, params })
+        let chain = row_parts::Chain::new(&layer, inputs).map(Arc::new);
+        Ok(Network {
+            layer,
+            chain,
+            inputs,
+            outputs,
+            min_batch_size,
+            row_by_row,
+            slice_rows: None,
+            layout,
+            params,
+        })
     }
 
     /// Draws the parameters again: the same seed gives the same numbers on every machine.
@@ -267,6 +280,12 @@ impl<F: Scalar> Network<F> {
             workspace.has_passed = true;
             return Ok(value);
         }
+        if dx.is_none()
+            && let Some(value) = self.gradients_in_row_parts(loss, x, target, workspace)?
+        {
+            workspace.has_passed = true;
+            return Ok(value);
+        }
         self.run_forward(x, workspace)?;
         let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
         loss.check(&output.view(), target)?;
@@ -428,6 +447,7 @@ pub struct Workspace<F> {
     /// Whether the last pass ended without an error.
     has_passed: bool,
     slices: slices::Memory<F>,
+    row_parts: row_parts::Memory<F>,
 }
 
 impl<F: Scalar> Default for Workspace<F> {
@@ -450,6 +470,7 @@ impl<F: Scalar> Workspace<F> {
             flush: true,
             has_passed: false,
             slices: slices::Memory::default(),
+            row_parts: row_parts::Memory::default(),
         }
     }
 

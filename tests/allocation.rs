@@ -121,6 +121,8 @@ fn main() {
             assert_eq!(allocations(small(), 3, 3001, Adam::new(0.01)), 0, "slices, {threads} threads");
             let sgd = Sgd::new(1e-4).momentum(0.9).nesterov(true);
             assert_eq!(allocations(large(), 300, 700, sgd), 0, "large, {threads} threads");
+            let sgd = Sgd::new(1e-4);
+            assert_eq!(allocations(large(), 300, 64, sgd), 0, "rows in parts, {threads} threads");
             for (layers, inputs) in [(small(), 3), (every_kind(), 3), (large(), 300)] {
                 assert_eq!(allocations_of_products(layers, inputs, 64), 0, "products, {threads} threads");
             }

@@ -1,6 +1,8 @@
 //! The number of threads changes how long a step takes, and nothing else.
 
 use geartrain::data::Dataset;
+use geartrain::layers::SiLU;
+use geartrain::network::Workspace;
 use geartrain::prelude::*;
 use geartrain::with_threads;
 use ndarray::Array2;
@@ -43,6 +45,54 @@ fn same_bits_for_any_number_of_threads<F: Scalar>() {
 fn training_is_the_same_for_any_number_of_threads() {
     same_bits_for_any_number_of_threads::<f32>();
     same_bits_for_any_number_of_threads::<f64>();
+}
+
+/// Deep chains of layers, whose batches are divided by rows.
+fn same_bits_of_rows_in_parts<F: Scalar>(widths: &[usize], rows: usize, ends_with_tanh: bool) {
+    let mut layers = Sequential::new();
+    for (i, pair) in widths.windows(2).enumerate() {
+        let linear = Linear::new(pair[0], pair[1]);
+        let linear = if i % 3 == 1 { linear.without_bias() } else { linear };
+        layers = match i % 4 {
+            0 => layers.then(linear).then(Tanh),
+            1 => layers.then(linear).then(ReLU).then(Sigmoid),
+            2 => layers.then(Sequential::new().then(linear)),
+            _ => layers.then(linear).then(SiLU),
+        };
+    }
+    let layers = if ends_with_tanh {
+        layers.then(Tanh)
+    } else {
+        layers.then(Linear::new(widths[widths.len() - 1], 1))
+    };
+    let network = Network::<F>::new(layers).unwrap().with_seed(3);
+    let (x, target) = (numbers(rows, widths[0]), numbers(rows, network.outputs()));
+    let gradients = |threads: usize, workspace: &mut Workspace<F>| {
+        let pass = || network.gradients(&MeanSquaredError, &x, &target, workspace, None);
+        let loss = with_threads(threads, pass).unwrap();
+        (loss, workspace.grads.to_vec())
+    };
+    let one = gradients(1, &mut Workspace::new());
+    assert!(one.1.iter().all(|grad| grad.is_finite()) && one.1.iter().any(|&grad| grad != F::zero()));
+    let mut workspace = Workspace::new();
+    for threads in [2, 3, 8, 2] {
+        assert!(gradients(threads, &mut workspace) == one, "{widths:?}, {rows} rows, {threads} threads");
+    }
+}
+
+#[test]
+fn rows_in_parts_have_the_bits_of_the_whole_batch() {
+    for (widths, rows) in [
+        (vec![128; 12], 64),
+        (vec![7, 150, 131, 97, 129, 150, 33, 65, 1, 200, 2, 300, 300, 300], 75),
+        (vec![784, 128, 64, 10], 128),
+        (vec![1, 257, 255, 256, 1], 100),
+    ] {
+        for ends_with_tanh in [false, true] {
+            same_bits_of_rows_in_parts::<f32>(&widths, rows, ends_with_tanh);
+            same_bits_of_rows_in_parts::<f64>(&widths, rows, ends_with_tanh);
+        }
+    }
 }
 
 #[test]

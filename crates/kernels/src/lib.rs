@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `scalar` | the number types, `f32` and `f64` |
 //! | `dispatch`, `vector` | instruction sets chosen at run time; vector registers |
-//! | `gemm`, `tile`, `dot`, `row`, `pack` | matrix products: blocking, tiles, one column, one row, packing |
+//! | `gemm`, `tile`, `dot`, `row`, `pack` | products: blocking, tiles, one column or row, packing |
 //! | `map` | elementwise functions and their slopes |
 //! | `math`, `math_f32` | exp, tanh, sigmoid, erfcx without branches, in `f64` and `f32` |
 //! | `reduce` | column sums and largest magnitudes |

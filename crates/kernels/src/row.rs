@@ -1,4 +1,4 @@
-//! Products with a single row, as in the prediction of one row: all columns at once, without a plan.
+//! Products with a single row, as in the prediction of one row: all columns at once.
 
 use super::dispatch::{Isa, Work, dispatch};
 use super::dot::dots;
@@ -9,7 +9,8 @@ use super::vector::{Lanes, Vector};
 use crate::Scalar;
 
 /// `y = φ(x · w + bias)` for a single row `x`: the weights of entry p are
-/// `w[p * y.len()..][..y.len()]`. The sums have the bits of [`matmul_add_row`](crate::matmul_add_row).
+/// `w[p * y.len()..][..y.len()]`. The sums have the bits of
+/// [`matmul_add_row`](crate::matmul_add_row).
 ///
 /// # Panics
 /// If the lengths do not match.
@@ -112,7 +113,7 @@ impl<F: Scalar> Row<'_, F> {
     /// `G` vectors of columns, whose sums hide the latency of each other's additions. A vector that
     /// would extend past the end of the row is shifted left and computes some columns again.
     ///
-    /// Each entry is summed in the order of its terms, block by block, as in a product of many rows.
+    /// Each entry is summed in the order of its terms, block by block, as in other products.
     ///
     /// # Safety
     /// The row must have as many columns as a vector.
