@@ -23,7 +23,7 @@ fn bench(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallT
 fn named(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     group.sample_size(20);
-    for name in NAMES.into_iter().chain(["I1b1"]) {
+    for name in NAMES.into_iter().chain(["I1b1", "P1"]) {
         bench(&mut group, &Workload::named(name).expect("a known name"));
     }
 }

@@ -9,8 +9,8 @@ the machine slows all of them. Printed are medians over the rounds, in microseco
 (peer / geartrain), each with its better number of threads in that round.
 
 All run the networks of crates/cli/src/bench/workloads.rs in f32: standard normal data, forward, mean squared error or
-cross-entropy, backward, SGD with a learning rate of 0.01 (A1: Adam, 0.001), PyTorch's initialisation of Linear; I1 and
-I1b1 predict only. JAX compiles the whole step with `jit` and gives its old weights back to the step (`donate_argnums`);
+cross-entropy, backward, SGD with a learning rate of 0.01 (A1, B1: Adam, 0.001), PyTorch's initialisation of Linear; I1,
+I1b1 and P1 predict only. JAX compiles the whole step with `jit` and gives its old weights back to the step (`donate_argnums`);
 PyTorch runs eagerly, as most people do. To hold JAX to one thread it is pinned to one core. Each waits for its results after every
 chunk of steps, not after every step.
 """
@@ -40,8 +40,10 @@ WORKLOADS = {
     "M1": ([784, 128, 64, 10], "relu", 128, False, True, "sgd", False),
     "A1": ([784, 128, 64, 10], "relu", 128, False, True, "adam", False),
     "W1": ([1024] * 4 + [10], "relu", 256, False, True, "sgd", False),
+    "B1": ([4, 32, 16, 4], "tanh", 10_000, False, False, "adam", False),
     "I1": ([128] * 65 + [1], "relu", 64, False, False, "sgd", True),
     "I1b1": ([128] * 65 + [1], "relu", 1, False, False, "sgd", True),
+    "P1": ([6, 64, 8, 4], "relu", 1, False, False, "sgd", True),
 }
 
 CHUNKS, CHUNK_SECONDS = 10, 0.05

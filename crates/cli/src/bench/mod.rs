@@ -18,7 +18,7 @@ use workloads::{Activation, NAMES, Workload};
 /// Time whole training steps: forward pass, loss, backward pass, update
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1 B1 I1 I1b1
+    /// A network of the README's table, or `all`: T1 T2 D1 D2 D3 N1 M1 A1 W1 B1 I1 I1b1 P1
     #[arg(long, value_name = "NAME", conflicts_with_all = ["depth", "width", "activation", "batch", "residual", "normalize"])]
     workload: Option<String>,
 
@@ -75,9 +75,9 @@ enum Number {
 impl Options {
     fn workloads(&self) -> Outcome<Vec<Workload>> {
         if let Some(name) = self.workload.as_deref() {
-            let names = if name == "all" { [&NAMES[..], &["I1b1"]].concat() } else { vec![name] };
+            let names = if name == "all" { [&NAMES[..], &["I1b1", "P1"]].concat() } else { vec![name] };
             let unknown = |name| {
-                Failure::option(format!("unknown workload `{name}`; known: {}, I1b1", NAMES.join(", ")))
+                Failure::option(format!("unknown workload `{name}`; known: {}, I1b1, P1", NAMES.join(", ")))
             };
             let find = |name| Workload::named(name).ok_or_else(|| unknown(name));
             return names.into_iter().map(find).collect();

@@ -2,7 +2,7 @@
 
 use geartrain::layers::{LayerNorm, Linear, ReLU, Residual, Sequential, Sigmoid, Tanh};
 use geartrain::loss::{CrossEntropy, MeanSquaredError};
-use geartrain::network::Workspace;
+use geartrain::network::{Prepared, Workspace};
 use geartrain::optim::{Adam, Optimizer, Sgd};
 use geartrain::{Error, Loss, Network, Scalar};
 use ndarray::Array2;
@@ -58,7 +58,8 @@ impl Workload {
         }
     }
 
-    /// One of [`NAMES`]; `I1` predicts a batch of 64 with the network of `D1`, `I1b1` a single row.
+    /// One of [`NAMES`]; `I1` predicts a batch of 64 with the network of `D1`, `I1b1` a single row,
+    /// `P1` a single row with a small network.
     pub fn named(name: &str) -> Option<Workload> {
         use Activation::{ReLU, Sigmoid, Tanh};
         let net = |widths: &[usize], activation, batch| Workload {
@@ -79,6 +80,7 @@ impl Workload {
             "B1" => Workload { adam: true, ..net(&[4, 32, 16, 4], Tanh, 10_000) },
             "I1" => Workload { predict: true, ..Workload::stack(64, 128, ReLU, 64) },
             "I1b1" => Workload { predict: true, ..Workload::stack(64, 128, ReLU, 1) },
+            "P1" => Workload { predict: true, ..net(&[6, 64, 8, 4], ReLU, 1) },
             _ => return None,
         };
         Some(Workload { name: name.to_string(), ..workload })
@@ -138,7 +140,12 @@ impl Workload {
             if self.adam { Box::new(Adam::new(0.001)) } else { Box::new(Sgd::new(0.01)) };
         let start = network.params().to_vec();
         let workspace = Workspace::new();
-        Ok(Step { network, x, target, loss, optimizer, workspace, start, predict: self.predict })
+        // A prepared prediction borrows its network. The program prepares only a few.
+        let prepared = self.predict.then(|| {
+            let network: &'static Network<F> = Box::leak(Box::new(network.clone()));
+            network.prepare(self.batch)
+        });
+        Ok(Step { network, x, target, loss, optimizer, workspace, start, prepared })
     }
 }
 
@@ -152,7 +159,7 @@ pub struct Step<F: Scalar> {
     optimizer: Box<dyn Optimizer<F>>,
     workspace: Workspace<F>,
     start: Vec<F>,
-    predict: bool,
+    prepared: Option<Prepared<'static, F>>,
 }
 
 impl<F: Scalar> Step<F> {
@@ -162,8 +169,8 @@ impl<F: Scalar> Step<F> {
     /// # Errors
     /// None for a prepared workload.
     pub fn run(&mut self) -> Result<(), Error> {
-        if self.predict {
-            std::hint::black_box(self.network.predict(&self.x)?);
+        if let Some(prepared) = &mut self.prepared {
+            std::hint::black_box(prepared.predict(&self.x)?);
             return Ok(());
         }
         let Step { network, x, target, loss, optimizer, workspace, .. } = self;
