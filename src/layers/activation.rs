@@ -21,6 +21,7 @@ impl Elementwise for Sigmoid {
         y * (F::one() - y)
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, _x: F, y: F) -> Option<F> {
         Some(y * (F::one() - y) * (F::one() - y - y))
     }
@@ -48,6 +49,7 @@ impl Elementwise for Tanh {
         F::one() - y * y
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, _x: F, y: F) -> Option<F> {
         Some(-(y + y) * (F::one() - y * y))
     }
@@ -75,6 +77,7 @@ impl Elementwise for ReLU {
         if x > F::zero() { F::one() } else { F::zero() }
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, _x: F, _y: F) -> Option<F> {
         Some(F::zero())
     }
@@ -114,6 +117,7 @@ impl Elementwise for LeakyReLU {
         if x > F::zero() { F::one() } else { F::of(self.negative_slope) }
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, _x: F, _y: F) -> Option<F> {
         Some(F::zero())
     }
@@ -162,6 +166,7 @@ impl Elementwise for ELU {
         F::of(above + (1.0 - above) * self.alpha * exp(at_most_0(x)))
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, x: F, y: F) -> Option<F> {
         Some(if x > F::zero() { F::zero() } else { self.slope(x, y) })
     }
@@ -199,6 +204,7 @@ impl Elementwise for SELU {
         F::of(SELU::SCALE * ELU::new(SELU::ALPHA).slope(x.as_f64(), y.as_f64()))
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, x: F, y: F) -> Option<F> {
         Some(if x > F::zero() { F::zero() } else { self.slope(x, y) })
     }
@@ -240,6 +246,7 @@ impl Elementwise for GELU {
         F::of(distribution + x * bell * (0.5 * ROOT_2_BY_PI))
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
         let x = x.as_f64();
         // (Φ + x φ)' = 2 φ − x² φ, because φ' = −x φ
@@ -285,6 +292,7 @@ impl Elementwise for GELUTanh {
         F::of(sigmoid + x * sigmoid * rest * 2.0 * du)
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
         let x = x.as_f64();
         let t = 2.0 * GELUTanh::u(x);
@@ -320,6 +328,7 @@ impl Elementwise for SiLU {
         F::of(sigmoid + x * sigmoid * logistic(-x))
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
         let x = x.as_f64();
         let (above, below) = (logistic(x), logistic(-x));
@@ -352,6 +361,7 @@ impl Elementwise for Softplus {
         F::of(logistic(x.as_f64()))
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, x: F, _y: F) -> Option<F> {
         let x = x.as_f64();
         Some(F::of(logistic(x) * logistic(-x)))
@@ -375,6 +385,7 @@ impl Elementwise for Identity {
         F::one()
     }
 
+    #[inline(always)]
     fn curvature<F: Scalar>(&self, _x: F, _y: F) -> Option<F> {
         Some(F::zero())
     }

@@ -204,21 +204,21 @@ impl<F: Scalar> Layer<F> for BatchNorm {
 
     fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
         let BackwardJvp { params: gamma, params_dot, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } = pass;
-        let (buffers, _) = cache.parts(KEPT, 0);
-        let (normal, scale) = (buffers[NORMAL].view(), buffers[SCALE].view());
+        let (kept, work) = cache.parts(KEPT + 1, 0).0.split_at_mut(KEPT);
+        let (normal, scale) = (kept[NORMAL].view(), kept[SCALE].view());
         grads_dot.fill(F::zero());
         let (dgamma_dot, rest) = grads_dot.split_at_mut(self.features);
         for j in 0..self.features {
             let line = normalisation::Line { len: dy.nrows(), scale: scale[[0, j]], centred: true };
+            let (normal, x_dot, dy, dy_dot) =
+                (normal.column(j), x_dot.column(j), dy.column(j), dy_dot.column(j));
             // v = γ dy
-            let terms = |r| {
-                let v_dot = params_dot[j] * dy[[r, j]] + gamma[j] * dy_dot[[r, j]];
-                [normal[[r, j]], x_dot[[r, j]], gamma[j] * dy[[r, j]], v_dot]
-            };
-            line.backward_jvp(terms, |r, [normal_dot, value, change]| {
+            let v_dot = |r| params_dot[j] * dy[r] + gamma[j] * dy_dot[r];
+            let terms = |r| [normal[r], x_dot[r], gamma[j] * dy[r], v_dot(r)];
+            line.backward_jvp(&mut work[0], terms, |r, [normal_dot, value, change]| {
                 // the product rule on dγ = Σ_r dy x̂, and dβ = Σ_r dy
-                dgamma_dot[j] += dy_dot[[r, j]] * normal[[r, j]] + dy[[r, j]] * normal_dot;
-                rest[j] += dy_dot[[r, j]];
+                dgamma_dot[j] += dy_dot[r] * normal[r] + dy[r] * normal_dot;
+                rest[j] += dy_dot[r];
                 if let Some([dx, dx_dot]) = &mut dx {
                     (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
                 }

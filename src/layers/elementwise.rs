@@ -2,7 +2,7 @@
 
 use std::slice::{from_mut, from_ref};
 
-use ndarray::Zip;
+use ndarray::{ArrayView2, ArrayViewMut2, Zip};
 
 use super::LayerSpec;
 use crate::Scalar;
@@ -91,6 +91,21 @@ pub(crate) fn linear_row<F: Scalar, A: Elementwise>(
     kernels::row(&Pointwise(activation), x, weight, bias, y);
 }
 
+/// The slope of an activation as the kernels take it, with the curvature as its slope.
+struct Bent<'a, A: ?Sized>(&'a A);
+
+impl<F: Scalar, A: Elementwise + ?Sized> kernels::Function<F> for Bent<'_, A> {
+    #[inline(always)]
+    fn value(&self, x: F) -> F {
+        self.0.slope(x, self.0.value(x))
+    }
+
+    #[inline(always)]
+    fn slope(&self, x: F, y: F) -> F {
+        self.0.curvature(x, y).unwrap_or(F::nan())
+    }
+}
+
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
         self.check()?;
@@ -116,35 +131,41 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
     fn backward(&self, Backward { x, y, dy, dx, .. }: Backward<'_, F>) {
         let Some(mut dx) = dx else { return };
         // the Jacobian is diagonal:  dx = φ'(x) dy
-        match (x.to_slice(), y.to_slice(), dy.to_slice(), dx.as_slice_mut()) {
-            (Some(x), Some(y), Some(dy), Some(dx)) => kernels::slopes(&Pointwise(self), x, y, dy, dx),
-            _ => Zip::from(dx).and(x).and(y).and(dy).for_each(|dx, x, y, dy| {
-                kernels::slopes(&Pointwise(self), from_ref(x), from_ref(y), from_ref(dy), from_mut(dx));
-            }),
-        }
+        times_slopes(&Pointwise(self), [x, y, dy], dx.view_mut());
     }
 
     fn jvp(&self, Jvp { x, y, dx, dy, .. }: Jvp<'_, F>) -> Result<(), LayerProblem> {
         // the Jacobian is diagonal:  dy = φ'(x) dx
-        Zip::from(dy).and(x).and(y).and(dx).for_each(|dy, &x, &y, &dx| *dy = self.slope(x, y) * dx);
+        times_slopes(&Pointwise(self), [x, y, dx], dy);
         Ok(())
     }
 
     fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
-        let BackwardJvp { params, x, x_dot, y, dy, dy_dot, dx, cache, .. } = pass;
+        let BackwardJvp { x, x_dot, y, dy, dy_dot, dx, .. } = pass;
         if self.curvature(F::zero(), self.value(F::zero())).is_none() {
             return Err(LayerProblem::NoBackwardJvp);
         }
-        let Some([dx, mut dx_dot]) = dx else { return Ok(()) };
+        let Some([mut dx, mut dx_dot]) = dx else { return Ok(()) };
         // the product rule on dx = φ'(x) dy:  dẋ = φ'(x) dẏ + φ''(x) ẋ dy
-        let mut slope = |dy, dx| {
-            self.backward(Backward { params, x, y, dy, grads: &mut [], dx: Some(dx), cache: &mut *cache });
-        };
-        slope(dy, dx);
-        slope(dy_dot, dx_dot.view_mut());
-        Zip::from(dx_dot).and(x).and(y).and(x_dot).and(dy).for_each(|dx_dot, &x, &y, &x_dot, &dy| {
-            *dx_dot += self.curvature(x, y).unwrap_or(F::nan()) * x_dot * dy;
-        });
+        Zip::from(&mut dx_dot).and(x_dot).and(dy).for_each(|product, &x_dot, &dy| *product = x_dot * dy);
+        times_slopes(&Bent(self), [x, y, dx_dot.view()], dx.view_mut());
+        times_slopes(&Pointwise(self), [x, y, dy_dot], dx_dot.view_mut());
+        dx_dot += &dx;
+        times_slopes(&Pointwise(self), [x, y, dy], dx);
         Ok(())
+    }
+}
+
+/// `out = f'(x) v` for every number, where `y = f(x)`.
+fn times_slopes<F: Scalar>(
+    function: &impl kernels::Function<F>,
+    [x, y, v]: [ArrayView2<F>; 3],
+    mut out: ArrayViewMut2<F>,
+) {
+    match (x.to_slice(), y.to_slice(), v.to_slice(), out.as_slice_mut()) {
+        (Some(x), Some(y), Some(v), Some(out)) => kernels::slopes(function, x, y, v, out),
+        _ => Zip::from(out).and(x).and(y).and(v).for_each(|out, x, y, v| {
+            kernels::slopes(function, from_ref(x), from_ref(y), from_ref(v), from_mut(out));
+        }),
     }
 }

@@ -140,10 +140,11 @@ impl<F: Scalar> Layer<F> for LayerNorm {
         let gamma = &params[..self.features];
         let (dgamma, dbeta) = dparams.split_at(self.features);
         for (r, mut dy) in dy.rows_mut().into_iter().enumerate() {
+            let (normal, dx) = (normal.row(r), dx.row(r));
             // the product rule:  dy = γ dx̂ + dγ x̂ + dβ  with  dx̂ = ∂x̂/∂x dx
-            times_jacobian(scales[[r, 0]], normal.row(r), |j| dx[[r, j]], dy.view_mut());
+            times_jacobian(scales[[r, 0]], normal, |j| dx[j], dy.view_mut());
             for (j, dy) in dy.iter_mut().enumerate() {
-                *dy = gamma[j] * *dy + dgamma[j] * normal[[r, j]] + dbeta[j];
+                *dy = gamma[j] * *dy + dgamma[j] * normal[j] + dbeta[j];
             }
         }
         Ok(())
@@ -151,21 +152,21 @@ impl<F: Scalar> Layer<F> for LayerNorm {
 
     fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
         let BackwardJvp { params: gamma, params_dot, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } = pass;
-        let (buffers, _) = cache.parts(2, 0);
-        let (normal, scales) = (buffers[0].view(), buffers[1].view());
+        let (buffers, _) = cache.parts(3, 0);
+        let (kept, work) = buffers.split_at_mut(2);
+        let (normal, scales) = (kept[0].view(), kept[1].view());
         let (dgamma_dot, dbeta_dot) = grads_dot.split_at_mut(self.features);
         dgamma_dot.fill(F::zero());
         sum_rows(dy_dot, ArrayViewMut1::from(dbeta_dot));
         for r in 0..dy.nrows() {
             let line = normalisation::Line { len: self.features, scale: scales[[r, 0]], centred: true };
+            let (normal, x_dot, dy, dy_dot) = (normal.row(r), x_dot.row(r), dy.row(r), dy_dot.row(r));
             // v = γ dy
-            let terms = |j| {
-                let v_dot = params_dot[j] * dy[[r, j]] + gamma[j] * dy_dot[[r, j]];
-                [normal[[r, j]], x_dot[[r, j]], gamma[j] * dy[[r, j]], v_dot]
-            };
-            line.backward_jvp(terms, |j, [normal_dot, value, change]| {
+            let v_dot = |j| params_dot[j] * dy[j] + gamma[j] * dy_dot[j];
+            let terms = |j| [normal[j], x_dot[j], gamma[j] * dy[j], v_dot(j)];
+            line.backward_jvp(&mut work[0], terms, |j, [normal_dot, value, change]| {
                 // the product rule on dγ = Σ_r dy x̂
-                dgamma_dot[j] += dy_dot[[r, j]] * normal[[r, j]] + dy[[r, j]] * normal_dot;
+                dgamma_dot[j] += dy_dot[j] * normal[j] + dy[j] * normal_dot;
                 if let Some([dx, dx_dot]) = &mut dx {
                     (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
                 }

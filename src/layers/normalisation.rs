@@ -4,6 +4,7 @@ use ndarray::ArrayView1;
 
 use super::check_sizes;
 use crate::Scalar;
+use crate::cache::Buffer;
 use crate::error::LayerProblem;
 
 /// Checks size, ε and input width; returns the number of features.
@@ -48,27 +49,39 @@ pub(super) struct Line<F> {
 
 impl<F: Scalar> Line<F> {
     /// Calls `write(j, x̂̇_j, dx_j, dẋ_j)` for every j, where a dot is the change along a
-    /// direction:
-    /// `terms(j)` are `(x̂_j, ẋ_j, v_j, v̇_j)`.
+    /// direction: `terms(j)` are `(x̂_j, ẋ_j, v_j, v̇_j)`, which are kept in `work`.
     ///
     /// With bars for means over the line, ∂r/∂x_j = −r² x̂_j / n gives
     /// - x̂̇ = J ẋ = r (ẋ − ẋ̄ − x̂ b) with b = mean(x̂ ẋ), and ṙ = −r² b
     /// - dx = J v = r (v − v̄ − x̂ c) with c = mean(x̂ v)
     /// - dẋ = J v̇ − r (x̂̇ c + x̂ mean(x̂̇ v)) − r b dx, the product rule on dx.
-    pub fn backward_jvp(&self, terms: impl Fn(usize) -> [F; 4], mut write: impl FnMut(usize, [F; 3])) {
-        let (r, n) = (self.scale, F::of(self.len as f64));
-        let mean = |term: &dyn Fn(usize) -> F| (0..self.len).map(term).sum::<F>() / n;
-        let shift = |part: usize| if self.centred { mean(&|j| terms(j)[part]) } else { F::zero() };
-        let [x_mean, v_mean, v_dot_mean] = [1, 2, 3].map(shift);
-        let [b, c, e] = [1, 2, 3].map(|part| mean(&|j| terms(j)[0] * terms(j)[part]));
-        let normal_dot = |[normal, x_dot, ..]: [F; 4]| r * (x_dot - x_mean - normal * b);
-        let d = mean(&|j| normal_dot(terms(j)) * terms(j)[2]);
-        for j in 0..self.len {
-            let [normal, _, v, v_dot] = terms(j);
-            let normal_dot = normal_dot(terms(j));
-            let dx = r * (v - v_mean - normal * c);
-            let dx_dot = r * (v_dot - v_dot_mean - normal * e - normal_dot * c - normal * d) - r * b * dx;
-            write(j, [normal_dot, dx, dx_dot]);
+    pub fn backward_jvp(
+        &self,
+        work: &mut Buffer<F>,
+        terms: impl Fn(usize) -> [F; 4],
+        mut write: impl FnMut(usize, [F; 3]),
+    ) {
+        let (r, len) = (self.scale, self.len);
+        let mut work = work.resize(4, len);
+        let (normal, rest) = work.as_slice_mut().expect("a contiguous buffer").split_at_mut(len);
+        let (normal_dot, rest) = rest.split_at_mut(len);
+        let (v, v_dot) = rest.split_at_mut(len);
+        for j in 0..len {
+            [normal[j], normal_dot[j], v[j], v_dot[j]] = terms(j);
+        }
+        let n = F::of(len as f64);
+        let mean = |a: &[F]| if self.centred { sum(a.into(), |a| a) / n } else { F::zero() };
+        let product = |a: &[F], b: &[F]| ArrayView1::from(a).dot(&ArrayView1::from(b)) / n;
+        let (x_mean, b) = (mean(normal_dot), product(normal, normal_dot));
+        for (x_dot, normal) in normal_dot.iter_mut().zip(&*normal) {
+            *x_dot = r * (*x_dot - x_mean - *normal * b);
+        }
+        let (v_mean, c, d) = (mean(v), product(normal, v), product(normal_dot, v));
+        let (v_dot_mean, e) = (mean(v_dot), product(normal, v_dot));
+        for j in 0..len {
+            let dx = r * (v[j] - v_mean - normal[j] * c);
+            let sum = v_dot[j] - v_dot_mean - normal[j] * (e + d) - normal_dot[j] * c;
+            write(j, [normal_dot[j], dx, r * sum - r * b * dx]);
         }
     }
 }

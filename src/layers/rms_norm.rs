@@ -109,9 +109,10 @@ impl<F: Scalar> Layer<F> for RMSNorm {
         let scales = cache.parts(1, 0).0[0].view();
         for (r, mut dy) in dy.rows_mut().into_iter().enumerate() {
             // the product rule:  dy = γ dx̂ + dγ x̂  with  dx̂ = ∂x̂/∂x dx
-            times_jacobian(scales[[r, 0]], x.row(r), |j| dx[[r, j]], dy.view_mut());
+            let (x, dx, scale) = (x.row(r), dx.row(r), scales[[r, 0]]);
+            times_jacobian(scale, x, |j| dx[j], dy.view_mut());
             for (j, dy) in dy.iter_mut().enumerate() {
-                *dy = params[j] * *dy + dparams[j] * (scales[[r, 0]] * x[[r, j]]);
+                *dy = params[j] * *dy + dparams[j] * (scale * x[j]);
             }
         }
         Ok(())
@@ -120,19 +121,19 @@ impl<F: Scalar> Layer<F> for RMSNorm {
     fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
         let BackwardJvp { params: gamma, params_dot, x, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } =
             pass;
-        let scales = cache.parts(1, 0).0[0].view();
+        let (kept, work) = cache.parts(2, 0).0.split_at_mut(1);
+        let scales = kept[0].view();
         grads_dot.fill(F::zero());
         for r in 0..dy.nrows() {
             let scale = scales[[r, 0]];
             let line = normalisation::Line { len: self.features, scale, centred: false };
+            let (x, x_dot, dy, dy_dot) = (x.row(r), x_dot.row(r), dy.row(r), dy_dot.row(r));
             // v = γ dy
-            let terms = |j| {
-                let v_dot = params_dot[j] * dy[[r, j]] + gamma[j] * dy_dot[[r, j]];
-                [scale * x[[r, j]], x_dot[[r, j]], gamma[j] * dy[[r, j]], v_dot]
-            };
-            line.backward_jvp(terms, |j, [normal_dot, value, change]| {
+            let v_dot = |j| params_dot[j] * dy[j] + gamma[j] * dy_dot[j];
+            let terms = |j| [scale * x[j], x_dot[j], gamma[j] * dy[j], v_dot(j)];
+            line.backward_jvp(&mut work[0], terms, |j, [normal_dot, value, change]| {
                 // the product rule on dγ = Σ_r dy x̂
-                grads_dot[j] += dy_dot[[r, j]] * (scale * x[[r, j]]) + dy[[r, j]] * normal_dot;
+                grads_dot[j] += dy_dot[j] * (scale * x[j]) + dy[j] * normal_dot;
                 if let Some([dx, dx_dot]) = &mut dx {
                     (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
                 }
