@@ -33,11 +33,3 @@ pub(crate) fn evaluate_at<F: Scalar>(
     let (values, slopes) = evaluate(activation, z.mapv(F::of).view());
     (values.mapv(F::as_f64), slopes.mapv(F::as_f64))
 }
-
-/// Whether `φ` has one slope for positive and one for negative numbers, as ReLU, so that slopes do
-/// not depend on the size of the signal.
-pub(crate) fn is_piecewise_linear<F: Scalar>(activation: &dyn Layer<F>) -> bool {
-    let z = [0.1, 1.0, 5.0, -0.1, -1.0, -5.0].map(F::of);
-    let slopes = evaluate(activation, ArrayView2::from(&[z])).1;
-    (0..3).all(|i| slopes[[0, i]] == slopes[[0, 0]] && slopes[[0, i + 3]] == slopes[[0, 3]])
-}

@@ -268,12 +268,16 @@ impl Energy {
         if !mean.is_finite() {
             return (self.log_scale + mean, 0.0);
         }
-        let wandering = logs.map(|log| (log - mean).powi(2)).sum::<f64>() / NETWORKS as f64;
-        // the part along the signal is the square of one normal number, with relative variance 2
-        let along = self.of_total(|row| row.owed, 2.0, 2.0 * self.overlap.correlation(self.diagonal()));
+        let sampled = logs.map(|log| (log - mean).powi(2)).sum::<f64>() / NETWORKS as f64;
+        // the sample is small
+        let wandering = self.overlap.wandering.unwrap_or(sampled);
+        // an excess along the signal is the square of one normal number, with relative variance 2
+        let along =
+            self.of_total(|row| row.owed.max(0.0), 2.0, 2.0 * self.overlap.correlation(self.diagonal()));
         // E ln X ≈ ln E X − Var/2
         let drift = self.overlap.drift + along / 2.0;
-        (self.log_scale + mean - drift, self.overlap.variance + along + wandering)
+        let variance = self.overlap.variance + along + wandering + 2.0 * self.overlap.shared;
+        (self.log_scale + mean - drift, variance.max(0.0))
     }
 
     pub fn scaled(mut self, by: f64) -> Self {

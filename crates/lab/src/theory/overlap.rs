@@ -31,13 +31,21 @@ pub(crate) fn pairs(rows: usize, width: usize) -> Vec<(usize, usize)> {
     (0..count).map(pair).collect()
 }
 
+/// The largest effect of a relative change of the signal for which its first order suffices.
+const LONGEST_REACH: f64 = 2.0;
+
 /// How a layer makes the norm of a gradient fluctuate.
 #[derive(Debug, Clone)]
 pub(crate) enum Fluctuation {
     /// Not at all.
     None,
-    /// A linear layer with this number of inputs.
-    Linear(f64),
+    /// A linear layer.
+    Linear {
+        /// The number of inputs.
+        inputs: f64,
+        /// The part of the outputs' mean square that comes from the weights and not from the bias.
+        share: f64,
+    },
     /// An activation.
     Activation {
         /// The number of units.
@@ -46,7 +54,32 @@ pub(crate) enum Fluctuation {
         kurtosis: f64,
         /// For each pair of rows a, b, `E φ'_a φ'_b / E φ'²` and `E φ'_a² φ'_b² / (E φ'²)²`.
         pairs: Vec<(f64, f64)>,
+        /// The interaction with the signal.
+        response: Response,
     },
+}
+
+/// How an activation couples the fluctuations of the gradient's norm to those of the signal's.
+/// Expectations are those of one row; between two rows, differences from 1 are smaller by the
+/// factor `likeness`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Response {
+    /// `∂ ln E φ² / ∂ ln q`.
+    pub growth: f64,
+    /// `∂ ln E φ'² / ∂ ln q`.
+    pub slope: f64,
+    /// `E φ² φ'² / (E φ² E φ'²)`.
+    pub both: f64,
+    /// `E z² φ'² / (q E φ'²)`: the gradient's energy along z, from a gradient without direction.
+    pub stretch: f64,
+    /// `(E z φ φ')² / (q E φ² E φ'²)`: the same from energy along φ.
+    pub along: f64,
+    /// The mean square correlation of two rows.
+    pub likeness: f64,
+    /// The variance of the logarithm of the mean of φ² over the units.
+    pub noise: f64,
+    /// Its correlation between two rows.
+    pub correlation: f64,
 }
 
 /// The overlap of the rows' gradients at one place, and the fluctuations accumulated above.
@@ -62,12 +95,37 @@ pub(crate) struct Overlap {
     pub drift: f64,
     /// Twice the covariance of the logarithm with p.
     covariance: f64,
+    /// The covariance of the logarithm with the effect of the signal's fluctuations on it. A linear
+    /// layer passes signal and gradient through the same weights, and an activation through the
+    /// same units.
+    pub shared: f64,
+    /// The variance of that effect, to first order; `None` where the signal's fluctuations grow so
+    /// much that the first order does not suffice.
+    pub wandering: Option<f64>,
+    /// The effect of a relative change of the signal on the logarithm, through the layers above.
+    reach: f64,
+    /// For one row and for two rows: the gradient's energy along the signal, relative to other
+    /// directions.
+    share: [f64; 2],
+    /// The covariance that reaches the layers below through that direction, times their width.
+    pending: [f64; 2],
 }
 
 impl Overlap {
     /// The overlap `o` at the network's output, for `pairs` pairs.
     pub fn new(o: f64, pairs: usize) -> Self {
-        Overlap { pairs: vec![o; pairs], growth: 1.0, variance: 0.0, drift: 0.0, covariance: 0.0 }
+        Overlap {
+            pairs: vec![o; pairs],
+            growth: 1.0,
+            variance: 0.0,
+            drift: 0.0,
+            covariance: 0.0,
+            shared: 0.0,
+            wandering: Some(0.0),
+            reach: 0.0,
+            share: [1.0; 2],
+            pending: [0.0; 2],
+        }
     }
 
     /// The mean square correlation of two rows' gradients, where `d` is that of the infinitely wide
@@ -108,9 +166,20 @@ impl Overlap {
         let x = (d - td) * r;
         let to = (t3 - td - x).max(0.0);
         let share = |pair: f64| if o > 0.0 { to * pair / o } else { 0.0 };
+        let parts = [d, 1.0 - d];
         let new = match layer {
-            Fluctuation::None => return,
-            Fluctuation::Linear(n) => {
+            Fluctuation::None => {
+                // a normalisation: neither passes the fluctuation of the signal's norm
+                (self.reach, self.share, self.pending) = (0.0, [0.0; 2], [0.0; 2]);
+                return;
+            }
+            Fluctuation::Linear { inputs: n, share: of_weights } => {
+                self.reach *= of_weights;
+                for (k, part) in parts.into_iter().enumerate() {
+                    self.share[k] = 1.0 + of_weights * (self.share[k] - 1.0);
+                    self.pending[k] *= of_weights;
+                    self.shared += part * self.pending[k] / n;
+                }
                 let v = 2.0 * p / n;
                 self.drift += v / 2.0;
                 self.variance += v - 2.0 * self.covariance / n;
@@ -121,7 +190,8 @@ impl Overlap {
                 }
                 d * (1.0 + 2.0 / n + 3.0 * v) - 4.0 / n * (3.0 * td + (d - td) * (1.0 + 2.0 * r) - d)
             }
-            Fluctuation::Activation { units: n, kurtosis, pairs } => {
+            Fluctuation::Activation { units: n, kurtosis, pairs, response } => {
+                self.respond(response, *n, parts);
                 let at = |j: usize| pairs[j.min(pairs.len() - 1)];
                 let own = 3.0 * (kurtosis - 1.0);
                 let (mut between, mut excess) = (0.0, 0.0);
@@ -147,6 +217,24 @@ impl Overlap {
         self.pairs.iter_mut().for_each(|pair| *pair = pair.clamp(0.0, 1.0 - new));
     }
 
+    /// The covariance with the signal, through an activation of `n` units. One row has the part
+    /// `parts[0]` of the squared norm, two rows have `parts[1]`.
+    fn respond(&mut self, response: &Response, n: f64, parts: [f64; 2]) {
+        let Response { growth, slope, both, stretch, along, likeness, noise, correlation } = *response;
+        let effect = self.reach * self.reach * noise * (parts[0] + parts[1] * correlation);
+        self.wandering = self.wandering.filter(|_| self.reach.abs() < LONGEST_REACH).map(|sum| sum + effect);
+        let reach = slope + growth * self.reach;
+        for (k, part) in parts.into_iter().enumerate() {
+            let likeness = if k == 0 { 1.0 } else { likeness };
+            let [both, stretch, along] = [both, stretch, along].map(|f| 1.0 + likeness * (f - 1.0));
+            // the mean of φ² over the units fluctuates with that of φ'² g², and with z · φ' g
+            self.shared += part * (both - 1.0) / n * (self.reach + self.pending[k]);
+            self.share[k] = stretch + (self.share[k] - 1.0) * along;
+            self.pending[k] = along * self.pending[k] + 2.0 * self.share[k] * reach / n;
+        }
+        self.reach = reach;
+    }
+
     /// The overlap of the sum of two independent gradients of `width` entries per row, `share` of
     /// whose energy is that of `branch`; `d` is that of the infinitely wide network.
     pub fn plus(&mut self, branch: &Overlap, share: f64, d: f64, width: f64) {
@@ -158,6 +246,11 @@ impl Overlap {
         self.variance += share * share * (branch.variance - self.variance) + added;
         self.drift += share * share * (branch.drift - self.drift) + added / 2.0;
         self.covariance = mix(self.covariance, branch.covariance);
+        self.shared += share * share * (branch.shared - self.shared);
+        self.wandering = self.wandering.zip(branch.wandering).map(|(x, b)| x + share * share * (b - x));
+        self.reach = mix(self.reach, branch.reach);
+        // the direction of the sum is that of neither part
+        (self.share, self.pending) = ([1.0; 2], [0.0; 2]);
         self.growth = mix(self.growth, branch.growth) * (1.0 + cross);
         for (x, branch) in self.pairs.iter_mut().zip(&branch.pairs) {
             *x = (mix(x.sqrt(), branch.sqrt()).powi(2) + cross * (1.0 - d) / 2.0).min(1.0 - d);
@@ -165,9 +258,10 @@ impl Overlap {
     }
 }
 
-/// `E φ'_a φ'_b` and `E φ'_a² φ'_b²` for any angle between two rows, interpolated between angles.
+/// `E φ'_a φ'_b`, `E φ'_a² φ'_b²` and `E φ_a² φ_b²` for any angle between two rows, interpolated
+/// between angles.
 pub(crate) struct ByAngle {
-    known: Vec<(f64, f64, [f64; 2])>,
+    known: Vec<(f64, f64, [f64; 3])>,
 }
 
 /// The number of steps between angles.
@@ -181,16 +275,17 @@ impl ByAngle {
             let angle =
                 std::f64::consts::FRAC_PI_2 * (1.0 - (std::f64::consts::PI * k as f64 / STEPS as f64).cos());
             let weight = if k == 0 || k == STEPS { 0.5 } else { 1.0 };
-            let Products { slopes, slope_squares, .. } = products(angle.cos());
-            (angle, if k.is_multiple_of(2) { weight } else { -weight }, [slopes, slope_squares])
+            let Products { slopes, slope_squares, value_squares, .. } = products(angle.cos());
+            let sign = if k.is_multiple_of(2) { 1.0 } else { -1.0 };
+            (angle, sign * weight, [slopes, slope_squares, value_squares])
         };
         ByAngle { known: (0..=STEPS).map(node).collect() }
     }
 
     /// The expectations at the correlation `c`.
-    pub fn at(&self, c: f64) -> [f64; 2] {
+    pub fn at(&self, c: f64) -> [f64; 3] {
         let angle = c.clamp(-1.0, 1.0).acos();
-        let (mut sum, mut weights) = ([0.0; 2], 0.0);
+        let (mut sum, mut weights) = ([0.0; 3], 0.0);
         for &(node, weight, known) in &self.known {
             if (angle - node).abs() < 1e-12 {
                 return known;
@@ -225,8 +320,9 @@ mod tests {
         let mut overlap = Overlap::new(0.0, 0);
         for _ in 0..10 {
             let (units, pairs) = (50.0, Vec::new());
-            overlap.pass(&Fluctuation::Activation { units, kurtosis: 2.0, pairs }, 1.0, 1.0);
-            overlap.pass(&Fluctuation::Linear(50.0), 1.0, 1.0);
+            let response = Response::default();
+            overlap.pass(&Fluctuation::Activation { units, kurtosis: 2.0, pairs, response }, 1.0, 1.0);
+            overlap.pass(&Fluctuation::Linear { inputs: 50.0, share: 1.0 }, 1.0, 1.0);
         }
         // (3κ − 1) / N per layer
         assert!((overlap.variance - 10.0 * 5.0 / 50.0).abs() < 1e-12, "{overlap:?}");
@@ -239,7 +335,7 @@ mod tests {
         let mut last = 0.0;
         for _ in 0..2000 {
             last = overlap.variance;
-            overlap.pass(&Fluctuation::Linear(20.0), 1.0 / 64.0, 64.0);
+            overlap.pass(&Fluctuation::Linear { inputs: 20.0, share: 1.0 }, 1.0 / 64.0, 64.0);
         }
         assert!((overlap.correlation(1.0 / 64.0) - 1.0).abs() < 0.05, "{overlap:?}");
         assert!((overlap.variance - last - 2.0 / 20.0).abs() < 0.02, "{overlap:?}");

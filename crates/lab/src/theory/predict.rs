@@ -5,9 +5,9 @@ use ndarray::{Array1, Array2, ArrayRef2, ArrayView2, Axis};
 use super::batch_norm::{Gradient, Pullback, Vector, normalised};
 use super::flow::{Energy, Factor, Gain, Pair, Signal, in_all_networks};
 use super::moments::{Moments, Precision, moments_of_all, products};
-use super::overlap::{ByAngle, Fluctuation};
+use super::overlap::{ByAngle, Fluctuation, Response};
 use super::weights::WeightStatistics;
-use crate::activation::{evaluate_at, is_piecewise_linear};
+use crate::activation::evaluate_at;
 use crate::numbers::{mean_power, normal_batch};
 use crate::tape::{Step, Tape};
 use geartrain::error::same_shape;
@@ -104,7 +104,6 @@ pub(crate) fn predict_on<F: Scalar>(tape: &Tape<F>, dy: ArrayView2<F>) -> Predic
         factors: vec![None; steps.len()],
         layers: vec![LayerPrediction { q: None, energy: None, gradient: None, deviation: 0.0 }; steps.len()],
         limits: Vec::new(),
-        widening: 1.0,
     };
     let width = steps.iter().map(|step| step.y.ncols()).max().unwrap_or(1);
     let mut signal = Signal::of(x, width);
@@ -131,10 +130,6 @@ const LARGEST_SUM_OF_INVERSE_WIDTHS: f64 = 1.0 / 3.0;
 /// The sum of 1/width over layers above which predictions are approximate.
 const MOST_LAYERS_PER_WIDTH: f64 = 0.5;
 
-/// The factor on the deviation there, for activations whose slopes depend on the signal: measured
-/// for tanh on the edge of chaos.
-const WIDENING: f64 = 1.25;
-
 /// Added to the step's index for the noise of pairs of rows, which is independent of that of `q`.
 const PAIRS_SEED: u64 = 1 << 32;
 
@@ -144,8 +139,6 @@ struct Theory<'t, 'n, F> {
     factors: Vec<Option<Factor>>,
     layers: Vec<LayerPrediction>,
     limits: Vec<Limit>,
-    /// A factor on deviations that the theory underestimates.
-    widening: f64,
 }
 
 impl<F: Scalar> Theory<'_, '_, F> {
@@ -176,10 +169,12 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let weights = WeightStatistics::of(step, self.params);
                 let inputs = step.x.ncols() as f64;
                 let gain = inputs * weights.square;
-                let below = signal.as_ref().map(|signal| signal.rows.clone());
+                let below = signal.as_ref().map(|signal| (signal.rows.clone(), signal.mean_square()));
                 let signal = signal.map(|signal| weights.apply(signal, inputs));
                 let mut rows = in_all_networks(&vec![Gain::even(gain); step.x.nrows()]);
-                if let Some((below, signal)) = below.zip(signal.as_ref()) {
+                let mut of_weights = 1.0;
+                if let Some(((below, square), signal)) = below.zip(signal.as_ref()) {
+                    of_weights = (gain * square / signal.mean_square()).clamp(0.0, 1.0);
                     for ((line, row), gains) in rows.indexed_iter_mut() {
                         // the excess along z belongs to h in the proportion in which z comes from h
                         // and not from the bias
@@ -189,7 +184,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                         gains.energy_of_excess = gains.excess * one_by(inputs, line);
                     }
                 }
-                let fluctuation = Fluctuation::Linear(inputs);
+                let share = if of_weights.is_nan() { 1.0 } else { of_weights };
+                let fluctuation = Fluctuation::Linear { inputs, share };
                 self.factors[i] = Some(Factor { rows, fluctuation, batch: Some(Pullback::Gain(gain)) });
                 signal
             }
@@ -220,12 +216,33 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let pair = products(step.layer, q, c);
                 let units = step.y.ncols() as f64;
                 let chi = typical.slope_square;
-                let ratios = |[slopes, squares]: [f64; 2]| (slopes / chi, squares / (chi * chi));
-                let pairs = if signal.pairs.is_empty() {
-                    vec![ratios([pair.slopes, pair.slope_squares])]
-                } else {
+                let mut all_pairs = vec![(c, [pair.slopes, pair.slope_squares, pair.value_squares])];
+                if !signal.pairs.is_empty() {
                     let by_angle = ByAngle::new(|c| products(step.layer, q, c));
-                    signal.pairs.iter().map(|pair| ratios(by_angle.at(pair.correlation()))).collect()
+                    let correlations = signal.pairs.iter().map(Pair::correlation);
+                    all_pairs = correlations.map(|c| (c, by_angle.at(c))).collect();
+                }
+                let count = all_pairs.len() as f64;
+                let pairs =
+                    all_pairs.iter().map(|(_, [slopes, squares, _])| (slopes / chi, squares / (chi * chi)));
+                let pairs = pairs.collect();
+                let value_squares = all_pairs.iter().map(|(_, [.., values])| values).sum::<f64>() / count;
+                // the mean of φ² over finitely many units fluctuates
+                let relative = |fourth: f64, square: f64| (fourth / (square * square) - 1.0).max(0.0);
+                let correlation =
+                    relative(value_squares, typical.square) / relative(typical.fourth, typical.square);
+                let correlation = if correlation.is_finite() { correlation.min(1.0) } else { 0.0 };
+                let finite = |ratio: f64| if ratio.is_finite() { ratio } else { 1.0 };
+                let Moments { square, growth, both_square, stretch_square, .. } = typical;
+                let response = Response {
+                    growth: finite(growth * q / square),
+                    slope: finite((stretch_square / chi - 1.0) / 2.0),
+                    both: finite(both_square / (square * chi)),
+                    stretch: finite(stretch_square / chi),
+                    along: finite(growth * growth * q / (square * chi)),
+                    likeness: all_pairs.iter().map(|(c, _)| c * c).sum::<f64>() / count,
+                    noise: finite(relative(typical.fourth, typical.square)) / units,
+                    correlation,
                 };
                 let mut gains = in_all_networks(&vec![Gain::even(0.0); step.x.nrows()]);
                 for ((line, row), gain) in gains.indexed_iter_mut() {
@@ -235,7 +252,12 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 let (values, slopes) = points.unzip();
                 self.factors[i] = Some(Factor {
                     rows: gains,
-                    fluctuation: Fluctuation::Activation { units, kurtosis: typical.slope_kurtosis(), pairs },
+                    fluctuation: Fluctuation::Activation {
+                        units,
+                        kurtosis: typical.slope_kurtosis(),
+                        pairs,
+                        response,
+                    },
                     batch: slopes.map(Pullback::Slopes),
                 });
                 let rows = all.mapv(|m| (m.square, m.mean));
@@ -245,13 +267,8 @@ impl<F: Scalar> Theory<'_, '_, F> {
                 if let Some(values) = values {
                     return Some(signal.with(Some(Vector::Points(values))));
                 }
-                // the mean of φ² over finitely many units fluctuates
-                let relative = |fourth: f64, square: f64| (fourth / (square * square) - 1.0).max(0.0);
                 let scatter =
                     |m: &Moments| if m.square > 0.0 { relative(m.fourth, m.square) / units } else { 0.0 };
-                let correlation =
-                    relative(pair.value_squares, typical.square) / relative(typical.fourth, typical.square);
-                let correlation = if correlation.is_finite() { correlation.min(1.0) } else { 0.0 };
                 Some(signal.scattered(&all.map(scatter), correlation, i as u64))
             }
             Kind::LayerNorm { eps } | Kind::RMSNorm { eps } => {
@@ -360,25 +377,14 @@ impl<F: Scalar> Theory<'_, '_, F> {
         let linear = self.steps.iter().filter(|step| step.nesting == 0 && step.kind == Kind::Linear);
         let narrow: f64 = linear.skip(1).map(|step| 1.0 / step.x.ncols() as f64).sum();
         let batch_norm = self.steps.iter().any(|step| matches!(step.kind, Kind::BatchNorm { .. }));
-        if narrow <= MOST_LAYERS_PER_WIDTH || batch_norm {
+        if narrow < MOST_LAYERS_PER_WIDTH + 1e-9 || batch_norm {
             return;
         }
         for i in 0..self.steps.len() {
-            let step = &self.steps[i];
-            if step.kind != Kind::Elementwise {
-                continue;
-            }
-            if is_piecewise_linear(step.layer) {
+            if self.steps[i].kind == Kind::Elementwise {
                 self.limit(
                     i,
                     "more than 0.5 layers per unit of width, so that the prediction is approximate",
-                );
-            } else {
-                self.widening = WIDENING;
-                self.limit(
-                    i,
-                    "more than 0.5 layers per unit of width, so that the prediction is approximate: signals and \
-                     gradients fluctuate together; the predicted deviation is increased by a quarter",
                 );
             }
         }
@@ -444,7 +450,7 @@ impl<F: Scalar> Theory<'_, '_, F> {
             if let Some(energy) = &energy {
                 let (mean, variance) = energy.logarithm();
                 self.layers[i].gradient = Some((mean / 2.0).exp());
-                self.layers[i].deviation = self.widening * variance.sqrt() / 2.0;
+                self.layers[i].deviation = variance.sqrt() / 2.0;
             }
             if let (Kind::Residual { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 // the direction of the sum is that of neither part

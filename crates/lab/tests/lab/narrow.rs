@@ -3,6 +3,7 @@
 use geartrain::layers::{Elementwise, Identity};
 use geartrain::prelude::*;
 use geartrain_lab::{self as lab, normal_batch};
+use rand::{Rng, SeedableRng};
 
 /// `depth` steps of an activation and a linear layer of `width` units.
 fn chain(
@@ -117,14 +118,21 @@ fn relu(&(depth, width, rows, networks): &Shape) {
     assert_eq!(limit, depth * 2 > width + 2, "{name}: {:?}", compared.limits);
 }
 
-/// For a smooth activation: the deviation is an upper bound, to a tenth.
+/// For a smooth activation: one row to a tenth; the deviation of a batch is predicted too large, by
+/// up to a half.
 fn tanh(w2: f64, b2: f64, &(depth, width, rows, networks): &Shape) {
     let name = format!("tanh, σw² = {w2}, {depth} layers of {width}, {rows} rows");
     let compared = compare(&name, &chain(Tanh, w2, b2, depth, width), rows, networks);
-    let [measured, predicted] = [compared.measured[1], compared.predicted[1]];
-    assert!((compared.measured[0] - compared.predicted[0]).abs() < 0.2, "{name}: {compared:?}");
-    assert!(measured < 1.1 * predicted && predicted < 2.6 * measured, "{name}: {compared:?}");
-    let limit = compared.limits.iter().any(|limit| limit.contains("increased by a quarter"));
+    let ([_, measured], [_, predicted], [_, error]) =
+        (compared.measured, compared.predicted, compared.errors);
+    assert!(
+        (compared.measured[0] - compared.predicted[0]).abs() < 0.15 + 3.0 * compared.errors[0],
+        "{compared:?}"
+    );
+    assert!(measured < 1.1 * predicted + 3.0 * error, "{name}: {compared:?}");
+    let most = if rows == 1 { 1.1 } else { 1.5 };
+    assert!(predicted < most * (measured + 3.0 * error), "{name}: {compared:?}");
+    let limit = compared.limits.iter().any(|limit| limit.contains("is approximate"));
     assert_eq!(limit, depth * 2 > width + 2, "{name}: {:?}", compared.limits);
 }
 
@@ -140,9 +148,28 @@ fn relu_networks_follow_the_theory() {
 
 #[test]
 fn tanh_networks_stay_within_a_wider_band() {
-    for shape in [SHAPES[0], SHAPES[2], SHAPES[4]] {
+    for shape in [SHAPES[0], SHAPES[1], SHAPES[2], SHAPES[4]] {
         tanh(1.0, 0.0, &shape);
         tanh(1.760955, 0.05, &shape);
+    }
+}
+
+/// Settings that no other test uses: widths from 10 to 100, up to 1.5 layers per unit, 1 to 512
+/// rows.
+#[test]
+#[ignore = "takes minutes"]
+fn random_settings() {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(2026);
+    for i in 0..21 {
+        let width = rng.random_range(10..=100);
+        let depth = (width as f64 * rng.random_range(0.1..1.5)).ceil() as usize;
+        let rows = 2_f64.powf(rng.random_range(0.0..9.0)).round() as usize;
+        let shape = (depth, width, rows, if depth * width * width * rows > 1 << 24 { 60 } else { 200 });
+        match i % 3 {
+            0 => linear(&shape),
+            1 => relu(&shape),
+            _ => tanh(rng.random_range(0.9..2.5), rng.random_range(0.0..0.1), &shape),
+        }
     }
 }
 
