@@ -1,6 +1,6 @@
 //! The cost of `lab::Recorder` and `lab::Monitor` in training: one measurement of 16, 64 or 256
 //! rows every 100 steps on batches of 64 rows, and of 256 rows on batches of 256; the monitor at
-//! its default interval. And the cost of a Hessian-vector product in gradients.
+//! its default interval, in small, deep and wide networks.
 //!
 //! Run with `cargo bench -p geartrain-benches --bench recorder`. Steps and measurements are timed
 //! one by one and their medians compared, so that interruptions by other programs affect few of
@@ -9,7 +9,6 @@
 use std::time::Instant;
 
 use geartrain::data::toy;
-use geartrain::network::Workspace;
 use geartrain::prelude::*;
 use geartrain::train::{Callback, CallbackResult, StepEnd};
 use geartrain_lab::{Monitor, Recorder};
@@ -38,27 +37,32 @@ impl<F: Scalar, C: Callback<F>> Callback<F> for Timed<C> {
     }
 }
 
-/// Ten layers of 64 units.
-fn network<F: Scalar>() -> Network<F> {
+fn network<F: Scalar>(depth: usize, width: usize) -> Network<F> {
     let block = |net: Sequential<F>, i| {
-        net.then(Linear::new(if i == 0 { 10 } else { 64 }, 64).init(Init::he_normal())).then(ReLU)
+        net.then(Linear::new(if i == 0 { 10 } else { width }, width).init(Init::he_normal())).then(ReLU)
     };
-    Network::new((0..10).fold(Sequential::new(), block).then(Linear::new(64, 1))).expect("valid layers")
+    Network::new((0..depth).fold(Sequential::new(), block).then(Linear::new(width, 1))).expect("valid layers")
 }
 
 /// Trains with `callback`, which measures every `every` steps, and prints the cost.
-fn compare<F: Scalar>(name: &str, batch_size: usize, every: u64, callback: impl Callback<F>) {
+fn compare<F: Scalar>(
+    name: &str,
+    network: &Network<F>,
+    batch_size: usize,
+    every: u64,
+    callback: impl Callback<F>,
+) {
     // eight steps an epoch
     let data = toy::friedman1::<F>(8 * batch_size, 1.0, 1).expect("a toy set");
     let mut timed =
         Timed { callback, every, last: Instant::now(), steps: Vec::new(), measurements: Vec::new() };
     Training::new(MeanSquaredError, Sgd::new(1e-4))
-        .epochs(400)
+        .epochs((4 * every as usize).div_ceil(8))
         .batch_size(batch_size)
         .threads(1)
         .progress(false)
         .callback(&mut timed)
-        .fit(&mut network(), &data)
+        .fit(&mut network.clone(), &data)
         .expect("training succeeds");
     let [step, measurement] = [timed.steps, timed.measurements].map(|mut times| {
         times.sort_by(f64::total_cmp);
@@ -72,51 +76,26 @@ fn compare<F: Scalar>(name: &str, batch_size: usize, every: u64, callback: impl 
     );
 }
 
-/// The cost of a Hessian-vector product in gradients.
-fn product<F: Scalar>(name: &str, widths: &[usize], rows: usize) {
-    let layer = |net: Sequential<F>, pair: &[usize]| net.then(Linear::new(pair[0], pair[1])).then(Tanh);
-    let network = Network::new(widths.windows(2).fold(Sequential::new(), layer)).expect("valid layers");
-    let x = geartrain_lab::normal_batch::<F>(rows, widths[0], 1);
-    let target = geartrain_lab::normal_batch::<F>(rows, widths[widths.len() - 1], 2);
-    let mut workspace = Workspace::new();
-    let (vector, mut product) = (network.params().to_vec(), network.params().to_vec());
-    let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..60 {
-        let start = Instant::now();
-        network.gradients(&MeanSquaredError, &x, &target, &mut workspace, None).expect("a pass");
-        let middle = Instant::now();
-        network
-            .hessian_vector_product(&MeanSquaredError, &x, &target, &vector, &mut workspace, &mut product)
-            .expect("a product");
-        times[0].push((middle - start).as_secs_f64());
-        times[1].push(middle.elapsed().as_secs_f64());
-    }
-    let [gradient, product] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    });
-    println!("{name}, {widths:?}, {rows} rows: a product costs {:.2} gradients", product / gradient);
+/// The default interval of [`Monitor`], as documented there.
+fn interval(rows: usize, batch_size: usize) -> u64 {
+    (25.0 * (28.0 * rows as f64 / batch_size as f64 + 20.0)).ceil() as u64
 }
 
 fn main() {
-    geartrain::with_threads(1, || {
-        for widths in [&[64, 128, 128, 10][..], &[784, 256, 256, 10], &[10, 64, 64, 64, 64, 64, 1]] {
-            product::<f32>("f32", widths, 128);
-            product::<f64>("f64", widths, 128);
-        }
-    });
     for (rows, batch_size) in [(16, 64), (64, 64), (256, 64), (256, 256)] {
         let measured = toy::friedman1::<f32>(rows, 1.0, 2).expect("a toy set");
-        let recorder = Recorder::new(EVERY, &MeanSquaredError, measured.x(), measured.y());
-        compare(&format!("recorder, f32, {rows} rows"), batch_size, EVERY, recorder);
-        // the default interval
-        let every = (28.0 * rows as f64 / (0.04 * batch_size as f64)).ceil() as u64;
-        let monitor = Monitor::new(&MeanSquaredError, measured.x(), measured.y());
-        compare(&format!("monitor, f32, {rows} rows"), batch_size, every, monitor);
+        let (x, y) = (measured.x(), measured.y());
+        let deep = network::<f32>(10, 64);
+        let recorder = Recorder::new(EVERY, &MeanSquaredError, x, y);
+        compare(&format!("recorder, {rows} rows"), &deep, batch_size, EVERY, recorder);
+        for (depth, width) in [(2, 32), (10, 64), (3, 256)] {
+            let name = format!("monitor, {depth} layers of {width}, {rows} rows");
+            let (network, every) = (network::<f32>(depth, width), interval(rows, batch_size));
+            compare(&name, &network, batch_size, every, Monitor::new(&MeanSquaredError, x, y));
+        }
         let measured = toy::friedman1::<f64>(rows, 1.0, 2).expect("a toy set");
-        let recorder = Recorder::new(EVERY, &MeanSquaredError, measured.x(), measured.y());
-        compare(&format!("recorder, f64, {rows} rows"), batch_size, EVERY, recorder);
         let monitor = Monitor::new(&MeanSquaredError, measured.x(), measured.y());
-        compare(&format!("monitor, f64, {rows} rows"), batch_size, every, monitor);
+        let (name, every) = (format!("monitor, f64, {rows} rows"), interval(rows, batch_size));
+        compare(&name, &network::<f64>(10, 64), batch_size, every, monitor);
     }
 }

@@ -11,7 +11,7 @@ use crate::theory::edge_of_chaos::curve;
 use crate::theory::predict::{Prediction, predict_on};
 use geartrain::error::{require, same_shape};
 use geartrain::layer::Kind;
-use geartrain::{Error, Network, Scalar};
+use geartrain::{Error, Layer, Network, Scalar};
 
 /// Measurements, predictions and the diagnosis of one architecture: a line of a
 /// [`Report`](crate::Report).
@@ -129,6 +129,15 @@ impl Phase {
 
     /// The same on a recorded pass.
     fn on<F: Scalar>(tape: &Tape<F>) -> Option<Self> {
+        let (activation, (sigma_w, sigma_b)) = Phase::place(tape)?;
+        let edge = curve(activation, 40.0, 200);
+        let edge =
+            edge.iter().map(|point| (point.weight_variance.sqrt(), point.bias_variance.sqrt())).collect();
+        Some(Phase { activation: activation.describe().name, sigma_w, sigma_b, edge })
+    }
+
+    /// The activation, `σw` and `σb` alone.
+    pub(crate) fn place<'n, F: Scalar>(tape: &Tape<'n, F>) -> Option<(&'n dyn Layer<F>, (f64, f64))> {
         let steps = &tape.steps;
         let activation = steps.iter().find(|step| step.kind == Kind::Elementwise)?.layer;
         let name = activation.describe().name;
@@ -152,13 +161,7 @@ impl Phase {
             sums[1] += pair[1].x.ncols() as f64 * mean_square("weight");
             sums[2] += mean_square("bias");
         }
-        if sums[0] == 0.0 {
-            return None;
-        }
         let [sigma_w, sigma_b] = [1, 2].map(|i| f64::sqrt(sums[i] / sums[0]));
-        let edge = curve(activation, 40.0, 200);
-        let edge =
-            edge.iter().map(|point| (point.weight_variance.sqrt(), point.bias_variance.sqrt())).collect();
-        Some(Phase { activation: name, sigma_w, sigma_b, edge })
+        (sums[0] > 0.0).then_some((activation, (sigma_w, sigma_b)))
     }
 }

@@ -71,14 +71,17 @@
 //!   layer, so that it fluctuates like one row in networks as deep as they are wide. The overlap of
 //!   the rows is followed from layer to layer. For linear and ReLU networks, the standard deviation
 //!   is right within about 12 %; for ReLU, the shift of a batch's mean is too small, by up to 0.1
-//!   decades at depth = width. With tanh, signals and gradients fluctuate together through the
-//!   weights they share, which the theory does not contain. There the mean is within 0.2 decades,
-//!   and the deviation is increased by a quarter and is an upper bound. A [`Limit`] says so above
-//!   0.5 layers per unit of width.
+//!   decades at depth = width. With tanh, signals and gradients pass the same weights and units, so
+//!   that networks with large signals have other gradients than the rest. This covariance is
+//!   included to lowest order. The mean is then right within 0.15 decades, and the deviation within
+//!   10 % for one row. For batches it is too large: by 5 to 25 %, and by up to a half in networks
+//!   narrower than 40 units with more rows than units. A [`Limit`] says so above 0.5 layers per
+//!   unit of width.
 //! - *q fluctuates.* The mean of φ² over N units adds `(E φ⁴/(E φ²)² − 1)/N` per layer to the
 //!   variance of `ln q`. The q map may amplify this, as for GELU at σw² = 2, where rows that start
 //!   with equal q end decades apart. Therefore 32 networks of the given widths are followed, in
-//!   pairs with opposite noise, each row with its own q.
+//!   pairs with opposite noise, each row with its own q. Where the effect of such fluctuations on
+//!   the gradient is small, its variance is that of the first order, which needs no sample.
 //! - *The gradient along the signal has its own factor.* A relative change ε of the signal's norm
 //!   becomes aε one layer later, where `a = ∂ ln q' / ∂ ln q`. The component of the squared
 //!   gradient along the signal, one of N directions, is therefore multiplied by a² and not by χ₁.
@@ -178,6 +181,7 @@
 //! | `curvature` | the Hessian of the loss: eigenvalues, trace, diagonal |
 //! | `watch/noise`, `watch/rule` | the gradient noise scale; the largest stable sharpness |
 //! | `watch`, `watch/findings` | training, watched, and what it shows in words |
+//! | `watch/trials` | what these words say, tried out |
 //! | `width` | parametrisations, and the change of layers by width |
 //! | `spectra_report`, `report` | pages and files |
 //! | `reproduce/` | results of the literature, predicted and measured |
@@ -246,7 +250,5 @@ pub use theory::formulas;
 pub use theory::mean_field::{DepthScales, MeanField};
 pub use theory::moments::Moments;
 pub use theory::predict::{LayerPrediction, Limit, Prediction, predict};
-pub use watch::{
-    Monitor, NoiseScale, TrainingCourse, TrainingFinding, TrainingRecord, noise_scale, try_rates,
-};
+pub use watch::{Monitor, NoiseScale, TrainingCourse, TrainingFinding, TrainingRecord, Trial, noise_scale};
 pub use width::{CoordinateCheck, Parametrization, UpdateRule, coordinate_check};

@@ -13,6 +13,7 @@ use crate::spectra::Spectra;
 use crate::spectra_report;
 use crate::text::{cell, escape, minus, quoted};
 use crate::theory::predict::Prediction;
+use crate::watch::TrainingCourse;
 
 /// A report on several networks. Every method returns the text of a file.
 ///
@@ -28,6 +29,7 @@ use crate::theory::predict::Prediction;
 ///     experiments: vec![tanh],
 ///     spectra: vec![],
 ///     recordings: vec![],
+///     courses: vec![],
 /// };
 /// assert!(report.html().starts_with("<!doctype html>"));
 /// # Ok::<(), geartrain::Error>(())
@@ -42,6 +44,9 @@ pub struct Report {
     pub spectra: Vec<Spectra>,
     /// Recordings of training runs; may be empty.
     pub recordings: Vec<Recording>,
+    /// Courses of training runs; may be empty. One with the name of an experiment is drawn in its
+    /// colour.
+    pub courses: Vec<TrainingCourse>,
 }
 
 impl Report {
@@ -177,6 +182,21 @@ impl Report {
                 }),
             }
         }
+        // the way of a network in training
+        for course in &self.courses {
+            let points = course.records.iter().filter_map(|record| Some((record.step, record.phase?)));
+            let line: Vec<_> = points.map(|(_, (w, b))| (w, b, 0.0)).filter(|p| p.0 <= reach_w).collect();
+            let colour = self.experiments.iter().position(|e| e.name == course.name);
+            series.push(Series {
+                name: format!("{} in training", course.name),
+                colour: colour.unwrap_or(0),
+                note: format!("{} measurements", line.len()),
+                points: line.clone(),
+                line,
+                dashed: true,
+            });
+        }
+        series.retain(|series| !series.points.is_empty());
         let mut seen = Vec::new();
         for (.., phase) in phases().filter(|(.., p)| p.edge.iter().any(|e| e.0 < reach_w)) {
             if seen.contains(&&phase.activation) {
@@ -232,6 +252,17 @@ impl Report {
         let all = ranges.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
         for recording in &self.recordings {
             page += &recording.heat_map(all, false);
+        }
+        for course in &self.courses {
+            page += &course.chart().svg(false);
+            if let Some(density) = &course.density {
+                let title = format!("{}: eigenvalues of the Hessian after training", course.name);
+                page += &density.chart(&title).svg(false);
+            }
+            if let Some(linearisation) = &course.linearisation {
+                page += &linearisation.chart(&format!("{}: linearised training", course.name)).svg(false);
+            }
+            let _ = write!(page, "<pre>{}</pre>", escape(&course.to_string()));
         }
         if let Some(chart) = self.phases() {
             page += &chart.svg(false);

@@ -116,8 +116,8 @@ pub fn report(
                 lab::Experiment::of(title, std::slice::from_ref(network), &x).map_err(exception)?;
             let diagnosis = experiment.diagnosis.to_string();
             let experiments = vec![experiment];
-            let report =
-                lab::Report { title: title.into(), experiments, spectra: Vec::new(), recordings: Vec::new() };
+            let (spectra, recordings, courses) = (Vec::new(), Vec::new(), Vec::new());
+            let report = lab::Report { title: title.into(), experiments, spectra, recordings, courses };
             Ok((diagnosis, report.gradients_svg(), report.html(), report.json()))
         })
     }

@@ -11,7 +11,9 @@ use clap::ValueEnum;
 use geartrain::data::{Csv, Dataset, StandardScaler, toy};
 use geartrain::prelude::*;
 use geartrain::train::StopReason;
-use geartrain_lab::{Experiment, Monitor, Recorder, Recording, Report, Spectra, TrainingCourse};
+use geartrain_lab::{
+    Curvature, Experiment, Monitor, Recorder, Recording, Report, Spectra, TrainingCourse, Trial, linearise,
+};
 use ndarray::s;
 
 use crate::design::Weights;
@@ -90,6 +92,10 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', default_value = "0.001,0.01,0.1", help_heading = "Training")]
     rates: Vec<f64>,
 
+    /// After training, try out what the findings say of other rates and batch sizes
+    #[arg(long = "try", requires = "train", help_heading = "Training")]
+    trials: bool,
+
     /// Write the report with its pictures (report.html, *.svg, *.csv, numbers.json) to this folder
     #[arg(long, value_name = "FOLDER", help_heading = "Results")]
     out: Option<PathBuf>,
@@ -143,7 +149,7 @@ pub fn run(options: &Options) -> Outcome {
         experiments.push(experiment);
         if let Some(steps) = options.train {
             output::note(&format!("Training {name} for {steps} steps"));
-            trained.extend(train(name, &network, &data, steps, &options.rates, &stop)?);
+            trained.extend(train(name, &network, &data, steps, options, &stop)?);
         }
     }
     let interrupted = stop.load(Ordering::Relaxed);
@@ -154,7 +160,8 @@ pub fn run(options: &Options) -> Outcome {
     }
     let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
     let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
-    let report = Report { title, experiments, spectra, recordings };
+    let courses = trained.iter().map(|trained| trained.course.clone()).collect();
+    let report = Report { title, experiments, spectra, recordings, courses };
     if options.json {
         output::print(&format!("{}\n", report.json()))?;
     } else {
@@ -212,6 +219,8 @@ struct Trained {
     recording: Recording,
     /// Sharpness, noise and updates during training.
     course: TrainingCourse,
+    /// Findings, tried out.
+    trials: Vec<Trial>,
     loss: f64,
     rate: f64,
 }
@@ -220,28 +229,30 @@ struct Trained {
 /// `stop` ends the training.
 fn train(
     name: &str,
-    network: &Network<f64>,
+    start: &Network<f64>,
     data: &Dataset<f64>,
     steps: usize,
-    rates: &[f64],
+    options: &Options,
     stop: &Arc<AtomicBool>,
 ) -> Outcome<Option<Trained>> {
     let rows = s![..data.rows().min(64), ..];
     let (x, y) = (data.x().slice(rows), data.y().slice(rows));
     // 50 columns in the picture of gradients
     let mut before = Recorder::new(steps.div_ceil(50) as u64, &MeanSquaredError, &x, &y);
-    before.record(0, network)?;
+    before.record(0, start)?;
     // A measurement costs as much as 28 steps.
     let monitor = Monitor::new(&MeanSquaredError, &x, &y).every((steps as u64 / 10).max(1));
     let mut best = Trained {
         recording: before.clone().into_recording(name),
         course: monitor.clone().into_course(name),
+        trials: Vec::new(),
         loss: f64::INFINITY,
         rate: f64::NAN,
     };
+    let mut last = None;
     let per_epoch = data.rows().div_ceil(64);
-    for &rate in rates {
-        let (mut network, mut recorder, mut monitor) = (network.clone(), before.clone(), monitor.clone());
+    for &rate in &options.rates {
+        let (mut network, mut recorder, mut monitor) = (start.clone(), before.clone(), monitor.clone());
         let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
             .epochs(steps.div_ceil(per_epoch))
             .batch_size(64)
@@ -256,11 +267,22 @@ fn train(
                 let loss = history.train_losses().last().copied().unwrap_or(f64::INFINITY);
                 if loss < best.loss {
                     let (recording, course) = (recorder.into_recording(name), monitor.into_course(name));
-                    best = Trained { recording, course, loss, rate };
+                    best = Trained { recording, course, loss, rate, ..best };
+                    last = Some(network);
                 }
             }
             Err(geartrain::Error::Diverged { .. }) => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+    if let Some(network) = last {
+        best.course.density = Some(Curvature::new(&network, &MeanSquaredError, &x, &y).density(4, 30)?);
+        // without momentum; large rates may diverge
+        best.course.linearisation = linearise(start, &x, &y, best.rate, steps.min(500)).ok();
+        if options.trials {
+            let epochs = (steps / per_epoch / 10).max(1);
+            let optimizer = |rate| Sgd::new(rate).momentum(0.9);
+            best.trials = best.course.try_findings(&network, &MeanSquaredError, data, epochs, optimizer)?;
         }
     }
     Ok(Some(best))
@@ -291,8 +313,9 @@ fn text(report: &Report, steps: Option<usize>, trained: &[Trained]) -> Result<St
             let gradient = before.layers[0].gradient;
             writeln!(text, "{:24} {gradient:>22.2e} {loss:>12.4} {rate:>14}", recording.name)?;
         }
-        for Trained { course, .. } in trained.iter().filter(|trained| !trained.course.records.is_empty()) {
+        for Trained { course, trials, .. } in trained.iter().filter(|t| !t.course.records.is_empty()) {
             writeln!(text, "\nTraining of {}, measured on {} rows\n{course}", course.name, course.rows)?;
+            trials.iter().try_for_each(|trial| writeln!(text, "{trial}"))?;
         }
     }
     Ok(text)

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::train::network::at_least;
 
 /// The columns of the results.
-pub const COLUMNS: &str = "job,activation,depth,width,sigma_w,sigma_b,seed,decades,predicted";
+pub const COLUMNS: &str = "job,activation,depth,width,steps,sigma_w,sigma_b,seed,decades,predicted";
 
 /// Measure the gradients of random networks over depth, width, σw, σb and activation
 ///
@@ -47,6 +47,14 @@ pub struct Options {
     #[arg(long, default_value_t = 16, value_parser = at_least(1))]
     rows: usize,
 
+    /// Steps of training before the measurement: each number is a picture of its own
+    #[arg(long, value_delimiter = ',', default_value = "0")]
+    steps: Vec<u64>,
+
+    /// Learning rate of this training, for the mean squared error on random targets
+    #[arg(long, default_value_t = 0.02)]
+    rate: f64,
+
     /// Predict as well, which takes much longer than measuring
     #[arg(long)]
     predict: bool,
@@ -66,10 +74,15 @@ impl Options {
             sigma_b: self.sigma_b.0.clone(),
             seeds: self.seeds,
             rows: self.rows,
+            steps: self.steps.clone(),
+            rate: self.rate,
             predict: self.predict,
         };
         if grid.sigma_w.iter().chain(&grid.sigma_b).any(|sigma| !sigma.is_finite() || *sigma < 0.0) {
             return Err(Failure::option("--sigma-w and --sigma-b must be finite numbers ≥ 0"));
+        }
+        if !(self.rate.is_finite() && self.rate > 0.0) {
+            return Err(Failure::option("--rate must be a finite number above 0"));
         }
         Ok(grid)
     }
@@ -121,9 +134,9 @@ fn activation(name: &str) -> Outcome<LayerSpec> {
 
 /// The cells of the settings of a job.
 pub fn setting(grid: &Grid, job: usize) -> String {
-    let Setting { activation, depth, width, sigma_w, sigma_b, seed } = grid.setting(job);
+    let Setting { activation, depth, width, sigma_w, sigma_b, steps, seed } = grid.setting(job);
     let name = names().into_iter().find(|(_, spec)| *spec == activation).map_or("", |(name, _)| name);
-    format!("{name},{depth},{width},{sigma_w:?},{sigma_b:?},{seed}")
+    format!("{name},{depth},{width},{steps},{sigma_w:?},{sigma_b:?},{seed}")
 }
 
 /// The cells of the results of a job.

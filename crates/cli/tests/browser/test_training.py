@@ -327,6 +327,22 @@ def test_the_limit_of_stability_follows_the_rate_and_the_momentum(open_page):
     until(lambda: edge(page)[1] == pytest.approx(10))
 
 
+def test_the_way_through_the_phase_diagram_has_an_axis_of_time(open_page):
+    page = open_page("#training?data=sine&rows=100&optimizer=sgd&batch=80&learning_rate=0.1&epochs=300&speed=0")
+    run(page)
+    state(page, "ended")
+    diagram = page.get_by_role("img", name=re.compile("^Phase diagram. Step "))
+    # the end of training is measured
+    expect(diagram).to_have_attribute("aria-label", re.compile("Step 300: "))
+    end = diagram.get_attribute("aria-label")
+    page.get_by_label("Step, as a number").fill("0")
+    expect(diagram).to_have_attribute("aria-label", re.compile("Step 0: "))
+    assert diagram.get_attribute("aria-label").split(": ")[1] != end.split(": ")[1]
+    # normalisation changes the maps: no diagram
+    page.get_by_label("Normalisation").select_option("layer")
+    expect(page.get_by_role("img", name=re.compile("^Phase diagram"))).to_have_count(0)
+
+
 def test_a_rate_out_of_range_is_refused(server):
     assert server.post("/api/training/1", {"learning_rate": -1})[0] in (400, 410)
     assert server.post("/api/training/1", {"momentum": 1.5})[0] in (400, 410)

@@ -92,7 +92,7 @@ fn the_file_of_another_sweep_is_refused_and_kept() {
     );
     assert_eq!(folder.read("table.csv"), "a,b\n1,2\n");
     // a row whose settings are not those of its job
-    folder.write("changed.csv", &before.replace("\n3,tanh,4,8,0.5,", "\n3,tanh,4,8,0.6,"));
+    folder.write("changed.csv", &before.replace("\n3,tanh,4,8,0,0.5,", "\n3,tanh,4,8,0,0.6,"));
     let refused = folder.run(&format!("{GRADIENTS} --out changed.csv"));
     assert!(
         stderr(&refused).contains("changed.csv, line 6: not a row of this sweep"),
@@ -110,6 +110,21 @@ fn gradients_vanish_and_explode_on_the_two_sides_of_the_edge() {
     let decades: Vec<f64> = rows.as_array().unwrap().iter().map(|row| number(&row["decades"])).collect();
     assert!(decades[0] < -1.0 && decades[1] < -1.0 && decades[2] > 0.5 && decades[3] > 0.5, "{decades:?}");
     assert!(rows[0]["predicted"].is_null());
+}
+
+#[test]
+fn a_gradient_sweep_draws_a_phase_diagram_for_each_number_of_training_steps() {
+    let folder = Folder::new();
+    let grid = "sweep gradients --depths 4 --widths 8 --sigma-w 1,2 --sigma-b 0.1 --seeds 1 --rows 4 --quiet";
+    let rows = folder.json(&format!("{grid} --steps 0,80 --rate 0.1 --out a.csv --svg a.svg --json"));
+    let start = folder.json(&format!("{grid} --out b.csv --json"));
+    let decades = |row: &serde_json::Value| number(&row["decades"]);
+    assert_eq!(rows[2]["steps"], 80);
+    assert!(decades(&rows[0]) == decades(&start[0]) && decades(&rows[2]) != decades(&rows[0]), "{rows}");
+    let picture = folder.read("a.svg");
+    assert!(picture.contains("4 layers of 8</text>") && picture.contains("4 layers of 8, 80 steps</text>"));
+    let refused = folder.run(&format!("{grid} --rate 0 --out c.csv"));
+    assert!(stderr(&refused).contains("--rate must be a finite number above 0"), "{}", stderr(&refused));
 }
 
 #[test]

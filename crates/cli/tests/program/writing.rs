@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use geartrain::Predictor;
 
-use crate::support::{Folder, data, stderr};
+use crate::support::{Folder, assert_well_formed, data, stderr};
 
 #[test]
 fn a_path_that_cannot_be_written_is_an_error_before_training() {
@@ -106,6 +106,28 @@ fn an_interrupted_training_saves_its_model_and_exits_with_130() {
     assert!(result["test"]["rmse"].is_number(), "{result}");
     let model = Predictor::<f32>::load(folder.path("m.safetensors")).expect("a whole model");
     assert_eq!(model.target_names(), ["mpg"]);
+}
+
+#[test]
+fn a_report_on_training_has_the_edge_the_eigenvalues_and_the_way_through_the_phases() {
+    let folder = Folder::new();
+    let options = "gradients --networks tanh --depth 3 --width 16 --seeds 1 --train 200 --rates 0.01 --try";
+    let text = folder.succeed(&format!("{options} --out report"));
+    // the rate of 0.01 is far below the edge, and this was tried out
+    assert!(text.contains("The rate is stable: it could be ") && text.contains("\nTried: "), "{text}");
+    let page = folder.read("report/report.html");
+    for part in [
+        "tanh: sharpness during training",
+        ">largest stable one</text>",
+        "tanh: eigenvalues of the Hessian after training",
+        "tanh: linearised training",
+        ">tanh in training</text>",
+        ">10 measurements</text>",
+        "The rate is stable: it could be ",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_well_formed(&folder.read("report/sharpness-1.svg"));
 }
 
 #[cfg(unix)]

@@ -78,6 +78,10 @@ impl EigenvalueDensity {
     /// A chart of the density on a logarithmic scale: single eigenvalues show as small peaks. An
     /// SVG document.
     pub fn svg(&self, title: &str) -> String {
+        self.chart(title).svg(true)
+    }
+
+    pub(crate) fn chart(&self, title: &str) -> Chart {
         let curve = self.curve(400);
         // a hundredth of a single eigenvalue is noise
         let largest = curve.iter().fold(0.0, |max: f64, p| max.max(p.1));
@@ -93,6 +97,5 @@ impl EigenvalueDensity {
             logarithmic: true,
             series: vec![series],
         }
-        .svg(true)
     }
 }

@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Lanczos, normals};
+use crate::chart::{Chart, Series};
 use crate::numbers::norm;
 use geartrain::error::same_shape;
 use geartrain::loss::MeanSquaredError;
@@ -122,6 +123,39 @@ pub struct Linearisation {
     pub kernel: TangentKernel,
     /// The relative change of the kernel over training.
     pub kernel_change: f64,
+}
+
+impl Linearisation {
+    /// A chart of both training curves. An SVG document.
+    pub fn svg(&self, title: &str) -> String {
+        self.chart(title).svg(true)
+    }
+
+    pub(crate) fn chart(&self, title: &str) -> Chart {
+        let line =
+            |losses: &[f64]| losses.iter().enumerate().map(|(i, l)| (i as f64, l.log10(), 0.0)).collect();
+        let real = Series {
+            name: "network".into(),
+            note: format!("its kernel changes by {:.1} %", 100.0 * self.kernel_change),
+            line: line(&self.losses),
+            ..Series::default()
+        };
+        let predicted = Series {
+            name: "linearised".into(),
+            note: "by the tangent kernel at the start".into(),
+            line: line(&self.predicted),
+            colour: 1,
+            dashed: true,
+            ..Series::default()
+        };
+        Chart {
+            title: title.into(),
+            x_label: "step of gradient descent".into(),
+            y_label: "loss".into(),
+            logarithmic: true,
+            series: vec![real, predicted],
+        }
+    }
 }
 
 /// Trains a copy of `network` by gradient descent on the whole batch, on the mean squared error,

@@ -1,5 +1,6 @@
 //! The Lanczos method for symmetric matrices that are given by products with vectors.
 
+use ndarray::ArrayView1;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -71,10 +72,10 @@ impl Lanczos {
         Ok(Some(()))
     }
 
-    /// Subtracts the components along the basis; twice, because rounding leaves some the first
-    /// time.
+    /// Subtracts the components along the basis. The last two are the only large ones, so that
+    /// rounding leaves none of the others when these are subtracted first.
     fn orthogonalise(&self, vector: &mut [f64]) {
-        for q in self.basis.iter().chain(&self.basis) {
+        for q in self.basis.iter().rev().take(2).chain(&self.basis) {
             let overlap = dot(q, vector);
             vector.iter_mut().zip(q).for_each(|(v, q)| *v -= overlap * q);
         }
@@ -110,8 +111,9 @@ impl Lanczos {
     }
 }
 
+/// `a · b`, in eight partial sums as [`sum`](crate::numbers::sum).
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    ArrayView1::from(a).dot(&ArrayView1::from(b))
 }
 
 /// Eigenvalues and unit eigenvectors of the symmetric tridiagonal matrix with the given diagonal

@@ -223,30 +223,35 @@ impl<'a, F: Scalar> Curvature<'a, F> {
 
     /// The entries that count.
     fn shorten(&self, vector: &[f64]) -> Vec<f64> {
-        self.ranges.iter().flat_map(|range| &vector[range.clone()]).copied().collect()
+        self.ranges.iter().map(|range| &vector[range.clone()]).collect::<Vec<_>>().concat()
     }
 
     fn lengthen(&self, short: &[f64]) -> Vec<f64> {
-        let mut vector = vec![0.0; self.network.params().len()];
-        let places = self.ranges.iter().cloned().flatten();
-        places.zip(short).for_each(|(i, value)| vector[i] = *value);
+        let (mut vector, mut rest) = (vec![0.0; self.network.params().len()], short);
+        for range in &self.ranges {
+            let (values, after) = rest.split_at(range.len());
+            vector[range.clone()].copy_from_slice(values);
+            rest = after;
+        }
         vector
     }
 
     fn short_product(&mut self, short: &[f64]) -> Result<Vec<f64>, Error> {
-        self.vector.fill(F::zero());
-        let factor = |scale: &Option<Vec<f64>>, i: usize| scale.as_ref().map_or(1.0, |scale| scale[i]);
-        for (i, value) in self.ranges.iter().cloned().flatten().zip(short) {
-            self.vector[i] = F::of(factor(&self.scale, i) * value);
-        }
+        let scaled = |mut vector: Vec<f64>, scale: &Option<Vec<f64>>| {
+            let factors = scale.iter().flatten();
+            vector.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            vector
+        };
+        let long = scaled(self.lengthen(short), &self.scale);
+        self.vector.iter_mut().zip(long).for_each(|(to, value)| *to = F::of(value));
         let multiply = match self.matrix {
             CurvatureMatrix::Hessian => Network::hessian_vector_product,
             CurvatureMatrix::GaussNewton => Network::gauss_newton_vector_product,
         };
         let Curvature { network, loss, x, target, workspace, vector, product, .. } = self;
         multiply(network, *loss, x, target, vector, workspace, product)?;
-        let places = self.ranges.iter().cloned().flatten();
-        Ok(places.map(|i| factor(&self.scale, i) * self.product[i].as_f64()).collect())
+        let product = self.product.iter().map(|value| value.as_f64()).collect();
+        Ok(self.shorten(&scaled(product, &self.scale)))
     }
 
     /// The `k` largest eigenvalues and their vectors, by the Lanczos method with full

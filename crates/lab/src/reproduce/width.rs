@@ -8,27 +8,21 @@ use geartrain::network::Workspace;
 use geartrain::optim::ParamGroup;
 use geartrain::prelude::*;
 
-use super::{Measured, Outcome, Rows, on_threads};
+use super::{Measured, Outcome, Rows, digits, on_threads};
 use crate::numbers::norm;
 use crate::width::slope;
 use crate::{Parametrization, UpdateRule, coordinate_check, noise_scale, normal_batch};
 
-/// Rows of normal features, and two classes of very different size: the gradient of the
-/// logits then hardly depends on the initial logits, whose size depends on the width.
-fn classes(rows: usize, features: usize) -> (Array2<f32>, Array2<f32>) {
-    let x = normal_batch::<f32>(rows, features, 1);
-    let class = x.column(0).mapv(|x| f32::from(x > 0.8)).insert_axis(Axis(1));
-    (x, class)
-}
-
 pub fn coordinates(rows: &mut Rows) -> Outcome {
-    let (x, target) = classes(64, 16);
+    let (x, target) = digits::standardised()?;
+    let batch = |all: &Array2<f32>| all.select(Axis(0), &(0..64).collect::<Vec<_>>());
+    let (x, target) = (batch(&x), batch(&target));
     let linear = |inputs, outputs, init: Init| Linear::new(inputs, outputs).without_bias().init(init);
     let network = |width: usize, seed| {
-        let hidden = Sequential::new().then(linear(16, width, Init::he_normal())).then(ReLU);
+        let hidden = Sequential::new().then(linear(64, width, Init::he_normal())).then(ReLU);
         let hidden = hidden.then(linear(width, width, Init::he_normal())).then(ReLU);
         Ok::<_, Error>(
-            Network::<f32>::new(hidden.then(linear(width, 4, Init::lecun_normal())))?.with_seed(seed),
+            Network::<f32>::new(hidden.then(linear(width, 10, Init::lecun_normal())))?.with_seed(seed),
         )
     };
     for (parametrization, rule, name, tolerance) in [
@@ -37,16 +31,17 @@ pub fn coordinates(rows: &mut Rows) -> Outcome {
         (Parametrization::MuP, UpdateRule::Gradient, "muP, SGD", 0.08),
         (Parametrization::MuP, UpdateRule::Adaptive, "muP, Adam", 0.08),
     ] {
-        let check = coordinate_check(&[256, 512, 1024], 4, 1, &CrossEntropy, &x, &target, |width, seed| {
-            let (mut wide, base) = (network(width, seed)?, network(64, seed)?);
-            parametrization.initialise(&mut wide, &base)?;
-            let groups = parametrization.groups(&wide, &base, rule)?;
-            let optimizer: Box<dyn Optimizer<f32>> = match rule {
-                UpdateRule::Gradient => Box::new(groups.into_iter().fold(Sgd::new(0.02), Sgd::group)),
-                UpdateRule::Adaptive => Box::new(groups.into_iter().fold(Adam::new(1e-3), Adam::group)),
-            };
-            Ok((wide, optimizer))
-        })?;
+        let check =
+            coordinate_check(&[256, 512, 1024, 2048], 4, 1, &CrossEntropy, &x, &target, |width, seed| {
+                let (mut wide, base) = (network(width, seed)?, network(64, seed)?);
+                parametrization.initialise(&mut wide, &base)?;
+                let groups = parametrization.groups(&wide, &base, rule)?;
+                let optimizer: Box<dyn Optimizer<f32>> = match rule {
+                    UpdateRule::Gradient => Box::new(groups.into_iter().fold(Sgd::new(0.02), Sgd::group)),
+                    UpdateRule::Adaptive => Box::new(groups.into_iter().fold(Adam::new(1e-3), Adam::group)),
+                };
+                Ok((wide, optimizer))
+            })?;
         let predicted = parametrization.slopes(2, rule);
         for ((layer, measured), predicted) in ["h1", "h2", "logits"].iter().zip(check.slopes()).zip(predicted)
         {
@@ -126,7 +121,7 @@ pub fn kernel_change(rows: &mut Rows) -> Outcome {
 }
 
 pub fn noise(rows: &mut Rows) -> Outcome {
-    let (x, target) = classes(1000, 64);
+    let (x, target) = digits::standardised()?;
     let layers = Sequential::new().then(Linear::new(64, 32)).then(Tanh).then(Linear::new(32, 10));
     let network = Network::<f32>::new(layers)?;
     // exact, from the gradient of every row

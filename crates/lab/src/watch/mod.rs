@@ -3,14 +3,17 @@
 mod findings;
 mod noise;
 mod rule;
+mod trials;
 
 use std::ops::ControlFlow;
 
 use ndarray::{ArrayRef2, Axis};
 
-use crate::curvature::{Curvature, TangentKernel};
+use crate::curvature::{Curvature, EigenvalueDensity, Linearisation, TangentKernel};
+use crate::experiment::Phase;
 use crate::measure::Instrument;
 use crate::numbers::norm;
+use crate::tape::Tape;
 use geartrain::network::Workspace;
 use geartrain::train::{Callback, CallbackResult, StepEnd};
 use geartrain::{Error, Loss, Network, Optimizer, Scalar};
@@ -18,12 +21,16 @@ use rule::Rule;
 
 pub use findings::TrainingFinding;
 pub use noise::{NoiseScale, noise_scale};
+pub use trials::Trial;
 
 /// Products with the Hessian in a measurement; the first one takes up to three times as many.
 const PRODUCTS: usize = 8;
-/// The nominal cost of a measurement, in gradients of its rows: the products at 8/3 each, one
-/// product along the gradient, two passes for norms and units, one for the noise, and the kernel.
+/// The cost of a measurement, in gradients of its rows: the products at 8/3 each, one product along
+/// the gradient, two passes for norms and units, one for the noise, and the kernel.
 const COST: f64 = 28.0;
+/// The part of the cost that does not depend on the rows, in training steps: the passes of few
+/// rows for noise and kernel, and operations on vectors of parameters.
+const FIXED: f64 = 20.0;
 /// The nominal share of training time at the default interval.
 const SHARE: f64 = 0.04;
 /// Rows of the tangent kernel.
@@ -110,6 +117,9 @@ pub struct TrainingRecord {
     pub updates: Vec<(String, f64)>,
     /// The relative change of the tangent kernel since the first measurement.
     pub kernel_change: f64,
+    /// `σw` and `σb`, the place in the [phase diagram](crate::Phase); `None` unless the network is
+    /// a plain stack of linear layers and one kind of activation.
+    pub phase: Option<(f64, f64)>,
     /// Path and name of each activation, the fraction of its units that are dead on all rows, and
     /// the fraction of saturated slopes.
     pub units: Vec<(String, f64, f64)>,
@@ -134,6 +144,10 @@ pub struct TrainingCourse {
     pub batch_rows: usize,
     /// Rows of the measurements.
     pub rows: usize,
+    /// The density of the Hessian's eigenvalues at the end, for a [`Report`](crate::Report).
+    pub density: Option<EigenvalueDensity>,
+    /// Training beside that of the linearised network, for a [`Report`](crate::Report).
+    pub linearisation: Option<Linearisation>,
 }
 
 impl<'a, F: Scalar> Monitor<'a, F> {
@@ -214,6 +228,7 @@ impl<'a, F: Scalar> Monitor<'a, F> {
             noise,
             updates: self.updates(network),
             kernel_change,
+            phase: Phase::place(&Tape::new(network, few)?).map(|(_, place)| place),
             units: units.collect(),
         };
         self.records.push(record);
@@ -243,15 +258,21 @@ impl<'a, F: Scalar> Monitor<'a, F> {
 
     /// The measurements under a name, for findings and a [`Report`](crate::Report).
     pub fn into_course(self, name: &str) -> TrainingCourse {
-        let (records, rows) = (self.records, self.x.nrows());
-        TrainingCourse { name: name.into(), records, batch_rows: self.batch_rows, rows }
+        TrainingCourse {
+            name: name.into(),
+            records: self.records,
+            batch_rows: self.batch_rows,
+            rows: self.x.nrows(),
+            density: None,
+            linearisation: None,
+        }
     }
 }
 
 impl<F: Scalar> Callback<F> for Monitor<'_, F> {
     fn on_step_end(&mut self, step: &mut StepEnd<'_, F>) -> CallbackResult {
         self.batch_rows = self.batch_rows.max(step.x.nrows());
-        let default = COST * self.x.nrows() as f64 / (SHARE * self.batch_rows as f64);
+        let default = (COST * self.x.nrows() as f64 / self.batch_rows as f64 + FIXED) / SHARE;
         let every = *self.every.get_or_insert(default.ceil() as u64);
         if step.step.is_multiple_of(every) {
             self.record(step.step, step.network, step.optimizer)?;
@@ -262,33 +283,4 @@ impl<F: Scalar> Callback<F> for Monitor<'_, F> {
         }
         Ok(ControlFlow::Continue(()))
     }
-}
-
-/// The losses after `steps` more steps on the whole batch from `network` at each of `rates`:
-/// whether another rate would train faster, tried out on copies. NaN for a rate that diverges.
-/// `optimizer` makes an optimizer of a rate.
-///
-/// # Errors
-/// As [`Network::loss_and_gradients`].
-pub fn try_rates<F: Scalar, O: Optimizer<F>>(
-    network: &Network<F>,
-    loss: &dyn Loss<F>,
-    x: &ArrayRef2<F>,
-    target: &ArrayRef2<F>,
-    rates: &[f64],
-    steps: usize,
-    optimizer: impl Fn(f64) -> O,
-) -> Result<Vec<f64>, Error> {
-    let mut workspace = Workspace::new();
-    let mut train = |rate: f64| {
-        let (mut network, mut optimizer) = (network.clone(), optimizer(rate));
-        for _ in 0..steps {
-            let value = network.gradients(loss, x, target, &mut workspace, None)?;
-            if !value.is_finite() || optimizer.step(network.params_mut(), &workspace.grads).is_err() {
-                return Ok(f64::NAN);
-            }
-        }
-        network.gradients(loss, x, target, &mut workspace, None)
-    };
-    rates.iter().map(|&rate| train(rate)).collect()
 }

@@ -179,6 +179,10 @@ fn the_tangent_kernel_predicts_the_training_of_a_wide_network() {
         assert_eq!(course.losses[0], course.predicted[0]);
         (far.fold(0.0, f64::max) / course.losses[0], course.kernel_change)
     };
+    let svg = course(32).svg("both & more");
+    assert!(
+        svg.contains("both &amp; more") && svg.contains("linearised") && svg.contains("kernel changes by")
+    );
     let (narrow, wide) = (error(32), error(2048));
     assert!(wide.0 < 0.02 && wide.0 < narrow.0 / 4.0, "{narrow:?} {wide:?}");
     assert!(wide.1 < 0.02 && wide.1 < narrow.1 / 4.0, "{narrow:?} {wide:?}");

@@ -17,7 +17,13 @@ fn report() -> Report {
     let experiments =
         vec![experiment("sigmoid \"s\" <b>", network(Sigmoid)), experiment("tanh", network(Tanh))];
     let spectra = vec![spectra("tanh", network(Tanh)), spectra("skip & <b>", residual(48, 5, 0.5))];
-    Report { title: "Two & more".into(), experiments, spectra, recordings: vec![recording()] }
+    Report {
+        title: "Two & more".into(),
+        experiments,
+        spectra,
+        recordings: vec![recording()],
+        courses: vec![],
+    }
 }
 
 fn spectra(name: &str, network: Network<f64>) -> Spectra {

@@ -3,7 +3,7 @@
 use geartrain::data::{Dataset, toy};
 use geartrain::optim::ParamGroup;
 use geartrain::prelude::*;
-use geartrain_lab::{Monitor, TrainingCourse, TrainingFinding, noise_scale, normal_batch, try_rates};
+use geartrain_lab::{Monitor, TrainingCourse, TrainingFinding, noise_scale, normal_batch};
 use ndarray::{Array2, array};
 
 /// Gradient descent on a Chebyshev polynomial of degree 3 (Cohen et al. 2021).
@@ -44,16 +44,46 @@ fn gradient_descent_is_found_at_the_edge_of_stability() {
 }
 
 #[test]
-fn a_small_rate_is_found_stable_and_a_larger_one_trains_faster() {
-    let (course, network) = chebyshev(Sgd::new(0.005), 300, 100);
-    let findings = course.findings();
-    let Some(TrainingFinding::Stable { room }) = findings.first() else { panic!("{course}") };
-    assert!(*room > 5.0, "{course}");
+fn findings_about_the_rate_are_tried_out() {
     let x = Array2::from_shape_fn((20, 1), |(i, _)| i as f64 / 9.5 - 1.0);
-    let y = x.mapv(|x| 4.0 * x * x * x - 3.0 * x);
-    let rates = [0.005, 0.005 * room * 0.8, 10.0];
-    let losses = try_rates(&network, &MeanSquaredError, &x, &y, &rates, 200, Sgd::new).unwrap();
-    assert!(losses[1] < losses[0] && (losses[2].is_nan() || losses[2] > losses[0]), "{losses:?}");
+    let data = Dataset::new(x.clone(), x.mapv(|x| 4.0 * x * x * x - 3.0 * x)).unwrap();
+    let tried = |course: &TrainingCourse, network: &Network<f64>| {
+        course.try_findings(network, &MeanSquaredError, &data, 300, Sgd::new).unwrap()
+    };
+    // far below the edge, a rate close to it is stable and trains faster
+    let (course, network) = chebyshev(Sgd::new(0.005), 300, 100);
+    let trials = tried(&course, &network);
+    let [trial] = &trials[..] else { panic!("{trials:?}") };
+    let TrainingFinding::Stable { room } = trial.finding else { panic!("{course}") };
+    assert!(room > 5.0 && trial.holds && trial.changed < trial.unchanged, "{trial}");
+    assert!(trial.unchanged < trial.before && trial.to_string().ends_with("confirmed."), "{trial}");
+    // at the edge, half the rate is no faster
+    let (course, network) = chebyshev(Sgd::new(0.05), 1500, 100);
+    let trials = tried(&course, &network);
+    assert!(matches!(trials[0].finding, TrainingFinding::EdgeOfStability { .. }), "{course}");
+    assert!(trials[0].holds && trials[0].changed > trials[0].unchanged, "{}", trials[0]);
+    // trying out changes nothing, and a wrong verdict is not confirmed
+    let mut wrong = course.clone();
+    wrong.records.iter_mut().for_each(|record| record.threshold = Some(20.0 * record.sharpness));
+    let trials = tried(&wrong, &network);
+    assert!(!trials[0].holds && trials[0].to_string().contains("14.0 times the rate"), "{}", trials[0]);
+    assert_eq!(tried(&course, &network), tried(&course, &network));
+}
+
+#[test]
+fn findings_about_the_batch_are_tried_out() {
+    let data = toy::friedman1::<f64>(512, 0.1, 0).unwrap();
+    let layers = Sequential::new().then(Linear::new(10, 32)).then(Tanh).then(Linear::new(32, 1));
+    let network = Network::new(layers).unwrap();
+    // the noise scale is near 1 row before training
+    let mut monitor = Monitor::new(&MeanSquaredError, data.x(), data.y());
+    monitor.record(0, &network, &Sgd::<f64>::new(1e-3)).unwrap();
+    let mut course = monitor.into_course("friedman");
+    course.batch_rows = 128;
+    let trials = course.try_findings(&network, &MeanSquaredError, &data, 8, Sgd::new).unwrap();
+    let large = |trial: &&geartrain_lab::Trial| matches!(trial.finding, TrainingFinding::LargeBatch { .. });
+    let trial = trials.iter().find(large).unwrap();
+    assert!(trial.holds && trial.change.starts_with("a quarter of the batch"), "{trial}");
 }
 
 /// The largest stable sharpness of an optimizer with a learning rate of 0.01, after one step.

@@ -59,6 +59,9 @@ class TrainingTab {
     this.map = new Plot({ ratio: 0.5, least: 240, most: 340 });
     this.edge = new Plot({ ratio: 0.55, least: 250, most: 340 });
     this.density = new Plot({ ratio: 0.55, least: 250, most: 340 });
+    this.phase = new Plot({ ratio: 0.55, least: 250, most: 340 });
+    this.phaseNote = element("p", { class: "small faint" });
+    this.time = slider({ label: "Step", value: 0, min: 0, max: 1, step: 1, onchange: (step) => this.drawPhase(step) });
     this.edgeLegend = element("div", { class: "small faint key-line" });
     this.densityNote = element("p", { class: "small faint" });
     this.edgeTable = behind("The numbers as a table", () => this.edgeNumbers());
@@ -107,7 +110,12 @@ class TrainingTab {
         ),
         card(element("h2", {}, "Eigenvalues of the Hessian"), this.density.node, this.densityNote),
       ),
-      card(element("h2", {}, "Gradients: layer × time"), this.map.node, this.scale, this.mapTable.node),
+      element(
+        "div",
+        { class: "pair" },
+        card(element("h2", {}, "Gradients: layer × time"), this.map.node, this.scale, this.mapTable.node),
+        card(element("h2", {}, "Phase diagram over time"), element("div", { class: "steering" }, this.time.node), this.phase.node, this.phaseNote),
+      ),
       card(element("h2", {}, "Predictions for validation rows"), this.predictions),
     );
     const bar = element(
@@ -490,6 +498,7 @@ class TrainingTab {
     this.drawPicture();
     this.drawMap();
     this.drawEdge();
+    this.drawPhase();
     this.drawDensity();
     this.tell();
     this.edgeTable.refresh();
@@ -682,7 +691,7 @@ class TrainingTab {
     const key = (index, text) => element("span", { class: "key" }, sample(index, { points: false }), text);
     this.edgeLegend.replaceChildren(
       key(0, "largest eigenvalue of the Hessian (sharpness)"),
-      key(1, "largest stable one: 2/η, with momentum (2 + 2β)/η"),
+      key(1, "largest stable one: 2/η, with momentum (2 + 2β)/⁠η"),
       key(2, "curvature along the gradient"),
       element("span", {}, this.verdict(ratio)),
     );
@@ -711,6 +720,40 @@ class TrainingTab {
       y: { label: "density", low: floor, high: Math.log10(largest) + 0.2, log: true },
       series: [{ index: 0, line }],
     });
+  }
+
+  /** The way of σw and σb through the phase diagram, up to a step: by default, the last one. */
+  drawPhase(step = Infinity) {
+    const { phase } = this.known;
+    const placed = phase ? this.edges.filter((edge) => Number.isFinite(edge[4])) : [];
+    this.phase.node.hidden = this.time.node.hidden = !placed.length;
+    this.phaseNote.textContent = "Shown for plain stacks of linear layers with one kind of activation.";
+    if (!placed.length) return;
+    const last = placed.at(-1)[0];
+    this.time.range.max = Math.max(last, 1);
+    if (step > last) this.time.value = last;
+    const now = placed.findLast((edge) => edge[0] <= step) ?? placed[0];
+    const reach = (column, least) => 1.15 * Math.max(least, ...placed.map((edge) => edge[column]));
+    const [right, top] = [reach(4, 2.5), reach(5, 0.8)];
+    const { edge, activation } = phase;
+    const line = edge.every(([, b]) => b === 0) && edge.length ? [[edge[0][0], 0, 0], [edge[0][0], top, 0]] : edge.map(([w, b]) => [w, b, 0]);
+    const place = (edge) => [edge[4], edge[5], 0, `step ${edge[0]}: σw ${brief(edge[4], 3)}, σb ${brief(edge[5], 3)}`];
+    this.phase.draw({
+      label: `Phase diagram. Step ${now[0]}: σw ${brief(now[4], 3)}, σb ${brief(now[5], 3)}`,
+      x: { label: "σw", low: 0, high: right },
+      y: { label: "σb", low: -0.05 * top, high: top, left: 44 },
+      series: [
+        { index: 1, line },
+        { index: 2, line: placed.map(place), thin: true },
+        { index: 2, points: [place(placed[0])], hollow: true },
+        { index: 2, points: [place(now)] },
+      ],
+      texts: [
+        { at: [0, top], text: "ordered", dx: 10, dy: 18 },
+        { at: [right, 0], text: "chaotic", anchor: "end", dx: -8, dy: -12 },
+      ],
+    });
+    this.phaseNote.textContent = `Orange: the edge of chaos of ${activation}. Green: σw and σb of the layers, from the start (hollow) to the chosen step.`;
   }
 
   edgeNumbers() {

@@ -96,8 +96,8 @@ fn fit(
     watcher.shown = watcher.monitor.records().len();
 
     let began = Instant::now();
-    let optimizer = Steered::new(optimizer, prepared.is_sgd.then_some(&job.control));
-    let mut training = Training::new(prepared.loss(), optimizer)
+    let mut optimizer = Steered::new(optimizer, prepared.is_sgd.then_some(&job.control));
+    let mut training = Training::new(prepared.loss(), &mut optimizer)
         .epochs(prepared.epochs)
         .batch_size(prepared.batch)
         .seed(prepared.seed)
@@ -117,6 +117,7 @@ fn fit(
         Err(error) => return Err(error),
     };
     watcher.leave(&network)?;
+    watcher.watch(&network, &optimizer)?;
     let last = watcher.look(&network, true)?;
     writer.write(&last);
     let end =
@@ -189,6 +190,8 @@ impl<'a> Watcher<'a> {
         let layers: Vec<String> = self.gradients(network)?.into_iter().map(|(name, _)| name).collect();
         let constant = model.x_scale().map_or(&[][..], |scale| scale.constant_columns());
         let constant: Vec<&str> = constant.iter().map(|&i| model.feature_names()[i].as_str()).collect();
+        let phase = lab::Phase::of(network, &self.probe.0)?;
+        let phase = phase.map(|phase| json!({ "activation": phase.activation, "edge": phase.edge }));
         Ok(json!({
             "kind": "start",
             "id": self.job.id,
@@ -201,6 +204,7 @@ impl<'a> Watcher<'a> {
             "epochs": epochs,
             "layers": layers,
             "constant": constant,
+            "phase": phase,
             "picture": self.picture.start(self.prepared),
         }))
     }
@@ -228,7 +232,8 @@ impl<'a> Watcher<'a> {
     fn look(&self, network: &Network<f64>, time: bool) -> Result<Value, Error> {
         let sharpness = |record: &lab::TrainingRecord| {
             let along = number(record.along_gradient);
-            json!([record.step, number(record.sharpness), record.threshold.map(number), along])
+            let [w, b] = [0, 1].map(|i| record.phase.map(|(w, b)| number([w, b][i])));
+            json!([record.step, number(record.sharpness), record.threshold.map(number), along, w, b])
         };
         let losses = |epoch: &Epoch| json!([number(epoch.train_loss), epoch.validation_loss.map(number)]);
         let gradients = self.gradients(network)?;
