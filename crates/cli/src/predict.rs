@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::{Failure, Outcome};
 use crate::output::{self, csv_cell};
-use crate::table::{self, Format, with_options};
+use crate::table::{self, Format, is_numpy, read_tabular, with_options};
 
 /// Predict with a saved model: a header line, and a line for each row of the table
 ///
@@ -25,7 +25,7 @@ pub struct Options {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// The CSV file to predict from, with a header line
+    /// The file to predict from: CSV with a header line, or NumPy's (.npy, .npz)
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -52,7 +52,7 @@ pub fn run(options: &Options) -> Outcome {
             let model = TabularRegressor::load(&options.model)?;
             options.format.check_reads_gaps()?;
             no_probabilities(options)?;
-            let table = model.csv_options(options.format.tabular()).read(&options.file)?;
+            let table = read_tabular(&options.file, &model.csv_options(options.format.tabular()))?;
             let rows = model.predict(&table)?;
             let rows = rows.rows().into_iter().map(|row| row.iter().map(|&number| json!(number)).collect());
             (model.output_names(), rows.collect())
@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Outcome {
         Some(_) => {
             let model = TabularClassifier::load(&options.model)?;
             options.format.check_reads_gaps()?;
-            let table = model.csv_options(options.format.tabular()).read(&options.file)?;
+            let table = read_tabular(&options.file, &model.csv_options(options.format.tabular()))?;
             let probabilities = model.predict_proba(&table)?;
             labelled(options, model.classes(), &probabilities)?
         }
@@ -98,6 +98,11 @@ fn network_predictions(options: &Options) -> Outcome<Predictions> {
     let classes = model.classes();
     if classes.is_empty() {
         no_probabilities(options)?;
+    }
+    if is_numpy(&options.file) {
+        return Err(Failure::option(
+            "a file of NumPy is for models of the recipe for tables: write it as CSV",
+        ));
     }
     let reader = options.format.csv("", Missing::Error);
     if options.format.refuses_gaps() {

@@ -126,13 +126,13 @@ fn delimiter(text: &str) -> Result<u8, String> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub struct TableOptions {
-    /// The CSV file to learn from, with a header line
+    /// The file to learn from: CSV with a header line, or an array or archive of NumPy (.npy, .npz)
     #[arg(value_name = "FILE", required_unless_present = "data", requires = "target")]
     pub file: Option<PathBuf>,
 
-    /// The column to predict
-    #[arg(long, value_name = "COLUMN")]
-    pub target: Option<String>,
+    /// The column to predict; repeatable for several columns of numbers (recipe tables)
+    #[arg(long = "target", id = "target", value_name = "COLUMN")]
+    pub targets: Vec<String>,
 
     /// The columns to predict from, separated by commas [default: all but the target]
     ///
@@ -246,15 +246,18 @@ impl TableOptions {
             None => None,
             Some(built_in) => match built_in.shipped() {
                 Some(shipped) => Some(shipped),
-                None if self.target.is_some() || self.features.is_some() || self.drop.is_some() => {
+                None if !self.targets.is_empty() || self.features.is_some() || self.drop.is_some() => {
                     let message = "--target, --features and --drop are for tables, not for generated data";
                     return Err(Failure::option(message));
                 }
                 None => return Ok(None),
             },
         };
-        let target = self.target.as_deref().or(shipped.as_ref().map(|shipped| shipped.target));
-        let target = target.unwrap_or_default().to_owned();
+        let target = match &self.targets[..] {
+            [] => shipped.as_ref().map(|shipped| shipped.target).unwrap_or_default().to_owned(),
+            [target] => target.clone(),
+            _ => return Err(Failure::option("several targets are for `train` with a FILE")),
+        };
         let mut csv =
             self.format.csv(&target, shipped.as_ref().map_or(Missing::Mean, |shipped| shipped.missing));
         let mut dropped = None;
@@ -280,22 +283,24 @@ impl TableOptions {
         !self.types.is_empty()
     }
 
-    /// The chosen columns of the file at `path`, each with its type.
-    pub fn tabular(&self, path: &Path) -> Outcome<geartrain_tables::Table> {
+    /// The chosen columns of the file at `path`, each with its type. Those of `keep` are not left
+    /// out: they are no features.
+    pub fn tabular(&self, path: &Path, keep: &[String]) -> Outcome<geartrain_tables::Table> {
         let typed =
             |options: CsvOptions, (name, kind): &(String, ColumnType)| options.column_type(name, *kind);
-        let mut table = self.types.iter().fold(self.format.tabular(), typed).read(path)?;
-        for (name, _) in &self.types {
+        let mut table = read_tabular(path, &self.types.iter().fold(self.format.tabular(), typed))?;
+        for (name, kind) in &self.types {
+            if is_numpy(path) {
+                table = table.with_type(name, *kind)?;
+            }
             table.column(name)?;
         }
-        let target = self.target.as_deref().unwrap_or_default();
-        table.column(target)?;
         if let Some(Names(features)) = &self.features {
             for name in features {
                 table.column(name)?;
             }
             for name in table.names() {
-                if name != target && !features.contains(&name) {
+                if !keep.contains(&name) && !features.contains(&name) {
                     table = table.without(&name)?;
                 }
             }
@@ -329,7 +334,7 @@ impl TableOptions {
         let typed = |options: CsvOptions, column: &geartrain_tables::Column| {
             options.column_type(column.name(), column.column_type())
         };
-        Ok(table.columns().fold(self.format.tabular(), typed).read(path)?)
+        read_tabular(path, &table.columns().fold(self.format.tabular(), typed))
     }
 
     /// The file at `path`, read with the same options, for the columns `features`.
@@ -338,6 +343,24 @@ impl TableOptions {
         let (name, source) = (path.display().to_string(), Source::File(path));
         Table { csv, dropped: None, target: target.to_owned(), refuses_text: false, name, source }
     }
+}
+
+/// Whether the file is an array or an archive of NumPy, by its name.
+pub fn is_numpy(path: &Path) -> bool {
+    let ending = |wanted| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(wanted));
+    ending("npy") || ending("npz")
+}
+
+/// The table in a file: an array or archive of NumPy, or CSV as `options` say.
+pub fn read_tabular(path: &Path, options: &CsvOptions) -> Outcome<geartrain_tables::Table> {
+    use geartrain_tables::Table;
+    Ok(match is_numpy(path) {
+        true if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) => {
+            Table::read_npy(path)?
+        }
+        true => Table::read_npz(path)?,
+        false => options.read(path)?,
+    })
 }
 
 impl<'a> Table<'a> {

@@ -12,7 +12,7 @@ use crate::table::BuiltIn;
 use crate::train::Options;
 use crate::train::experiment::Trained;
 use crate::train::report;
-use crate::train::tabular::Results as TabularResults;
+use crate::train::tabular::results::Results as TabularResults;
 use crate::train::task::{Problem, Task};
 pub use losses::Losses;
 use plot::{Area, Failure};
@@ -38,24 +38,22 @@ pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcom
     panels(|left, right| draw_on(left, right, options, problem, trained))
 }
 
-/// The picture of models of the recipe for tables.
-pub fn draw_tabular(
-    losses: &[Losses],
-    loss: &str,
-    results: &TabularResults,
-    target: &str,
-) -> Outcome<String> {
+/// The picture of models of the recipe for tables. Of several targets, it shows the first.
+pub fn draw_tabular(losses: &[Losses], loss: &str, results: &TabularResults) -> Outcome<String> {
     panels(|left, right| {
         losses::draw(left, losses, "validation rows", loss)?;
         match results {
-            TabularResults::Numbers { rows } => {
-                let r2 = results.score("r2").unwrap_or(f64::NAN);
-                regression::scatter(right, rows, target, &format!("Test rows: R² = {r2:.3}"))
+            TabularResults::Numbers(targets) => {
+                let shown = &targets[0];
+                let (score, value) = shown.scores()[0];
+                let score = if score == "r2" { "R²" } else { score };
+                let title = format!("Test rows: {score} = {value:.3}");
+                regression::scatter(right, &shown.points(), &shown.target, &title)
             }
-            TabularResults::Classes { classes, confusion, .. } if classes.len() <= MOST_CLASSES => {
-                classification::confusion(right, confusion, classes)
+            TabularResults::Classes(classes) if classes.names.len() <= MOST_CLASSES => {
+                classification::confusion(right, &classes.confusion, &classes.names)
             }
-            TabularResults::Classes { .. } => Ok(()),
+            TabularResults::Classes(_) => Ok(()),
         }
     })
 }

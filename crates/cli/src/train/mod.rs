@@ -24,11 +24,12 @@ use std::sync::atomic::Ordering;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
-pub use options::{Options, Recipe};
+pub use options::Options;
 
 use crate::failure::{Failure, Outcome};
 use crate::{interrupt, output, picture, table};
 use experiment::Split;
+use tabular::Recipe;
 use task::{Problem, Task};
 
 /// Options that need the recipe `network`.
@@ -54,12 +55,18 @@ const DESIGN: [&str; 15] = [
 pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
     output::check_writable(options.outputs())?;
     let design = DESIGN.iter().any(|id| given.value_source(id) == Some(ValueSource::CommandLine));
-    let recipe = match options.recipe {
-        None if options.ensemble > 1 || options.table.chooses_types() => Some(Recipe::Tables),
+    let file = options.table.file.as_deref();
+    let of_tables = options.recipe.of_tables(&options.table.targets, file);
+    let recipe = match options.recipe.recipe {
+        Some(Recipe::Network) if !of_tables.is_empty() => {
+            let message = format!("the recipe network takes no {}", of_tables.join(", "));
+            return Err(Failure::option(message));
+        }
+        None if !of_tables.is_empty() || options.table.chooses_types() => Some(Recipe::Tables),
         recipe => recipe,
     };
     if recipe == Some(Recipe::Tables) {
-        return match &options.table.file {
+        return match file {
             Some(path) if !design => tabular::run(options, path),
             _ => Err(Failure::option(
                 "the recipe for tables needs a FILE, and takes no options of the network, --missing or \

@@ -2,20 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
 use super::network::{ModelOptions, at_least};
+use super::tabular::RecipeOptions;
 use super::task::Kind;
 use crate::table::TableOptions;
-
-/// How to train.
-#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
-pub enum Recipe {
-    /// Encode columns of any type, and train with the defaults that suit most tables
-    Tables,
-    /// Train the network of the options, on columns of numbers
-    Network,
-}
 
 /// Train a small neural network on a table
 ///
@@ -44,14 +34,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folds", "data"], help_heading = "Data")]
     pub test: Option<PathBuf>,
 
-    /// How to train [default: tables if a column holds text, else network]
-    #[arg(long, value_enum, help_heading = "Recipe")]
-    pub recipe: Option<Recipe>,
-
-    /// Average this many networks, each with other validation rows (recipe tables; 8 is a good
-    /// choice)
-    #[arg(long, value_name = "NETWORKS", default_value_t = 1, help_heading = "Recipe", value_parser = at_least(1))]
-    pub ensemble: usize,
+    #[command(flatten)]
+    pub recipe: RecipeOptions,
 
     #[command(flatten)]
     pub model: ModelOptions,
@@ -77,11 +61,11 @@ pub struct Options {
     /// {"task", "target", "rows", "interrupted", "test", "folds", "mean", "pooled", ...}
     ///
     /// `test` holds the scores on the test rows: r2, rmse and mae, or accuracy, classes and
-    /// confusion. With --folds it is null; `folds` lists the scores of each fold, `mean` is their
-    /// mean, and `pooled` the score of the predictions of all folds together. `baseline` is linear
-    /// least squares on the same rows. `confusion` has a row for each true class and a column for
-    /// each predicted class; it is null for more than 50 classes. A score that is undefined is
-    /// null.
+    /// confusion; with several targets, an object with the scores of each. With --folds it is null;
+    /// `folds` lists the scores of each fold, `mean` is their mean, and `pooled` the score of the
+    /// predictions of all folds together. `baseline` is linear least squares on the same rows.
+    /// `confusion` has a row for each true class and a column for each predicted class; it is null
+    /// for more than 50 classes. A score that is undefined is null.
     #[arg(long, verbatim_doc_comment, help_heading = "Results")]
     pub json: bool,
 }

@@ -8,6 +8,7 @@ use geartrain::loss::CrossEntropy;
 use ndarray::{Array2, ArrayRef2};
 use serde::{Deserialize, Serialize};
 
+use super::recipe::DROPOUT;
 use super::task::{Task, sealed::Sealed};
 use crate::encoder::codes_and_texts;
 use crate::error::{list, require};
@@ -56,8 +57,6 @@ pub struct Classification {
 const MOST_CLASSES: usize = 10_000;
 /// With fewer rows than this, each may be of another class.
 const FEW_ROWS: usize = 10;
-/// Probabilities below this count as it in the log-loss, as in scikit-learn.
-const LEAST_PROBABILITY: f64 = 2.220_446_049_250_313e-16;
 
 impl Classification {
     pub(crate) fn classes(&self) -> &[String] {
@@ -88,6 +87,7 @@ impl Sealed for Classification {}
 impl Task for Classification {
     type Options = ClassificationOptions;
     const NAME: &'static str = "classifier";
+    const ENSEMBLE_DROPOUT: f64 = DROPOUT;
     const STRATIFIED: bool = true;
 
     fn fit(
@@ -185,16 +185,7 @@ impl Task for Classification {
     fn finish(&self, _: &mut Array2<f64>) {}
 
     fn score(&self, predictions: &ArrayRef2<f64>, table: &Table, weights: &[f64]) -> Result<Scores, Error> {
-        let (mut surprise, mut right) = (0.0, 0.0);
-        for ((row, class), weight) in predictions.rows().into_iter().zip(self.indices(table)?).zip(weights) {
-            surprise -= weight * row[class].max(LEAST_PROBABILITY).ln();
-            right += weight * f64::from(u8::from(super::argmax(row) == class));
-        }
-        let total: f64 = weights.iter().sum();
-        let mut scores = Scores::default();
-        scores.push("log-loss", surprise / total);
-        scores.push("accuracy", right / total);
-        Ok(scores)
+        Ok(Scores::of_classes(&self.indices(table)?, predictions, weights))
     }
 
     #[cfg(feature = "onnx")]

@@ -20,7 +20,7 @@ use crate::error::require;
 use crate::table::Cells;
 use crate::{ColumnType, Encoder, Error, Table};
 
-/// An epoch of a member has ended.
+/// How far a training is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -55,9 +55,10 @@ impl<T: Task> Recipe<T> {
         self.fit_with_progress(table, target, |_| ControlFlow::Continue(()))
     }
 
-    /// As [`fit`](Recipe::fit), and calls `progress` after each epoch of each member, from several
-    /// threads. [`ControlFlow::Break`] ends the training of all members; each then keeps its best
-    /// epoch so far.
+    /// As [`fit`](Recipe::fit), and calls `progress` after each epoch of each member and every 32
+    /// steps within, from several threads. [`ControlFlow::Break`] ends the training of all members
+    /// at the next step where they call it; each then keeps its best epoch so far, of which the
+    /// last may be incomplete.
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit).
@@ -95,7 +96,7 @@ impl<T: Task> Recipe<T> {
         let task = T::fit(&self.task, train, targets, &order)?;
         let plan = Plan {
             hidden: self.hidden.clone(),
-            dropout: self.dropout,
+            dropout: self.dropout_in_use(),
             learning_rate: self.learning_rate,
             weight_decay: self.weight_decay,
             batch: self.batch_for(order.len()),
@@ -130,7 +131,10 @@ impl<T: Task> Recipe<T> {
         let held = (self.validation * order.len() as f64).round() as usize;
         let held = held.min(order.len() - 1);
         let (done, total) = (AtomicUsize::new(0), plan.epochs * self.members);
-        let on_epoch = |_| progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, total });
+        let report = |ended: bool| {
+            let done = done.fetch_add(usize::from(ended), Ordering::Relaxed) + usize::from(ended);
+            progress(Progress { done, total })
+        };
         let train = |member: usize| {
             // Cyclic blocks of the shuffled rows.
             let mut rows = order.clone();
@@ -138,7 +142,7 @@ impl<T: Task> Recipe<T> {
             let (validation, fit) = rows.split_at(held);
             // An odd factor: different seeds and members never meet within 2³² members.
             let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(member as u64);
-            plan.train(problem, fit, validation, seed, &on_epoch)
+            plan.train(problem, fit, validation, seed, &report)
         };
         side_by_side(self.threads, self.members, train).into_iter().collect()
     }
@@ -205,9 +209,23 @@ impl Recipe<super::Regression> {
     /// # Errors
     /// As [`fit`](Recipe::fit).
     pub fn fit_targets(&self, table: &Table, targets: &[&str]) -> Result<Model<super::Regression>, Error> {
+        self.fit_targets_with_progress(table, targets, |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`fit_targets`](Recipe::fit_targets), with `progress` as in
+    /// [`fit_with_progress`](Recipe::fit_with_progress).
+    ///
+    /// # Errors
+    /// As [`fit`](Recipe::fit).
+    pub fn fit_targets_with_progress(
+        &self,
+        table: &Table,
+        targets: &[&str],
+        progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
+    ) -> Result<Model<super::Regression>, Error> {
         require(!targets.is_empty(), "targets", "at least one name", "none")?;
         let targets: Vec<String> = targets.iter().map(|target| target.to_string()).collect();
-        self.fit_all(table, &targets, &|_| ControlFlow::Continue(()))
+        self.fit_all(table, &targets, &progress)
     }
 }
 

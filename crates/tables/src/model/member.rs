@@ -18,6 +18,8 @@ use crate::encoder::Rows;
 
 /// Rows that are encoded and predicted at once.
 pub(super) const CHUNK: usize = 1024;
+/// Steps between two reports within an epoch: a few milliseconds.
+const REPORT: usize = 32;
 /// The part of the steps in which the learning rate rises.
 const WARM_UP: f64 = 0.05;
 /// The part of the epochs after which a network may learn from its validation rows as well.
@@ -89,15 +91,16 @@ impl Plan {
         self.learning_rate * (t / WARM_UP).min(1.0) * (0.5 + 0.5 * libm::cos(std::f64::consts::PI * t))
     }
 
-    /// Trains one network on the rows `fit`, judged on the rows `validation`. `on_epoch` receives
-    /// each epoch, from 1, and may end the training. The result depends on the arguments alone.
+    /// Trains one network on the rows `fit`, judged on the rows `validation`. `report` is called
+    /// after each epoch, with `true`, and every [`REPORT`] steps within; it may end the training.
+    /// The result depends on the arguments alone.
     pub fn train(
         &self,
         task: &Task<'_>,
         fit: &[usize],
         validation: &[usize],
         seed: u64,
-        on_epoch: &dyn Fn(usize) -> ControlFlow<()>,
+        report: &dyn Fn(bool) -> ControlFlow<()>,
     ) -> Result<(Network<f32>, MemberHistory), Error> {
         let mut network = self.network(task.rows.width(), task.outputs, seed)?;
         // Holds the moving average of the weights.
@@ -124,7 +127,8 @@ impl Plan {
         let constant = if validation.is_empty() { 0.0 } else { self.judge(task, &network, validation)? };
         for epoch in 1..=self.epochs {
             order.shuffle(&mut rng);
-            let (mut sum, batches) = (0.0, order.len() / batch);
+            let (mut sum, mut taken, batches) = (0.0, 0, order.len() / batch);
+            let mut stopped = false;
             for (i, rows) in order.chunks_exact(batch).enumerate() {
                 step += 1;
                 let done = (epoch - 1) as f64 + (i as f64 + 0.5) / batches as f64;
@@ -147,15 +151,19 @@ impl Plan {
                 if !value.is_finite() {
                     return Err(Error::Diverged { epoch });
                 }
-                sum += value;
+                (sum, taken) = (sum + value, taken + 1);
                 Optimizer::<f32>::set_learning_rate(&mut optimizer, self.rate(done / self.epochs as f64));
                 optimizer.step(network.params_mut(), &workspace.grads).map_err(|error| match error {
                     geartrain::Error::NonFinite { .. } => Error::Diverged { epoch },
                     error => error.into(),
                 })?;
                 update_average(average.params_mut().values, network.params(), AVERAGE, step as u64);
+                if taken % REPORT == 0 && report(false).is_break() {
+                    stopped = true;
+                    break;
+                }
             }
-            history.train_loss.push(sum / batches as f64);
+            history.train_loss.push(sum / taken as f64);
             if !validation.is_empty() {
                 let loss = self.judge(task, &average, validation)?;
                 if !loss.is_finite() {
@@ -178,7 +186,7 @@ impl Plan {
             if best.is_none() {
                 history.best_epoch = epoch;
             }
-            if on_epoch(epoch).is_break() {
+            if report(true).is_break() || stopped {
                 break;
             }
         }

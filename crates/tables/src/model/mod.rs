@@ -148,9 +148,15 @@ impl<T: Task> Model<T> {
     /// As [`score`](Model::score).
     pub fn baseline_score(&self, table: &Table) -> Result<Scores, Error> {
         let table = self.rows_to_score(table)?;
-        let row = Array1::from(self.task.constant());
+        let row = Array1::from(self.constant());
         let predictions = row.broadcast((table.rows(), row.len())).expect("a row for each row");
         self.task.score(&predictions.to_owned(), &table, &self.weights_of(&table)?)
+    }
+
+    /// The prediction that reads no column, one number per output: see
+    /// [`baseline_score`](Model::baseline_score).
+    pub fn constant(&self) -> Vec<f64> {
+        self.task.constant()
     }
 
     /// The rows of `table` that have targets and a weight.

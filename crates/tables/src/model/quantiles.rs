@@ -40,6 +40,10 @@ impl<F: Scalar> Loss<F> for Quantiles {
         self.mean(output, target, |_, _| {})
     }
 
+    fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+        Some(target.nrows() as f64)
+    }
+
     fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {
         let count = output.len() as f64;
         self.mean(output, target, |place, slope| doutput[place] = F::of(slope / count))

@@ -11,10 +11,10 @@ use super::task::Task;
 ///
 /// The defaults (`auto`) are: numbers as standardised, smoothly clipped value and piecewise-linear
 /// encoding with 16 bins (fewer for more than 16 number columns); two hidden layers of 128 ReLU
-/// units with dropout 0.1; weights from N(0, 2/n), those of the last layer 0; AdamW with weight
-/// decay 0.01 on weights; a learning rate of 0.003 with 5% warm-up and cosine decay; an exponential
-/// moving average of the weights; and the epoch with the best loss on a validation part of 15% of
-/// the rows.
+/// units with dropout 0.1, but none in an ensemble that predicts numbers; weights from N(0, 2/n),
+/// those of the last layer 0; AdamW with weight decay 0.01 on weights; a learning rate of 0.003
+/// with 5% warm-up and cosine decay; an exponential moving average of the weights; and the epoch
+/// with the best loss on a validation part of 15% of the rows.
 ///
 /// A regression with little noise needs no choice among epochs, but gains from more rows: if, after
 /// half of the epochs, the validation loss still improves and is below half of that of the constant
@@ -26,7 +26,7 @@ pub struct Recipe<T: Task> {
     pub(crate) members: usize,
     pub(crate) seed: u64,
     pub(crate) hidden: Vec<usize>,
-    pub(crate) dropout: f64,
+    pub(crate) dropout: Option<f64>,
     pub(crate) learning_rate: f64,
     pub(crate) weight_decay: f64,
     pub(crate) batch: Option<usize>,
@@ -44,7 +44,7 @@ impl<T: Task> Default for Recipe<T> {
             members: 1,
             seed: 0,
             hidden: vec![128, 128],
-            dropout: 0.1,
+            dropout: None,
             learning_rate: 3e-3,
             weight_decay: 0.01,
             batch: None,
@@ -59,6 +59,8 @@ impl<T: Task> Default for Recipe<T> {
 
 /// The fewest steps of a network, and of a linear model, which must reach its optimum.
 const LEAST_STEPS: (usize, usize) = (600, 3000);
+/// The dropout of a single network.
+pub(super) const DROPOUT: f64 = 0.1;
 /// The most networks of an ensemble.
 const MOST_MEMBERS: usize = 1000;
 
@@ -97,9 +99,10 @@ impl<T: Task> Recipe<T> {
         self.hidden(&[]).learning_rate(0.01)
     }
 
-    /// The probability with which a hidden unit is dropped in training. Default: 0.1.
+    /// The probability with which a hidden unit is dropped in training. Default: 0.1, but 0 in an
+    /// ensemble that predicts numbers, where the mean of the members has the same effect.
     pub fn dropout(mut self, p: f64) -> Self {
-        self.dropout = p;
+        self.dropout = Some(p);
         self
     }
 
@@ -153,7 +156,8 @@ impl<T: Task> Recipe<T> {
         require((1..=MOST_MEMBERS).contains(&self.members), "ensemble", "from 1 to 1,000", self.members)?;
         let widths = self.hidden.iter().all(|&width| width > 0);
         require(widths, "hidden", "widths of at least 1", format_args!("{:?}", self.hidden))?;
-        require((0.0..1.0).contains(&self.dropout), "dropout", "in [0, 1)", self.dropout)?;
+        let dropout = self.dropout_in_use();
+        require((0.0..1.0).contains(&dropout), "dropout", "in [0, 1)", dropout)?;
         let positive = self.learning_rate.is_finite() && self.learning_rate > 0.0;
         require(positive, "learning_rate", "a finite number above 0", self.learning_rate)?;
         let decay = self.weight_decay.is_finite() && self.weight_decay >= 0.0;
@@ -162,6 +166,11 @@ impl<T: Task> Recipe<T> {
         require(self.epochs != Some(0), "epochs", "at least 1", 0)?;
         require((0.0..1.0).contains(&self.validation), "validation", "in [0, 1)", self.validation)?;
         require(self.threads != Some(0), "threads", "at least 1", 0)
+    }
+
+    /// The dropout of each network.
+    pub(crate) fn dropout_in_use(&self) -> f64 {
+        self.dropout.unwrap_or(if self.members > 1 { T::ENSEMBLE_DROPOUT } else { DROPOUT })
     }
 
     /// Rows per step for `rows` training rows.

@@ -2,7 +2,7 @@
 
 use geartrain::Loss;
 use geartrain::loss::{Huber, MeanAbsoluteError, MeanSquaredError, Poisson};
-use ndarray::{Array2, ArrayRef2, ArrayView1};
+use ndarray::{Array2, ArrayRef2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::quantiles::Quantiles;
@@ -104,6 +104,7 @@ impl Sealed for Regression {}
 impl Task for Regression {
     type Options = RegressionOptions;
     const NAME: &'static str = "regressor";
+    const ENSEMBLE_DROPOUT: f64 = 0.0;
     const STRATIFIED: bool = false;
 
     fn fit(
@@ -245,52 +246,16 @@ impl Task for Regression {
 
     fn score(&self, predictions: &ArrayRef2<f64>, table: &Table, weights: &[f64]) -> Result<Scores, Error> {
         let mut scores = Scores::default();
-        for (t, target) in self.targets.iter().enumerate() {
+        for (target, predicted) in
+            self.targets.iter().zip(predictions.axis_chunks_iter(Axis(1), self.levels()))
+        {
             let actual = numbers(table, &target.name)?;
-            let label = |score: &str| match self.targets.len() {
-                1 => score.to_string(),
-                _ => format!("{score} {}", target.name),
-            };
-            let mean = |term: &dyn Fn(usize) -> f64| {
-                let sum: f64 =
-                    weights.iter().enumerate().filter(|(_, w)| **w > 0.0).map(|(r, w)| w * term(r)).sum();
-                sum / weights.iter().sum::<f64>()
-            };
-            let column = |level: usize| -> ArrayView1<f64> { predictions.column(t * self.levels() + level) };
-            if let RegressionLoss::Quantiles(levels) = &self.loss {
-                let mut total = 0.0;
-                for (i, level) in levels.iter().enumerate() {
-                    total += mean(&|r| {
-                        let difference = actual[r] - column(i)[r];
-                        if difference > 0.0 { level * difference } else { (level - 1.0) * difference }
-                    });
-                }
-                scores.push(label("pinball"), total / levels.len() as f64);
-                for (i, level) in levels.iter().enumerate() {
-                    let below = mean(&|r| f64::from(u8::from(actual[r] <= column(i)[r])));
-                    scores.push(label(&format!("share below {level}")), below);
-                }
-                continue;
-            }
-            let predicted = column(0);
-            let squared = mean(&|r| (actual[r] - predicted[r]).powi(2));
-            let center = mean(&|r| actual[r]);
-            let variance = mean(&|r| (actual[r] - center).powi(2));
-            // As scikit-learn: a constant target is predicted perfectly or not at all.
-            let r2 = match variance > 0.0 {
-                true => 1.0 - squared / variance,
-                false => f64::from(u8::from(squared == 0.0)),
-            };
-            scores.push(label("rmse"), squared.sqrt());
-            scores.push(label("mae"), mean(&|r| (actual[r] - predicted[r]).abs()));
-            scores.push(label("r2"), r2);
-            if self.loss == RegressionLoss::Poisson {
-                // 2 (t ln(t / p) − t + p), with 0 ln 0 = 0
-                let term = |r: usize| {
-                    let (t, p) = (actual[r], predicted[r].max(f64::MIN_POSITIVE));
-                    2.0 * (if t > 0.0 { t * (t / p).ln() } else { 0.0 } - t + p)
+            for (score, value) in Scores::of_numbers(&self.loss, actual, &predicted, weights).iter() {
+                let label = match self.targets.len() {
+                    1 => score.to_string(),
+                    _ => format!("{score} {}", target.name),
                 };
-                scores.push(label("poisson deviance"), mean(&term));
+                scores.push(label, value);
             }
         }
         Ok(scores)

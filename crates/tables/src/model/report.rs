@@ -25,7 +25,11 @@ impl<T: Task> Model<T> {
         let hidden = match plan.hidden.is_empty() {
             true => "no hidden layer: a linear model".into(),
             false => {
-                format!("hidden layers of {} ReLU units, dropout {}", widths.join(" and "), plan.dropout)
+                let dropout = match plan.dropout > 0.0 {
+                    true => format!("dropout {}", plan.dropout),
+                    false => "no dropout".into(),
+                };
+                format!("hidden layers of {} ReLU units, {dropout}", widths.join(" and "))
             }
         };
         line(format!(

@@ -20,6 +20,10 @@ pub trait Task:
     #[doc(hidden)]
     const NAME: &'static str;
 
+    /// The dropout of the members of an ensemble.
+    #[doc(hidden)]
+    const ENSEMBLE_DROPOUT: f64;
+
     /// Fits the encoding of the targets to the rows `order` of `table`.
     #[doc(hidden)]
     fn fit(

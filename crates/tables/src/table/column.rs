@@ -252,6 +252,14 @@ impl Column {
         }
     }
 
+    /// The numbers, with NaN for missing; `None` for texts and dates.
+    pub fn as_numbers(&self) -> Option<&[f64]> {
+        match &self.cells {
+            Cells::Numbers(values) => Some(values),
+            Cells::Dates(_) | Cells::Texts { .. } => None,
+        }
+    }
+
     pub(crate) fn cells(&self) -> &Cells {
         &self.cells
     }

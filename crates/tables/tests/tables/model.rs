@@ -360,7 +360,7 @@ fn reports_explain_the_choices() {
         "Rows: 120.",
         "category    3 levels: 3 columns",
         "number      standardised, clipped value, 16 bins, missing indicator: 18 columns",
-        "hidden layers of 16 ReLU units, dropout 0.1",
+        "hidden layers of 16 ReLU units, no dropout",
         "batches of 32 rows, 15 epochs",
         "Ensemble: 2 networks",
         "Network 2: learned from 102 rows; kept epoch ",
@@ -402,4 +402,48 @@ fn training_stops_after_the_epoch_when_progress_says_so() {
     let model = quick().fit_with_progress(&table, "y", stop).unwrap();
     assert_eq!(model.histories()[0].train_loss.len(), 3);
     assert!(model.histories()[0].best_epoch <= 3);
+}
+
+#[test]
+fn training_stops_within_a_long_epoch_when_progress_says_so() {
+    let table = features(&table(1000), &["x", "y", "count"]);
+    let calls = AtomicUsize::new(0);
+    let stop = |progress: geartrain_tables::Progress| {
+        let call = calls.fetch_add(1, Ordering::Relaxed);
+        assert!(call > 0 || progress.done == 0, "the first epoch ends after 212 steps");
+        ControlFlow::Break(())
+    };
+    let recipe = quick().batch_size(4);
+    let model = recipe.fit_targets_with_progress(&table, &["y", "count"], stop).unwrap();
+    let history = &model.histories()[0];
+    assert_eq!((history.train_loss.len(), history.validation_loss.len(), history.best_epoch), (1, 1, 1));
+    assert!(model.predict(&table).unwrap().iter().all(|y| y.is_finite()));
+    // Once within the epoch, and once at its end.
+    assert!(calls.into_inner() <= 2);
+}
+
+#[test]
+fn cross_validation_does_not_see_the_test_rows() {
+    let table = features(&table(90), &["x", "colour", "y"]);
+    let folds = Folds::shuffled(90, 3, 0).unwrap();
+    let before = quick().cross_validate(&table, "y", &folds).unwrap();
+    // Another value and another level in one test row of fold 0.
+    let (_, test) = folds.split(0);
+    let column = |name: &str| table.column(name).unwrap();
+    let texts =
+        (0..90).map(|row| if row == test[0] { Some("violet".into()) } else { column("colour").text(row) });
+    let mut x = column("x").as_numbers().unwrap().to_vec();
+    x[test[0]] = 1e6;
+    let changed = Table::new([
+        Column::numbers("x", x).unwrap(),
+        Column::texts("colour", texts).unwrap(),
+        column("y").clone(),
+    ]);
+    let after = quick().cross_validate(&changed.unwrap(), "y", &folds).unwrap();
+    for &row in &test[1..] {
+        assert_eq!(before.predictions.row(row), after.predictions.row(row), "row {row}");
+    }
+    // It is a training row of the other folds.
+    let (_, other) = folds.split(1);
+    assert!(other.iter().any(|&row| before.predictions.row(row) != after.predictions.row(row)));
 }
