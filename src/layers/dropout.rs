@@ -40,8 +40,11 @@ impl Dropout {
 
     /// Writes the factor of each number: 0 or 1 / (1 − p).
     fn fill_mask<F: Scalar>(&self, key: u64, mut mask: ArrayViewMut2<F>) {
+        if self.p == 0.0 {
+            return mask.fill(F::one());
+        }
         let scale = F::of(1.0 / (1.0 - self.p));
-        // 53 random bits are below p · 2⁵³ with probability p: always for p = 1, never for p = 0.
+        // 53 random bits are below p · 2⁵³ with probability p: always for p = 1.
         let threshold = (self.p * 2_f64.powi(53)).ceil() as u64;
         for (r, row) in mask.rows_mut().into_iter().enumerate() {
             let key = random::mix(key, r as u64);

@@ -79,7 +79,7 @@ impl<'a> Rows<'a> {
     /// Writes the encoding of one row of the table to `out`, of [`width`](Rows::width) numbers.
     pub fn encode(&self, row: usize, mut out: &mut [f32]) {
         if let Some(encoded) = &self.encoded {
-            return encoded.row(row).iter().zip(out).for_each(|(&x, out)| *out = x);
+            return out.copy_from_slice(encoded.row(row).to_slice().expect("row-major"));
         }
         for column in &self.columns {
             match column {
