@@ -105,6 +105,16 @@ impl<F: Scalar> Loss<F> for Objective<F> {
         self.value * value
     }
 
+    fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+        if let [loss] = &self.losses[..] {
+            return loss.total_weight(target);
+        }
+        // All columns have the same rows; each row of a column counts the same.
+        let mut columns = self.losses.iter().zip(target.axis_chunks_iter(Axis(1), 1));
+        let total = target.nrows() as f64;
+        columns.all(|(loss, t)| loss.total_weight(&t) == Some(total)).then_some(total)
+    }
+
     fn expects_logits(&self) -> bool {
         self.losses[0].expects_logits()
     }
@@ -131,6 +141,10 @@ impl<F: Scalar> Loss<F> for HalfPoissonDeviance {
     fn value(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>) -> f64 {
         let sum = Zip::from(output).and(target).fold(0.0, |sum, &z, &t| sum + Self::term(z, t).0);
         sum / output.len() as f64
+    }
+
+    fn total_weight(&self, target: &ArrayRef2<F>) -> Option<f64> {
+        Some(target.nrows() as f64)
     }
 
     fn gradient(&self, output: &ArrayRef2<F>, target: &ArrayRef2<F>, doutput: &mut ArrayRef2<F>) -> f64 {

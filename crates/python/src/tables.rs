@@ -94,13 +94,8 @@ impl TableModel {
                 });
             }
             recipe = recipe.extrapolate(options.get("extrapolate")?.unwrap_or(false));
-            Kind::Regressor(match &targets[..] {
-                [target] => train(py, |stop| recipe.fit_with_progress(&table, target, stop))?,
-                targets => {
-                    let names: Vec<_> = targets.iter().map(String::as_str).collect();
-                    train(py, |_| recipe.fit_targets(&table, &names))?
-                }
-            })
+            let names: Vec<_> = targets.iter().map(String::as_str).collect();
+            Kind::Regressor(train(py, |stop| recipe.fit_targets_with_progress(&table, &names, stop))?)
         };
         Ok(TableModel { model })
     }

@@ -44,6 +44,17 @@ def test_grid_search(backend):
     assert search.best_score_ > 0.9
 
 
+def test_grid_search_on_several_machines():
+    # Two workers of Dask, each a process with its own memory, as on two machines.
+    distributed = pytest.importorskip("distributed")
+    grid = {"alpha": [1e-4, 1.0], "hidden_layer_sizes": [(5,), (20, 10)]}
+    here = GridSearchCV(classifier(), grid, cv=2).fit(X, y)
+    with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
+        with joblib.parallel_backend("dask"):
+            there = GridSearchCV(classifier(), grid, cv=2).fit(X, y)
+    np.testing.assert_array_equal(there.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"])
+
+
 def test_calibration_and_importance():
     calibrated = CalibratedClassifierCV(classifier(), cv=2).fit(X, y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1.0)

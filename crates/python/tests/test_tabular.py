@@ -1,11 +1,17 @@
 """Models for tables, with frames of pandas and polars, dicts of columns and matrices."""
 
 import copy
+import os
 import pickle
+import signal
+import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import geartrain._tabular
 from geartrain import TabularClassifier, TabularRegressor
 
 ROWS = 300
@@ -65,6 +71,59 @@ def test_quantiles_and_several_targets():
     assert (price < low).mean() < 0.2 and (price > high).mean() < 0.2 and (high - low).mean() < price.std()
     both = TabularRegressor(epochs=30).fit(COLUMNS, np.column_stack([price, -price]))
     assert both.predict(COLUMNS).shape == (ROWS, 2)
+
+
+def test_sample_weights():
+    counted = np.arange(ROWS) % 3 > 0
+    kept = {name: [cell for cell, keep in zip(cells, counted) if keep] for name, cells in COLUMNS.items()}
+    model = TabularRegressor(epochs=5).fit(COLUMNS, price, sample_weight=counted)
+    alone = TabularRegressor(epochs=5).fit(kept, price[counted], sample_weight=np.ones(counted.sum()))
+    np.testing.assert_array_equal(model.predict(COLUMNS), alone.predict(COLUMNS))
+    # Contradicting rows: the heavier ones win, for several targets and for classes.
+    rows = {"x": np.arange(200) % 10}
+    high = np.arange(200) >= 100
+    weights = np.where(high, 9.0, 1.0)
+    both = TabularRegressor(epochs=60).fit(rows, np.column_stack([high, ~high]).astype(float), weights)
+    assert both.predict(rows).shape == (200, 2)
+    np.testing.assert_allclose(both.predict(rows).mean(axis=0), [0.9, 0.1], atol=0.05)
+    classifier = TabularClassifier(epochs=60).fit(rows, high, sample_weight=weights)
+    assert abs(classifier.predict_proba(rows)[:, 1].mean() - 0.9) < 0.05
+    assert "weight" not in classifier._model.inputs
+
+
+def test_wrong_sample_weights():
+    for weights in (np.ones(ROWS - 1), -np.ones(ROWS), np.full(ROWS, np.nan), np.zeros(ROWS)):
+        with pytest.raises(ValueError):
+            TabularRegressor(epochs=2).fit(COLUMNS, price, sample_weight=weights)
+    with pytest.raises(ValueError, match="weight_column"):
+        TabularRegressor(weight_column="size").fit(COLUMNS, price, sample_weight=np.ones(ROWS))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("targets", [1, 2])
+def test_ctrl_c_ends_a_fit_with_a_usable_model(targets, monkeypatch):
+    started = threading.Event()
+    core = geartrain._tabular._core
+
+    def fit(*arguments):
+        started.set()
+        return core.TableModel.fit(*arguments)
+
+    def interrupt():
+        started.wait()
+        time.sleep(1)  # within the training, which takes hours
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(geartrain._tabular, "_core", SimpleNamespace(TableModel=SimpleNamespace(fit=fit)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        model = TabularRegressor(epochs=10_000_000).fit(COLUMNS, np.column_stack([price] * targets))
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+    assert np.isfinite(model.predict(COLUMNS)).all()
 
 
 def test_copies_and_files(tmp_path):

@@ -12,7 +12,7 @@ from . import _core
 from ._base import Estimator
 from ._labels import check_targets
 from ._mlp import accuracy, r2
-from ._validation import check_is_fitted, check_random_state, has_sklearn
+from ._validation import check_is_fitted, check_random_state, check_sample_weight, has_sklearn
 
 DAY = np.timedelta64(1, "D")
 
@@ -113,11 +113,17 @@ class BaseTabular(Estimator):
             seed = check_random_state(seed).randint(2**31)
         return options | {"seed": int(seed)}
 
-    def _fit(self, classifier, X, targets, options):
+    def _fit(self, classifier, X, targets, sample_weight, options):
         columns = self._columns(X, reset=True)
         rows = len(columns[0][1])
         if rows < 2:
             raise ValueError(f"X: expected at least 2 rows to learn from, got n_samples = {rows}")
+        options = self._options() | options
+        weights = check_sample_weight(sample_weight, columns[0][1])
+        if weights is not None:
+            if self.weight_column is not None:
+                raise ValueError("sample_weight: the weights are already those of weight_column")
+            targets = [*targets, ("weight", weights)]
         used = {name for name, _ in columns}
         named = []
         for name, cells in targets:
@@ -128,7 +134,9 @@ class BaseTabular(Estimator):
                 raise ValueError(f"y: expected {rows} rows as in X, got {len(cells)}")
             named.append((name, cells))
         names = [name for name, _ in named]
-        self._model = _core.TableModel.fit(classifier, columns + named, names, self._options() | options)
+        if weights is not None:
+            options["weight_column"] = names.pop()
+        self._model = _core.TableModel.fit(classifier, columns + named, names, options)
         return self
 
     def _predict(self, X):
@@ -198,8 +206,8 @@ class TabularRegressor(BaseTabular):
     ):  # fmt: skip
         self._set(locals())
 
-    def fit(self, X, y):
-        """Trains on the rows of `X` and the numbers `y`."""
+    def fit(self, X, y, sample_weight=None):
+        """Trains on the rows of `X` and the numbers `y`, of which each counts as its `sample_weight`, at least 0."""
         if has_sklearn() and not _is_frame(X):
             from sklearn.utils import check_X_y
 
@@ -211,7 +219,8 @@ class TabularRegressor(BaseTabular):
         targets = [("y", y)] if y.ndim == 1 else [(f"y{i}", column.copy()) for i, column in enumerate(y.T)]
         levels = np.atleast_1d(self.quantile).astype(float).tolist()
         numbers = {"huber": [float(self.delta)], "quantile": levels}.get(self.loss, [])
-        return self._fit(False, X, targets, {"loss": (self.loss, numbers), "extrapolate": bool(self.extrapolate)})
+        chosen = {"loss": (self.loss, numbers), "extrapolate": bool(self.extrapolate)}
+        return self._fit(False, X, targets, sample_weight, chosen)
 
     def predict(self, X):
         """The predicted values: one per row, or one per row and target or quantile."""
@@ -259,8 +268,8 @@ class TabularClassifier(BaseTabular):
     ):  # fmt: skip
         self._set(locals())
 
-    def fit(self, X, y):
-        """Trains on the rows of `X` and the classes `y`."""
+    def fit(self, X, y, sample_weight=None):
+        """Trains on the rows of `X` and the classes `y`, of which each counts as its `sample_weight`, at least 0."""
         if has_sklearn() and not _is_frame(X):
             from sklearn.utils import check_X_y
 
@@ -273,7 +282,8 @@ class TabularClassifier(BaseTabular):
         weights = self.class_weight
         if isinstance(weights, dict):
             weights = {str(label): float(weight) for label, weight in weights.items()}
-        return self._fit(True, X, [("y", [str(label) for label in y.tolist()])], {"class_weight": weights})
+        targets = [("y", [str(label) for label in y.tolist()])]
+        return self._fit(True, X, targets, sample_weight, {"class_weight": weights})
 
     def predict_proba(self, X):
         """The probabilities of the classes in `classes_`."""
