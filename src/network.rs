@@ -2,11 +2,13 @@
 
 mod hessian;
 mod jacobian;
+mod pace;
 mod prepared;
 mod row_parts;
 mod slices;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use rand::SeedableRng;
@@ -19,7 +21,7 @@ use crate::layer::{Backward, Description, Forward, Layer, Mode};
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Loss, Scalar};
-use geartrain_kernels::flushing;
+use geartrain_kernels::{flushing, threads, with_threads};
 
 pub use jacobian::{AutodiffMode, Jacobian};
 pub use prepared::Prepared;
@@ -273,25 +275,53 @@ impl<F: Scalar> Network<F> {
         x: &ArrayRef2<F>,
         target: &ArrayRef2<F>,
         workspace: &mut Workspace<F>,
-        mut dx: Option<ArrayViewMut2<F>>,
+        dx: Option<ArrayViewMut2<F>>,
     ) -> Result<f64, Error> {
         workspace.has_passed = false;
-        if let Some(value) = self.gradients_in_slices(loss, x, target, workspace, dx.as_mut())? {
-            workspace.has_passed = true;
-            return Ok(value);
+        if threads() == 1 {
+            return self.pass(loss, x, target, workspace, dx);
         }
-        if dx.is_none()
-            && let Some(value) = self.gradients_in_row_parts(loss, x, target, workspace)?
-        {
-            workspace.has_passed = true;
-            return Ok(value);
-        }
+        let (start, shares) = (Instant::now(), workspace.pace.shares());
+        let pass = || self.pass(loss, x, target, workspace, dx);
+        let value = if shares { pass() } else { with_threads(1, pass) }?;
+        workspace.pace.took(start.elapsed().as_secs_f64() / x.nrows().max(1) as f64);
+        Ok(value)
+    }
+
+    /// [`gradients`](Network::gradients) on the threads of this call.
+    fn pass(
+        &self,
+        loss: &dyn Loss<F>,
+        x: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
+        workspace: &mut Workspace<F>,
+        mut dx: Option<ArrayViewMut2<F>>,
+    ) -> Result<f64, Error> {
+        let value = match self.gradients_in_slices(loss, x, target, workspace, dx.as_mut())? {
+            Some(value) => value,
+            None => match self.gradients_in_row_parts(loss, x, target, workspace, dx.is_some())? {
+                Some(value) => value,
+                None => self.gradients_as_a_whole(loss, x, target, workspace, dx)?,
+            },
+        };
+        workspace.has_passed = true;
+        Ok(value)
+    }
+
+    /// [`gradients`](Network::gradients) of all rows at once.
+    fn gradients_as_a_whole(
+        &self,
+        loss: &dyn Loss<F>,
+        x: &ArrayRef2<F>,
+        target: &ArrayRef2<F>,
+        workspace: &mut Workspace<F>,
+        dx: Option<ArrayViewMut2<F>>,
+    ) -> Result<f64, Error> {
         self.run_forward(x, workspace)?;
         let Workspace { cache, output, doutput, grads, flush, .. } = workspace;
         loss.check(&output.view(), target)?;
         let value = loss.gradient(&output.view(), target, &mut doutput.resize(x.nrows(), self.outputs));
         flushing(*flush, || self.run_backward(x.view(), output.view(), doutput.view(), cache, grads, dx));
-        workspace.has_passed = true;
         Ok(value)
     }
 
@@ -448,6 +478,7 @@ pub struct Workspace<F> {
     has_passed: bool,
     slices: slices::Memory<F>,
     row_parts: row_parts::Memory<F>,
+    pace: pace::Pace,
 }
 
 impl<F: Scalar> Default for Workspace<F> {
@@ -471,6 +502,7 @@ impl<F: Scalar> Workspace<F> {
             has_passed: false,
             slices: slices::Memory::default(),
             row_parts: row_parts::Memory::default(),
+            pace: pace::Pace::default(),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::layer::{Backward, Forward, Kind, Layer, Mode};
 use crate::layers::LayerSpec;
 use crate::params::split_matrix;
 use crate::{Error, Loss, Scalar};
-use geartrain_kernels::{flushing, in_parallel, matmul, on_each_thread, sum_rows, threads};
+use geartrain_kernels::{flushing, in_parallel, matmul, on_each_thread, sum_rows, threads, with_threads};
 
 /// The least number of rows of a part, for which products are efficient.
 const ROWS: usize = 16;
@@ -196,14 +196,19 @@ impl<F: Scalar> Network<F> {
         x: &ArrayRef2<F>,
         target: &ArrayRef2<F>,
         workspace: &mut Workspace<F>,
+        wants_dx: bool,
     ) -> Result<Option<f64>, Error> {
-        let Some(chain) = &self.chain else { return Ok(None) };
+        let Some(chain) = self.chain.as_ref().filter(|_| !wants_dx) else { return Ok(None) };
         let parts = chain.parts(x.nrows());
         if parts < 2 {
             return Ok(None);
         }
         self.check_input(x)?;
         self.check_batch(x.nrows())?;
+        if workspace.row_parts.rows < x.nrows() {
+            // A later pass on one thread allocates nothing either.
+            with_threads(1, || self.gradients_as_a_whole(loss, x, target, workspace, None))?;
+        }
         let Workspace { output, doutput, grads, key, flush, row_parts: memory, .. } = workspace;
         memory.resize(parts, chain.steps.len());
         grads.resize(self.params.len());
