@@ -262,7 +262,11 @@ impl Report {
             if let Some(linearisation) = &course.linearisation {
                 page += &linearisation.chart(&format!("{}: linearised training", course.name)).svg(false);
             }
-            let _ = write!(page, "<pre>{}</pre>", escape(&course.to_string()));
+            let table = course.table();
+            let _ = write!(page, "<pre style=\"white-space:pre\">{}</pre>", escape(&table));
+            for finding in course.findings() {
+                let _ = write!(page, "<p>{}</p>", escape(&finding.to_string()));
+            }
         }
         if let Some(chart) = self.phases() {
             page += &chart.svg(false);
@@ -384,9 +388,9 @@ fn network_json(experiment: &Experiment) -> Value {
 }
 
 const PAGE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;\
-    background:#fff}svg{width:100%;margin:1rem 0}table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
+    background:#fff}svg{width:100%;margin:1rem 0}table{display:block;overflow-x:auto;border-collapse:collapse;font-variant-numeric:tabular-nums}\
     td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}\
-    pre{white-space:pre-wrap;background:#8881;padding:.8rem;border-radius:.3rem}details{overflow-x:auto}\
+    pre{white-space:pre-wrap;overflow-x:auto;background:#8881;padding:.8rem;border-radius:.3rem}details{overflow-x:auto}\
     @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}";
 
 const SPECTRA: &str = "<h2>Directions, inputs and paths</h2><p>Whether the network treats all directions and \

@@ -88,7 +88,7 @@ impl EigenvalueDensity {
         let floor = (largest * 1e-6).log10();
         let line = curve.iter().map(|(value, density)| (*value, density.log10().max(floor), 0.0)).collect();
         let (low, high) = self.range();
-        let note = format!("{} eigenvalues from {low:.3} to {high:.3}", self.dimension);
+        let note = format!("{} from {low:.2} to {high:.2}", self.dimension);
         let series = Series { name: "density".into(), note, line, ..Series::default() };
         Chart {
             title: title.into(),

@@ -192,30 +192,36 @@ impl TrainingCourse {
     }
 }
 
-impl fmt::Display for TrainingCourse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:>8} {:>11} {:>10} {:>10} {:>7} {:>10} {:>12} {:>9} {:>7}",
+impl TrainingCourse {
+    /// The measurements as a table, one line each.
+    pub(crate) fn table(&self) -> String {
+        let mut table = format!(
+            "{:>8} {:>11} {:>10} {:>10} {:>7} {:>10} {:>12} {:>9} {:>7}\n",
             "step", "loss", "rate", "sharpness", "of edge", "|gradient|", "noise, rows", "update", "kernel"
-        )?;
+        );
         for record in &self.records {
             let stability = record.stability().map_or("-".into(), |ratio| format!("{ratio:.2}"));
             let noise = record.noise.and_then(|noise| noise.rows);
             let noise = noise.map_or("-".into(), |rows| format!("{:.0} ± {:.0}", rows.value, rows.error));
             let update = record.updates.iter().map(|(_, ratio)| *ratio).reduce(f64::min);
             let update = update.map_or("-".into(), |ratio| format!("{ratio:.1e}"));
-            writeln!(
-                f,
-                "{:>8} {:>11.4e} {:>10.3e} {:>10.3} {stability:>7} {:>10.2e} {noise:>12} {update:>9} {:>6.0}%",
+            table += &format!(
+                "{:>8} {:>11.4e} {:>10.3e} {:>10.3} {stability:>7} {:>10.2e} {noise:>12} {update:>9} {:>6.0}%\n",
                 record.step,
                 record.loss,
                 record.learning_rate,
                 record.sharpness,
                 record.gradient,
                 100.0 * record.kernel_change
-            )?;
+            );
         }
+        table
+    }
+}
+
+impl fmt::Display for TrainingCourse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.table())?;
         self.findings().iter().try_for_each(|finding| writeln!(f, "{finding}"))
     }
 }

@@ -43,10 +43,10 @@ const PARTS: usize = 16;
 /// change of the tangent kernel, and dead units. A [`Callback`] for
 /// [`Training::callback`](geartrain::Training::callback).
 ///
-/// A measurement on R rows costs about as much as 28 gradients of these rows. By default, there is
-/// one every `28 R / (0.04 B)` steps, where B is the batch size, so that the nominal cost is 4 % of
-/// training: every 700 steps for R = B, every 175 for R = B/4. [`every`](Monitor::every) sets
-/// another interval, at a proportional cost (`cargo bench -p geartrain-benches --bench recorder`).
+/// A measurement on R rows costs about as much as 28 gradients of these rows and 20 training steps.
+/// By default, there is one every `(28 R / B + 20) / 0.04` steps, where B is the batch size: every
+/// 1200 steps for R = B, every 675 for R = B/4. [`every`](Monitor::every) sets another interval, at
+/// a proportional cost (`cargo bench -p geartrain-benches --bench recorder`).
 ///
 /// Limits:
 /// - Stability at `2/η` is a statement about gradient descent on the whole data set. With small

@@ -25,8 +25,8 @@ pub struct NoiseScale {
 }
 
 /// The noise scale of `network` on the batch `x` with `target`, from the gradients of `parts` equal
-/// parts of the batch. Costs about as much as one gradient of the whole batch. Standard errors are
-/// those of the jackknife over the parts.
+/// parts of the batch, whose rows must be in random order. Costs about as much as one gradient of
+/// the whole batch. Standard errors are those of the jackknife over the parts.
 ///
 /// # Errors
 /// [`Error::Argument`] unless there are at least 4 parts, with rows for each; as

@@ -121,7 +121,9 @@ export class Plot {
     for (const tick of ticks(x, (right - left) / 62)) {
       const px = across(tick.at).toFixed(1);
       root.append(svg("path", { d: `M${px} ${bottom}v5`, class: "axis" }));
-      root.append(svg("text", { x: px, y: bottom + 19, "text-anchor": "middle" }, ...label(tick)));
+      // the last label ends at the edge of the picture
+      const [place, anchor] = Number(px) > right - 4 ? [width, "end"] : [px, "middle"];
+      root.append(svg("text", { x: place, y: bottom + 19, "text-anchor": anchor }, ...label(tick)));
     }
     root.append(inside);
     for (const curve of series) inside.append(this.curve(curve, at, across, up));
