@@ -40,10 +40,10 @@
 //!
 //! | table (rows) | score | MLP | HistGB | LightGBM | CatBoost | one | ensemble |
 //! |---|---|---|---|---|---|---|---|
-//! | auto-mpg (392) | RMSE | 2.70 | 2.68 | 2.65 | 2.63 | 2.65 | 2.56 |
-//! | concrete (1,030) | RMSE | 5.80 | 4.50 | 4.49 | 3.94 | 4.16 | 4.02 |
-//! | epa-2021 (1,108) | RMSE | 1.85 | 1.91 | 1.93 | 2.00 | 1.75 | 1.71 |
-//! | penguins-sex (333) | log-loss | 0.214 | 0.277 | 0.251 | 0.227 | 0.266 | 0.225 |
+//! | auto-mpg (392) | RMSE | 2.70 | 2.68 | 2.65 | 2.63 | 2.64 | 2.49 |
+//! | concrete (1,030) | RMSE | 5.80 | 4.50 | 4.49 | 3.94 | 4.25 | 3.96 |
+//! | epa-2021 (1,108) | RMSE | 1.85 | 1.91 | 1.93 | 2.00 | 1.69 | 1.73 |
+//! | penguins-sex (333) | log-loss | 0.214 | 0.277 | 0.251 | 0.227 | 0.281 | 0.226 |
 //!
 //! Read them with care. The recipe was chosen on eleven public tables, these among them, so that
 //! its scores are flattered; the others' settings were not tuned; other seeds move one network by
@@ -79,6 +79,7 @@
 //! | change | auto-mpg | concrete | epa-2021 | ames | bikeshare | diamonds | mean |
 //! |---|---|---|---|---|---|---|---|
 //! | no dropout | 0.986 | 0.989 | 1.005 | 0.985 | 0.974 | 0.956 | 0.982, adopted |
+//! | the same, more often all rows¹ | 0.980 | 0.987 | 0.999 | 0.978 | 0.970 | 0.977 | 0.982 |
 //! | dropout 0.05 | 1.000 | 0.990 | 1.005 | 0.995 | 0.981 | 0.977 | 0.991 |
 //! | no validation rows | 1.034 | 0.973 | 1.023 | 0.962 | 0.992 | 1.040 | 1.004 |
 //! | 256-256, dropout 0.2 | 1.000 | 1.002 | 1.004 | 1.015 | 1.035 | 1.047 | 1.017 |
@@ -86,6 +87,14 @@
 //! | 8 bins | 1.035 | 1.011 | 1.018 | 0.994 | 0.978 | | 1.007 |
 //! | bins as 0 and 0.5 | 1.002 | 0.989 | 0.994 | 1.002 | 1.004 | 0.983 | 0.996 |
 //! | levels as 0 and 2 | 1.000 | 1.000 | 1.025 | 1.000 | 1.023 | 0.993 | 1.007 |
+//!
+//! ¹ at half of the epochs, the validation loss must be at most 5% above its best, instead of best
+//! in the last tenth.
+//!
+//! Weight decay 0.1 instead of 0.01, adopted: one network 0.988 (RMSE, six tables, two seeds) and
+//! 0.977 (log-loss, five tables, three seeds, mostly on `digits`); ensembles 0.992 (log-loss, four
+//! tables) and 1.001 (RMSE, three small tables). For classes, dropout 0.2: one network 0.971,
+//! mostly on `penguins-sex`; no dropout: ensembles 1.026.
 //!
 //! Whether to learn from all rows from the start, decided by two members that validate to the end,
 //! is not possible: the losses after their best epochs do not separate the tables where it helps

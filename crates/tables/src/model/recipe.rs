@@ -12,7 +12,7 @@ use super::task::Task;
 /// The defaults (`auto`) are: numbers as standardised, smoothly clipped value and piecewise-linear
 /// encoding with 16 bins (fewer for more than 16 number columns); two hidden layers of 128 ReLU
 /// units with dropout 0.1, but none in an ensemble that predicts numbers; weights from N(0, 2/n),
-/// those of the last layer 0; AdamW with weight decay 0.01 on weights; a learning rate of 0.003
+/// those of the last layer 0; AdamW with weight decay 0.1 on weights; a learning rate of 0.003
 /// with 5% warm-up and cosine decay; an exponential moving average of the weights; and the epoch
 /// with the best loss on a validation part of 15% of the rows.
 ///
@@ -46,7 +46,7 @@ impl<T: Task> Default for Recipe<T> {
             hidden: vec![128, 128],
             dropout: None,
             learning_rate: 3e-3,
-            weight_decay: 0.01,
+            weight_decay: 0.1,
             batch: None,
             epochs: None,
             validation: 0.15,
@@ -93,10 +93,10 @@ impl<T: Task> Recipe<T> {
     }
 
     /// A linear model of the scaled numbers and the levels, the usual baseline: no hidden layer, no
-    /// bins, a learning rate of 0.01.
+    /// bins, a learning rate of 0.01, weight decay 0.01.
     pub fn linear(mut self) -> Self {
         self.encoder = self.encoder.bins(0);
-        self.hidden(&[]).learning_rate(0.01)
+        self.hidden(&[]).learning_rate(0.01).weight_decay(0.01)
     }
 
     /// The probability with which a hidden unit is dropped in training. Default: 0.1, but 0 in an
@@ -112,7 +112,7 @@ impl<T: Task> Recipe<T> {
         self
     }
 
-    /// Decoupled weight decay of weights, not of biases. Default: 0.01.
+    /// Decoupled weight decay of weights, not of biases. Default: 0.1.
     pub fn weight_decay(mut self, weight_decay: f64) -> Self {
         self.weight_decay = weight_decay;
         self
