@@ -4,6 +4,7 @@ mod classification;
 mod losses;
 mod plot;
 mod regression;
+mod tabular;
 
 use plotters::prelude::*;
 
@@ -12,10 +13,9 @@ use crate::table::BuiltIn;
 use crate::train::Options;
 use crate::train::experiment::Trained;
 use crate::train::report;
-use crate::train::tabular::results::Results as TabularResults;
 use crate::train::task::{Problem, Task};
-pub use losses::Losses;
 use plot::{Area, Failure};
+pub use tabular::draw as draw_tabular;
 
 /// Classes up to which the cells of a confusion matrix are distinguishable.
 const MOST_CLASSES: usize = 100;
@@ -36,26 +36,6 @@ fn panels(draw: impl FnOnce(&Area, &Area) -> Result<(), Failure>) -> Outcome<Str
 /// The picture of networks of the user's design.
 pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcome<String> {
     panels(|left, right| draw_on(left, right, options, problem, trained))
-}
-
-/// The picture of models of the recipe for tables. Of several targets, it shows the first.
-pub fn draw_tabular(losses: &[Losses], loss: &str, results: &TabularResults) -> Outcome<String> {
-    panels(|left, right| {
-        losses::draw(left, losses, "validation rows", loss)?;
-        match results {
-            TabularResults::Numbers(targets) => {
-                let shown = &targets[0];
-                let (score, value) = shown.scores()[0];
-                let score = if score == "r2" { "R²" } else { score };
-                let title = format!("Test rows: {score} = {value:.3}");
-                regression::scatter(right, &shown.points(), &shown.target, &title)
-            }
-            TabularResults::Classes(classes) if classes.names.len() <= MOST_CLASSES => {
-                classification::confusion(right, &classes.confusion, &classes.names)
-            }
-            TabularResults::Classes(_) => Ok(()),
-        }
-    })
 }
 
 fn draw_on(

@@ -48,7 +48,8 @@ pub struct Options {
     #[arg(long, value_name = "MODEL", help_heading = "Results")]
     pub save: Option<PathBuf>,
 
-    /// Draw the loss curves and the predictions on test rows, as SVG
+    /// Draw the loss curves and the predictions on test rows, as SVG; with the recipe for tables
+    /// also the importance of the columns and the calibration of probabilities
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub svg: Option<PathBuf>,
 
@@ -65,7 +66,8 @@ pub struct Options {
     /// `folds` lists the scores of each fold, `mean` is their mean, and `pooled` the score of the
     /// predictions of all folds together. `baseline` is linear least squares on the same rows.
     /// `confusion` has a row for each true class and a column for each predicted class; it is null
-    /// for more than 50 classes. A score that is undefined is null.
+    /// for more than 50 classes. `importance` lists by how much the error on the test rows rises if
+    /// a column is shuffled (recipe tables, without --folds). A score that is undefined is null.
     #[arg(long, verbatim_doc_comment, help_heading = "Results")]
     pub json: bool,
 }

@@ -18,11 +18,17 @@ fn penguins_need_no_options() {
     let penguins = data("penguins.csv");
     let output = folder.run(&format!("train '{penguins}' --target species --save p.safetensors --svg p.svg"));
     assert!(output.status.success(), "{}", stderr(&output));
-    for expected in ["island", "category", "linear model", "most frequent class", "true \\ predicted"] {
+    for expected in
+        ["island", "category", "linear model", "most frequent class", "true \\ predicted", "Importance"]
+    {
         assert!(stdout(&output).contains(expected), "no `{expected}` in\n{}", stdout(&output));
     }
     assert!(stderr(&output).contains("Task: classification, because `species`"), "{}", stderr(&output));
-    assert_well_formed(&folder.read("p.svg"));
+    let svg = folder.read("p.svg");
+    assert_well_formed(&svg);
+    for panel in ["Loss in training", "Importance: rise of the log-loss", "Calibration on test rows"] {
+        assert!(svg.contains(panel), "no `{panel}`");
+    }
     let predicted = folder.succeed(&format!("predict p.safetensors '{penguins}'"));
     assert_eq!(predicted.lines().count(), 345, "a header and a line for each row");
     let first = folder.succeed(&format!("predict p.safetensors '{penguins}' --probabilities"));
@@ -37,6 +43,8 @@ fn text_columns_are_learned_from() {
     assert_eq!(result["task"], "regression");
     assert!(number(&result["test"]["r2"]) > 0.9, "{result}");
     assert!(number(&result["test"]["rmse"]) < number(&result["constant"]["rmse"]), "{result}");
+    assert_eq!(result["importance"][0]["column"], "colour", "{result}");
+    assert!(number(&result["importance"][0]["mean"]) > number(&result["importance"][1]["mean"]), "{result}");
 
     // Columns in another order, a gap, a level that training has not seen: one line for each row.
     folder.write("new.csv", "size,extra,colour\n5,1,red\n,1,blue\n7,1,violet\n");

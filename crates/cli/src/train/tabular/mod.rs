@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use geartrain_tables::{
-    ClassWeights, Classification, Column, ColumnType, Folds, Model, Regression, RegressionLoss, Table,
+    ClassWeights, Classification, Column, ColumnType, Folds, Importance, Model, Regression, RegressionLoss,
+    Table,
 };
 
 pub use options::{Recipe, RecipeOptions};
@@ -50,10 +51,15 @@ struct Measured {
     lines: Vec<(&'static str, Results)>,
     /// Those of the network for each fold of a cross-validation.
     each: Option<Vec<Results>>,
+    /// The importance of each column for a single network or ensemble, the largest first.
+    importances: Option<Vec<Importance>>,
     rows: usize,
     test_rows: usize,
     interrupted: bool,
 }
+
+/// Test rows of which importances are measured, and how often each column is shuffled.
+const SHUFFLED: (usize, usize) = (2000, 5);
 
 /// Trains on the table at `path` and reports.
 pub fn run(options: &Options, path: &Path) -> Outcome {
@@ -189,6 +195,9 @@ fn train<T: Predicts>(options: &Options, choice: &Choice, table: Table) -> Outco
     };
     output::print(&(text + "\n"))?;
     if !options.quiet && !options.json && options.folds.is_none() {
+        if let Some(text) = report::importances(&measured) {
+            output::print(&format!("\n{text}\n"))?;
+        }
         output::print(&format!("\n{}", models[0].report()))?;
     }
     if let Some(path) = &options.save {
@@ -199,7 +208,8 @@ fn train<T: Predicts>(options: &Options, choice: &Choice, table: Table) -> Outco
         let members = models.iter().flat_map(Model::histories);
         let losses: Vec<_> =
             members.map(|member| [member.train_loss.clone(), member.validation_loss.clone()]).collect();
-        output::write(path, picture::draw_tabular(&losses, T::name_of_loss(choice), &measured.lines[0].1)?)?;
+        let (loss, results) = (T::name_of_loss(choice), &measured.lines[0].1);
+        output::write(path, picture::draw_tabular(&losses, loss, results, measured.importances.as_deref())?)?;
         output::note(&format!("The picture is in {}", path.display()));
     }
     if interrupted {
@@ -234,7 +244,14 @@ fn measure<T: Predicts>(
     let one = |(model, test)| T::compare(&[Part::of::<T>(model, test)?], choice);
     let each = options.folds.map(|_| models.iter().zip(tests()).map(one).collect::<Outcome<Vec<_>>>());
     let test_rows = tests().take(models.len()).map(Table::rows).sum();
-    Ok(Measured { lines, each: each.transpose()?, rows, test_rows, interrupted })
+    let importances = match (models, splits) {
+        ([model], [split]) if !interrupted => {
+            let rows: Vec<usize> = (0..split.test.rows().min(SHUFFLED.0)).collect();
+            Some(model.importance(&split.test.select(&rows), SHUFFLED.1, options.model.seed)?)
+        }
+        _ => None,
+    };
+    Ok(Measured { lines, each: each.transpose()?, importances, rows, test_rows, interrupted })
 }
 
 /// The rows that have all targets and a weight; how many are left out goes to stderr.

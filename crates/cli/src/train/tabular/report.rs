@@ -1,5 +1,6 @@
 //! The results of the recipe for tables as text and as JSON.
 
+use geartrain_tables::Importance;
 use serde_json::{Map, Value, json};
 
 use super::results::{ByName, Predicts, Results};
@@ -62,6 +63,23 @@ pub fn text(measured: &Measured, choice: &Choice) -> Outcome<String> {
     Ok(text)
 }
 
+/// The most important columns, one per line.
+pub fn importances(measured: &Measured) -> Option<String> {
+    const MOST: usize = 10;
+    let all = measured.importances.as_ref()?;
+    let loss = measured.lines[0].1.loss();
+    let mut text = format!("Importance: rise of the {loss} on test rows if the column is shuffled");
+    let width = all.iter().take(MOST).map(|i| i.column.chars().count()).max().unwrap_or(0).min(LONGEST_NAME);
+    for one in all.iter().take(MOST) {
+        let (name, mean) = (shortened(&one.column, LONGEST_NAME), report::short(one.mean));
+        text += &format!("\n  {name:width$}  {mean:>10} ± {}", report::short(one.standard_error));
+    }
+    if all.len() > MOST {
+        text += &format!("\n  and {} more columns", all.len() - MOST);
+    }
+    Some(text)
+}
+
 /// The name of the linear baseline.
 pub const LINEAR: &str = "linear model";
 
@@ -91,7 +109,8 @@ fn table(heading: &str, names: &[String], rows: &[(String, Vec<f64>)]) -> String
 
 /// One JSON object.
 pub fn json_text<T: Predicts>(measured: &Measured, choice: &Choice) -> String {
-    let Measured { lines, each, rows, test_rows, interrupted } = measured;
+    let Measured { lines, each, importances, rows, test_rows, interrupted } = measured;
+    let importance = |one: &Importance| json!({ "column": one.column, "mean": one.mean, "standard_error": one.standard_error });
     let network = object(&lines[0].1);
     let baseline = lines.iter().find(|(name, _)| *name == LINEAR).map(|(_, results)| object(results));
     let classes = match &lines[0].1 {
@@ -115,6 +134,7 @@ pub fn json_text<T: Predicts>(measured: &Measured, choice: &Choice) -> String {
         "pooled": if each.is_some() { network } else { Value::Null },
         "baseline": baseline,
         "constant": object(&lines[lines.len() - 1].1),
+        "importance": importances.as_ref().map(|all| all.iter().map(importance).collect::<Vec<_>>()),
     })
     .to_string()
 }

@@ -32,7 +32,18 @@ pub struct Numbers {
 pub struct Classes {
     pub names: Vec<String>,
     pub confusion: ConfusionMatrix,
+    /// Ten groups of predicted probabilities, without those that are empty.
+    pub calibration: Vec<Group>,
     scores: Scores,
+}
+
+/// Predicted probabilities of about the same size, of all classes together.
+pub struct Group {
+    /// Their mean.
+    pub predicted: f64,
+    /// The share of them for which the row is of the class.
+    pub share: f64,
+    pub rows: usize,
 }
 
 /// The test rows of one split and the predictions for them: a column for each output.
@@ -228,8 +239,25 @@ impl Predicts for Classification {
         let index = Array2::from_shape_fn((actual.len(), 1), |(row, _)| actual[row] as f64);
         let confusion = ConfusionMatrix::from_probabilities(&probabilities, &index)?;
         let scores = Scores::of_classes(&actual, &probabilities, &choice.weights(parts)?);
-        Ok(Results::Classes(Classes { names, confusion, scores }))
+        let calibration = calibration(&actual, &probabilities);
+        Ok(Results::Classes(Classes { names, confusion, calibration, scores }))
     }
+}
+
+fn calibration(actual: &[usize], probabilities: &Array2<f64>) -> Vec<Group> {
+    const GROUPS: usize = 10;
+    // Number, sum of the probabilities, and rows of the class.
+    let mut sums = [(0, 0.0, 0); GROUPS];
+    for ((row, class), &p) in probabilities.indexed_iter() {
+        let (rows, predicted, right) = &mut sums[((p * GROUPS as f64) as usize).min(GROUPS - 1)];
+        (*rows, *predicted, *right) = (*rows + 1, *predicted + p, *right + usize::from(actual[row] == class));
+    }
+    let full = sums.into_iter().filter(|(rows, ..)| *rows > 0);
+    let group = |(rows, predicted, right)| {
+        let count = rows as f64;
+        Group { predicted: predicted / count, share: right as f64 / count, rows }
+    };
+    full.map(group).collect()
 }
 
 impl Numbers {
@@ -263,6 +291,19 @@ fn best_known_first<'a>(scores: impl Iterator<Item = (&'a str, f64)>) -> ByName<
 }
 
 impl Results {
+    /// The name of the score that importances are about.
+    pub fn loss(&self) -> &str {
+        let scores = match self {
+            Results::Numbers(targets) => &targets[0].scores,
+            Results::Classes(classes) => &classes.scores,
+        };
+        match scores.iter().next() {
+            Some(("rmse", _)) => "RMSE",
+            Some((name, _)) => name,
+            None => "error",
+        }
+    }
+
     /// The scores of each target, with the target's name if there are several.
     pub fn scores(&self) -> Vec<(Option<&str>, ByName<'_>)> {
         match self {
