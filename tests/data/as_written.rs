@@ -322,6 +322,27 @@ fn a_number_far_from_all_others_may_stand_for_a_missing_value() {
 }
 
 #[test]
+fn a_marker_is_suggested_only_if_all_other_cells_are_numbers() {
+    let text = |second: &str| {
+        let cell =
+            |i| [(3, "x"), (7, second)].into_iter().find(|(row, _)| *row == i).map_or("1.5", |cell| cell.1);
+        table("a,y", 12, |i| format!("{},{i}", cell(i)))
+    };
+    let error = fails(&y(), &text("x"));
+    assert!(error.contains(".missing_markers(&[\"x\"])"), "{error}");
+    let error = fails(&y(), &text("z"));
+    assert!(!error.contains("missing_markers"), "{error}");
+}
+
+#[test]
+fn the_first_cell_that_is_no_number_is_named() {
+    for [first, second] in [["yes", "x"], ["x", "yes"]] {
+        let error = fails(&y(), &format!("a,y\n1,1\n{first},2\n{second},3\n4,4\n5,5\n"));
+        assert!(error.contains(&format!("line 3, column 1 (`a`): `{first}` is not a number")), "{error}");
+    }
+}
+
+#[test]
 fn truth_values_are_0_and_1() {
     let data = trial("12_bool.csv", &y()).unwrap();
     assert!(data.x().column(1).iter().all(|&member| member == 0.0 || member == 1.0));

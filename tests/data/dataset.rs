@@ -459,6 +459,8 @@ fn moons_and_spirals_lie_on_their_curves() {
 
     let spirals = toy::two_spirals::<f64>(100, 0.0, 7).unwrap();
     assert_eq!(spirals.y().sum(), 50.0);
+    let radii: Vec<f64> = spirals.x().rows().into_iter().map(|x| x[0].hypot(x[1])).collect();
+    assert!(radii.iter().any(|&radius| radius < 1.0) && radii.iter().any(|&radius| radius > 3.3));
     for (x, &class) in spirals.x().rows().into_iter().zip(spirals.y()) {
         let sign = 1.0 - 2.0 * class;
         let radius = x[0].hypot(x[1]);

@@ -176,6 +176,23 @@ fn resuming_with_more_epochs_equals_training_them_at_once() {
 }
 
 #[test]
+fn a_run_without_validation_and_metrics_resumes_with_its_history() {
+    let case = Case::new();
+    let train = |epochs, resume: bool| {
+        let mut network = network();
+        let training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(epochs).progress(false);
+        let training = training.checkpoint(case.path(), 1);
+        let mut training = if resume { training.resume(case.path()) } else { training };
+        let history = training.fit(&mut network, &case.train).unwrap();
+        assert!(history.validation_losses().is_empty());
+        (bits(&network), history_bits(&history))
+    };
+    let expected = train(5, false);
+    train(2, false);
+    assert_eq!(train(5, true), expected);
+}
+
+#[test]
 fn training_that_early_stopping_ended_stays_finished() {
     let case = Case::new();
     let train = |resume: bool| {
@@ -399,6 +416,11 @@ fn missing_unexpected_and_wrong_tensors_are_listed() {
         });
         assert!(matches!(problem, FileProblem::NotACheckpoint { .. }), "{problem}");
     }
+    let problem = broken(|file| {
+        drop(file.split_off("history"));
+        file.insert("history", Array2::<f64>::zeros((2, 9)).into_dyn().view()).unwrap();
+    });
+    assert!(problem.to_string().contains("one column per measured value"), "{problem}");
 }
 
 #[test]

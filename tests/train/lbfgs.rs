@@ -40,6 +40,19 @@ fn a_network_learns_a_sine_in_both_number_types() {
 }
 
 #[test]
+fn a_line_that_keeps_falling_is_followed_in_steps_that_grow_fivefold() {
+    let mut tried = Vec::new();
+    let falling = |x: &[f64], gradient: &mut [f64]| {
+        tried.push(x[0]);
+        gradient[0] = -1.0;
+        Ok(-x[0])
+    };
+    Lbfgs::new().max_iterations(1).minimize(&mut [0.0], falling).unwrap();
+    // Each step lies four times the last increase beyond the step before, as in the paper.
+    assert_eq!(tried[..5], [0.0, 1.0, 5.0, 21.0, 85.0]);
+}
+
+#[test]
 fn every_reason_to_stop_is_told() {
     let run = |lbfgs: Lbfgs| lbfgs.minimize(&mut [9.0, -4.0, 7.0], parabola).unwrap();
     let gradient = run(Lbfgs::new().value_tolerance(0.0).gradient_tolerance(1e-8));

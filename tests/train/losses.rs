@@ -32,6 +32,33 @@ fn invalid_class_indices_and_probabilities_are_errors_with_their_row() {
 }
 
 #[test]
+fn a_single_class_has_no_loss_and_two_columns_are_not_class_indices() {
+    let one = Network::<f64>::new(Linear::new(2, 1)).unwrap();
+    let x = Array2::ones((3, 2));
+    assert_eq!(one.loss(&CrossEntropy, &x, &Array2::zeros((3, 1))).unwrap(), 0.0);
+    let three = Network::<f64>::new(Linear::new(2, 3)).unwrap();
+    let error = three.loss(&CrossEntropy, &x, &Array2::zeros((3, 2))).unwrap_err().to_string();
+    assert!(error.contains("one column of class indices"), "{error}");
+}
+
+#[test]
+fn rows_of_a_plain_mean_weigh_1() {
+    fn weights(loss: impl Loss<f64>) -> (f64, Option<f64>) {
+        let target = array![[0.0], [1.0], [1.0]];
+        (loss.row_weight(&target.row(1)), loss.total_weight(&target))
+    }
+    assert_eq!(weights(MeanSquaredError), (1.0, Some(3.0)));
+    assert_eq!(weights(CrossEntropy), (1.0, Some(3.0)));
+    assert_eq!(weights(BinaryCrossEntropyWithLogits), (1.0, Some(3.0)));
+    assert_eq!(weights(CrossEntropy.class_weights([2.0, 0.5])), (0.5, Some(3.0)));
+    // With label smoothing, a class of weight 0 keeps a part of the loss.
+    let smooth = CrossEntropy.label_smoothing(0.1);
+    assert_eq!(weights(smooth.clone().class_weights([2.0, 0.5])), (0.5, Some(3.0)));
+    assert_eq!(weights(smooth.class_weights([2.0, 0.0])), (0.0, None));
+    assert_eq!(weights(CrossEntropy.class_weights([2.0, 0.0])), (0.0, Some(2.0)));
+}
+
+#[test]
 fn fit_names_the_row_of_the_data_not_of_a_batch() {
     let (x, mut y) = (Array2::from_shape_fn((50, 2), |(i, j)| (i + j) as f64), Array2::zeros((50, 1)));
     y[[37, 0]] = 3.0;

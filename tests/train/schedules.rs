@@ -13,6 +13,7 @@ fn schedules_accept_every_epoch_and_refuse_invalid_arguments() {
     assert_argument(Step::new(0, 0.5).check(), "step size");
     assert_argument(Cosine::new(0).check(), "length of the cosine");
     assert_argument(WarmUp::new(0).check(), "length of the warm-up");
+    assert!((WarmUp::new(4).rate(0.3, 0, &[]) - 0.1).abs() < 1e-15, "a third by default");
     assert_argument(Chain::new(Constant::new(1.0)).then(0, Constant::new(0.5)).check(), "start in a chain");
     assert_argument(Chain::new(Constant::new(1.0)).then(3, Step::new(0, 0.5)).check(), "step size");
     for bad in [0.0, -0.5, f64::INFINITY, f64::NAN] {
@@ -105,6 +106,7 @@ fn plateaus_at_the_edges_of_their_arguments() {
         assert!(new().factor(factor).threshold(threshold).check().is_ok());
     }
     assert_argument(new().factor(1.0).check(), "factor");
+    assert_argument(new().factor(0.0).check(), "factor");
     assert_argument(new().threshold(1.0).check(), "threshold");
     assert_argument(new().min_rate(-0.1).check(), "smallest rate");
 }
