@@ -57,8 +57,8 @@ impl<T: Task> Recipe<T> {
 
     /// As [`fit`](Recipe::fit), and calls `progress` after each epoch of each member and every 32
     /// steps within, from several threads. [`ControlFlow::Break`] ends the training of all members
-    /// at the next step where they call it; each then keeps its best epoch so far, of which the
-    /// last may be incomplete.
+    /// at the next step where they call it; each then keeps its best epoch so far, or its weights
+    /// as they are without a complete epoch.
     ///
     /// # Errors
     /// As [`fit`](Recipe::fit).

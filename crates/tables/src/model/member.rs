@@ -164,7 +164,8 @@ impl Plan {
                 }
             }
             history.train_loss.push(sum / taken as f64);
-            if !validation.is_empty() {
+            // An incomplete epoch is judged by nothing: the training must end at once.
+            if !validation.is_empty() && !stopped {
                 let loss = self.judge(task, &average, validation)?;
                 if !loss.is_finite() {
                     return Err(Error::Diverged { epoch });
@@ -186,7 +187,7 @@ impl Plan {
             if best.is_none() {
                 history.best_epoch = epoch;
             }
-            if report(true).is_break() || stopped {
+            if stopped || report(true).is_break() {
                 break;
             }
         }

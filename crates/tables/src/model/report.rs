@@ -53,6 +53,9 @@ impl<T: Task> Model<T> {
                 Some(&loss) => {
                     format!("kept epoch {}, loss {} on {held} rows", member.best_epoch, digits(loss))
                 }
+                None if held > 0 && member.validation_loss.is_empty() => {
+                    "stopped in the first epoch, kept as it was then".into()
+                }
                 None if held > 0 => format!(
                     "after epoch {} from the {held} validation rows as well, because their loss was low; kept \
                      the last epoch",
