@@ -1,5 +1,5 @@
 //! A Hessian-vector product beside the gradient of the same batch, for each kind of layer. Divide
-//! the times: a product costs at most three gradients.
+//! the times.
 //!
 //! Run with `cargo bench -p geartrain-benches --bench hessian`.
 

@@ -78,7 +78,7 @@ fn compare<F: Scalar>(
 
 /// The default interval of [`Monitor`], as documented there.
 fn interval(rows: usize, batch_size: usize) -> u64 {
-    (25.0 * (28.0 * rows as f64 / batch_size as f64 + 20.0)).ceil() as u64
+    ((36.0 * rows as f64 / batch_size as f64 + 68.0) / 0.05).ceil() as u64
 }
 
 fn main() {

@@ -57,7 +57,7 @@ impl fmt::Display for Estimate {
 }
 
 /// The curvature of a network's loss on a batch, in all trainable parameters or in those of one
-/// layer. Everything is computed from products with vectors, each of which costs less than three
+/// layer. Everything is computed from products with vectors, each of which costs two to four
 /// gradients of the batch; the matrix itself is never formed.
 ///
 /// ```
