@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use geartrain::data::Missing;
 use geartrain::{Predictor, metrics};
-use geartrain_tables::{TabularClassifier, TabularRegressor, model_kind};
+use geartrain_tables::{Error as TableError, TabularClassifier, TabularRegressor, model_kind};
 use ndarray::{Array2, ArrayView1, Axis};
 use serde_json::{Map, Value, json};
 
@@ -47,13 +47,19 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Outcome {
     output::check_writable(options.output.as_deref())?;
+    let in_file = |error: TableError| match error {
+        error @ (TableError::MissingColumn { .. }
+        | TableError::WrongType { .. }
+        | TableError::Value { .. }) => Failure::other(format!("{}: {error}", options.file.display())),
+        error => error.into(),
+    };
     let (columns, rows) = match model_kind(&options.model)?.as_deref() {
         Some("regressor") => {
             let model = TabularRegressor::load(&options.model)?;
             options.format.check_reads_gaps()?;
             no_probabilities(options)?;
             let table = read_tabular(&options.file, &model.csv_options(options.format.tabular()))?;
-            let rows = model.predict(&table)?;
+            let rows = model.predict(&table).map_err(in_file)?;
             let rows = rows.rows().into_iter().map(|row| row.iter().map(|&number| json!(number)).collect());
             (model.output_names(), rows.collect())
         }
@@ -61,7 +67,7 @@ pub fn run(options: &Options) -> Outcome {
             let model = TabularClassifier::load(&options.model)?;
             options.format.check_reads_gaps()?;
             let table = read_tabular(&options.file, &model.csv_options(options.format.tabular()))?;
-            let probabilities = model.predict_proba(&table)?;
+            let probabilities = model.predict_proba(&table).map_err(in_file)?;
             labelled(options, model.classes(), &probabilities)?
         }
         None => network_predictions(options)?,

@@ -59,7 +59,7 @@ fn text_columns_are_learned_from() {
     folder.write("short.csv", "colour\nred\n");
     let output = folder.run("predict m.safetensors short.csv");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("no column `size`"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("short.csv: there is no column `size`"), "{}", stderr(&output));
 }
 
 #[test]
