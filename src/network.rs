@@ -6,6 +6,7 @@ mod pace;
 mod prepared;
 mod row_parts;
 mod slices;
+mod workspace;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayVie
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::cache::{Buffer, Cache};
+use crate::cache::Cache;
 use crate::error::{LayerProblem, same_shape};
 use crate::flat::Flat;
 use crate::layer::{Backward, Description, Forward, Layer, Mode};
@@ -26,6 +27,7 @@ use geartrain_kernels::{flushing, threads, with_threads};
 pub use jacobian::{AutodiffMode, Jacobian};
 pub use prepared::Prepared;
 pub use slices::{SliceResult, Slices};
+pub use workspace::Workspace;
 
 /// A layer, usually a [`Sequential`](crate::layers::Sequential), with its parameters in one flat
 /// vector.
@@ -456,67 +458,4 @@ pub struct Pass<F> {
     pub grads: Vec<F>,
     /// The gradient of the loss in the input, `(rows, inputs)`.
     pub grad_input: Array2<F>,
-}
-
-/// Reusable memory for training passes: the caches of all layers, the output, and the gradients.
-#[derive(Debug, Clone)]
-pub struct Workspace<F> {
-    cache: Cache<F>,
-    output: Buffer<F>,
-    doutput: Buffer<F>,
-    /// The changes of the input, of the output and of `doutput` along a direction.
-    changes: [Buffer<F>; 3],
-    /// The seed of the randomness in the next passes, initially 0. Passes with equal keys have
-    /// equal `Dropout` masks; `fit` sets a new key for every step, derived from its seed.
-    pub key: u64,
-    /// The gradient of the loss in every parameter, from the last pass.
-    pub grads: Flat<F>,
-    /// The running statistics before the last update.
-    statistics: Vec<F>,
-    flush: bool,
-    /// Whether the last pass ended without an error.
-    has_passed: bool,
-    slices: slices::Memory<F>,
-    row_parts: row_parts::Memory<F>,
-    pace: pace::Pace,
-}
-
-impl<F: Scalar> Default for Workspace<F> {
-    fn default() -> Self {
-        Workspace::new()
-    }
-}
-
-impl<F: Scalar> Workspace<F> {
-    /// A workspace without memory, which the first pass allocates.
-    pub fn new() -> Self {
-        Workspace {
-            cache: Cache::new(),
-            output: Buffer::default(),
-            doutput: Buffer::default(),
-            changes: Default::default(),
-            key: 0,
-            grads: Flat::new(),
-            statistics: Vec::new(),
-            flush: true,
-            has_passed: false,
-            slices: slices::Memory::default(),
-            row_parts: row_parts::Memory::default(),
-            pace: pace::Pace::default(),
-        }
-    }
-
-    /// Whether to set vanishing gradients to 0 before they become subnormal numbers, with which
-    /// many processors compute up to a hundred times slower. Default: `true`. In an `f32` network
-    /// the gradient behind an activation is then 0 where it would be below 2⁻¹⁰⁰, 7.9e-31. `f64`
-    /// networks are not affected.
-    pub fn flush_subnormals(mut self, flush: bool) -> Self {
-        self.flush = flush;
-        self
-    }
-
-    /// The results of the last [`Network::slice_gradients`], one for each slice.
-    pub fn slice_results(&mut self) -> impl Iterator<Item = &mut SliceResult<F>> {
-        self.slices.results()
-    }
 }
