@@ -11,7 +11,7 @@ use std::mem;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder};
+use ndarray::{ArrayRef2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, Zip};
 
 use super::{Network, Workspace};
 use crate::cache::{Buffer, Cache};
@@ -19,7 +19,9 @@ use crate::layer::{Backward, Forward, Kind, Layer, Mode};
 use crate::layers::LayerSpec;
 use crate::params::split_matrix;
 use crate::{Error, Loss, Scalar};
-use geartrain_kernels::{flushing, in_parallel, matmul, on_each_thread, sum_rows, threads, with_threads};
+use geartrain_kernels::{
+    flushing, in_parallel, matmul, on_each_thread, sum_rows, threads, with_threads, zip,
+};
 
 /// The least number of rows of a part, for which products are efficient.
 const ROWS: usize = 16;
@@ -37,7 +39,7 @@ const LEAST_OPERATIONS: usize = 4_000_000;
 /// threads had better read half of the weights each.
 const MOST_OPERATIONS: usize = 60_000_000;
 
-/// A network as linear layers and activations one after the other.
+/// A network as linear layers, activations and skip connections one after the other.
 #[derive(Debug)]
 pub(super) struct Chain<F> {
     steps: Vec<Step<F>>,
@@ -50,12 +52,37 @@ struct Step<F> {
     layer: Arc<dyn Layer<F>>,
     params: Range<usize>,
     outputs: usize,
-    /// Inputs and whether there is a bias, for a linear layer.
-    linear: Option<(usize, bool)>,
+    pass: Pass<F>,
+    /// The last steps of the residual blocks that begin here, the innermost first.
+    blocks: Vec<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pass<F> {
+    Linear {
+        inputs: usize,
+        bias: bool,
+    },
+    Activation,
+    /// The end of a residual block: the input of step `first`, plus `scale` times that of this one.
+    Skip {
+        first: usize,
+        scale: F,
+    },
+}
+
+impl<F: Scalar> Step<F> {
+    /// The inputs and whether there is a bias, for a linear layer.
+    fn linear(&self) -> Option<(usize, bool)> {
+        match self.pass {
+            Pass::Linear { inputs, bias } => Some((inputs, bias)),
+            _ => None,
+        }
+    }
 }
 
 impl<F: Scalar> Chain<F> {
-    /// `None` if `layer` has parts that are neither linear nor activations.
+    /// `None` if `layer` has parts that are neither linear, activations nor residual blocks.
     pub(super) fn new(layer: &Arc<dyn Layer<F>>, inputs: usize) -> Option<Self> {
         let mut chain = Chain { steps: Vec::new(), operations: 0 };
         chain.open(layer, inputs, &mut 0)?;
@@ -70,24 +97,32 @@ impl<F: Scalar> Chain<F> {
                 .children_reading(inputs)
                 .try_for_each(|(child, inputs)| self.open(child.layer, inputs, start));
         }
-        let len = description.param_count();
-        let linear = match (description.kind, LayerSpec::of(&**layer)) {
-            (Kind::Elementwise, Some(_)) if len == 0 => None,
-            (_, Some(LayerSpec::Linear { inputs, bias, .. })) => Some((inputs, bias)),
+        let at = self.steps.len();
+        let pass = match (description.kind, LayerSpec::of(&**layer)) {
+            (Kind::Elementwise, Some(_)) if description.param_count() == 0 => Pass::Activation,
+            (_, Some(LayerSpec::Linear { inputs, bias, .. })) => Pass::Linear { inputs, bias },
+            (_, Some(LayerSpec::Residual { scale, .. })) => {
+                self.open(description.children.first()?.layer, inputs, start)?;
+                let last = self.steps.len();
+                self.steps[at].blocks.push(last);
+                Pass::Skip { first: at, scale: F::of(scale) }
+            }
             _ => return None,
         };
+        // The parameters of a residual block are those of the steps inside.
+        let len = if let Pass::Linear { .. } = pass { description.param_count() } else { 0 };
         let params = *start..*start + len;
         *start = params.end;
         self.operations += 2 * len;
         let outputs = layer.output_features(inputs).ok()?;
-        self.steps.push(Step { layer: Arc::clone(layer), params, outputs, linear });
+        self.steps.push(Step { layer: Arc::clone(layer), params, outputs, pass, blocks: Vec::new() });
         Some(())
     }
 
     /// The number of parts of a batch of `rows` rows; 1 if parts do not pay.
     fn parts(&self, rows: usize) -> usize {
         let (operations, products) =
-            (rows * self.operations, self.steps.iter().filter(|step| step.linear.is_some()).count());
+            (rows * self.operations, self.steps.iter().filter_map(Step::linear).count());
         if operations < LEAST_OPERATIONS || operations > products * MOST_OPERATIONS {
             return 1;
         }
@@ -100,7 +135,7 @@ impl<F: Scalar> Chain<F> {
         let len = self.steps.last().map_or(0, |step| step.params.end);
         let target = len * part / parts;
         let Some(step) = self.steps.iter().find(|step| step.params.contains(&target)) else { return len };
-        let (inputs, outputs) = (step.linear.map_or(0, |(inputs, _)| inputs), step.outputs);
+        let (inputs, outputs) = (step.linear().map_or(0, |(inputs, _)| inputs), step.outputs);
         // A part of one column would be summed in another order.
         match (target - step.params.start) / outputs / COLUMNS * COLUMNS {
             column if column > 0 && column + COLUMNS > inputs => step.params.end,
@@ -146,7 +181,7 @@ struct Lane<F> {
 struct Saved<F> {
     cache: Cache<F>,
     y: Buffer<F>,
-    /// ∂L/∂y of a linear layer.
+    /// ∂L/∂y of a linear layer or a skip connection.
     dy: Buffer<F>,
 }
 
@@ -266,13 +301,17 @@ impl<F: Scalar> Batch<'_, F> {
     fn forward(&self, part: usize, memory: &Memory<F>) {
         let mut lane = memory.write(part);
         let rows = self.x.slice_axis(Axis(0), self.rows(part).into());
-        for (i, Step { layer, params, outputs, .. }) in self.chain.steps.iter().enumerate() {
+        for (i, Step { layer, params, outputs, pass, .. }) in self.chain.steps.iter().enumerate() {
             let (before, after) = lane.steps.split_at_mut(i);
-            let x = before.last().map_or(rows, |saved| saved.y.view());
-            let Saved { cache, y, .. } = &mut after[0];
+            let input = |step: usize| before[..step].last().map_or(rows, |saved| saved.y.view());
+            let (x, Saved { cache, y, .. }) = (input(i), &mut after[0]);
             let (params, y, mode) =
                 (&self.params[params.clone()], y.resize(x.nrows(), *outputs), Mode::Train { key: self.key });
-            layer.forward(Forward { params, x, y, cache, mode });
+            match *pass {
+                // y = x + s · body(x)
+                Pass::Skip { first, scale } => zip(input(first), x, y, move |x, branch| x + scale * branch),
+                _ => layer.forward(Forward { params, x, y, cache, mode }),
+            }
         }
     }
 
@@ -282,21 +321,28 @@ impl<F: Scalar> Batch<'_, F> {
         let Lane { steps: saved, spare: [upper, lower] } = &mut *lane;
         let (steps, last) = (&self.chain.steps, saved.len() - 1);
         let dy = dy.slice_axis(Axis(0), self.rows(part).into());
-        let kept = |i: usize| steps[i].linear.is_some();
+        let kept = |i: usize| steps[i].pass != Pass::Activation;
         let output = if kept(last) { &mut saved[last].dy } else { &mut *upper };
         output.resize(dy.nrows(), dy.ncols()).assign(&dy);
         for i in (1..=last).rev() {
             let (before, after) = saved.split_at_mut(i);
             let (Saved { y: x, dy: dx, .. }, Saved { cache, y, dy }) = (&mut before[i - 1], &mut after[0]);
             let (x, y, dy) = (x.view(), y.view(), if kept(i) { dy.view() } else { upper.view() });
-            let dx = if kept(i - 1) { dx } else { &mut *lower }.resize(x.nrows(), x.ncols());
-            let Step { layer, params, outputs, linear } = &steps[i];
-            let params = &self.params[params.clone()];
-            match linear {
-                Some((inputs, _)) => matmul(dy, split_matrix(params, (*outputs, *inputs)).0, dx),
-                None => flushing(self.flush, || {
-                    layer.backward(Backward { params, x, y, dy, grads: &mut [], dx: Some(dx), cache });
+            let mut dx = if kept(i - 1) { dx } else { &mut *lower }.resize(x.nrows(), x.ncols());
+            let Step { layer, params, outputs, pass, blocks } = &steps[i];
+            let (params, to) = (&self.params[params.clone()], dx.view_mut());
+            match *pass {
+                Pass::Linear { inputs, .. } => matmul(dy, split_matrix(params, (*outputs, inputs)).0, to),
+                Pass::Activation => flushing(self.flush, || {
+                    layer.backward(Backward { params, x, y, dy, grads: &mut [], dx: Some(to), cache });
                 }),
+                // ∂L/∂branch = s · dy
+                Pass::Skip { scale, .. } => Zip::from(to).and(dy).for_each(|dx, &dy| *dx = scale * dy),
+            }
+            // The input of a block is used twice, so two contributions add:
+            // dx = dy + body'(x)ᵀ · s dy
+            for &last in blocks {
+                dx += &after[last - i].dy.view();
             }
             if !kept(i - 1) {
                 mem::swap(upper, lower);
@@ -309,9 +355,10 @@ impl<F: Scalar> Batch<'_, F> {
         let start = self.chain.border(part, self.parts);
         let mut gathered = memory.gathered[part].lock().unwrap_or_else(PoisonError::into_inner);
         let [all_x, all_dy] = &mut *gathered;
-        for (i, Step { params, outputs, linear, .. }) in self.chain.steps.iter().enumerate() {
+        for (i, step) in self.chain.steps.iter().enumerate() {
+            let Step { params, outputs, .. } = step;
             let (from, to) = (params.start.max(start), params.end.min(start + grads.len()));
-            let Some((inputs, bias)) = linear.filter(|_| from < to) else { continue };
+            let Some((inputs, bias)) = step.linear().filter(|_| from < to) else { continue };
             let column = |at: usize| ((at - params.start) / outputs).min(inputs);
             let columns = column(from)..column(to);
             let (mut x, mut dy) =

@@ -95,6 +95,42 @@ fn rows_in_parts_have_the_bits_of_the_whole_batch() {
     }
 }
 
+/// Residual blocks with a scale, inside each other, at the input and at the output.
+fn same_bits_of_residual_blocks_in_parts<F: Scalar>(rows: usize, begins_with_block: bool, ends_linear: bool) {
+    let branch = || Sequential::new().then(Linear::new(128, 90)).then(Tanh).then(Linear::new(90, 128));
+    let nested = Sequential::new().then(Residual::new(branch()).scale(-0.3)).then(Residual::new(branch()));
+    let mut layers = Sequential::new();
+    if !begins_with_block {
+        layers = layers.then(Linear::new(128, 128)).then(ReLU);
+    }
+    for block in [branch(), nested.clone(), branch().then(SiLU), nested.then(Linear::new(128, 128))] {
+        layers = layers.then(Residual::new(block)).then(Residual::new(branch()).scale(0.5));
+    }
+    if ends_linear {
+        layers = layers.then(Tanh).then(Linear::new(128, 3));
+    }
+    let network = Network::<F>::new(layers).unwrap().with_seed(3);
+    let (x, target) = (numbers(rows, 128), numbers(rows, network.outputs()));
+    let gradients = |threads: usize, workspace: &mut Workspace<F>| {
+        let pass = || network.gradients(&MeanSquaredError, &x, &target, workspace, None);
+        let loss = with_threads(threads, pass).unwrap();
+        (loss, workspace.grads.to_vec())
+    };
+    let one = gradients(1, &mut Workspace::new());
+    let mut workspace = Workspace::new();
+    for threads in [2, 3, 8, 2] {
+        assert!(gradients(threads, &mut workspace) == one, "{rows} rows, {threads} threads");
+    }
+}
+
+#[test]
+fn residual_blocks_in_parts_have_the_bits_of_the_whole_batch() {
+    for (rows, begins_with_block, ends_linear) in [(64, false, true), (75, true, true), (75, true, false)] {
+        same_bits_of_residual_blocks_in_parts::<f32>(rows, begins_with_block, ends_linear);
+        same_bits_of_residual_blocks_in_parts::<f64>(rows, begins_with_block, ends_linear);
+    }
+}
+
 #[test]
 fn no_threads_are_refused() {
     let data = Dataset::new(numbers::<f32>(5, 70), numbers(5, 1)).unwrap();
