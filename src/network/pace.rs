@@ -68,7 +68,15 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
     use super::*;
+    use crate::layers::{BatchNorm, Dropout, LayerNorm, Linear, Residual, Sequential, Tanh};
+    use crate::loss::MeanSquaredError;
+    use crate::network::Workspace;
+    use crate::optim::{Adam, Optimizer};
+    use crate::{Network, Scalar};
+    use geartrain_kernels::with_threads;
 
     /// The share of passes on all threads, and the time over that of the faster way. Some passes,
     /// `noisy` apart, take ten times as long.
@@ -110,5 +118,67 @@ mod tests {
     fn equal_ways_stay_shared() {
         let mut pace = Pace::default();
         assert!(run(&mut pace, 9.0, 9.0, usize::MAX).0 > 0.9);
+    }
+
+    /// Losses, gradients and final weights of training passes, of which pass `i` runs on all
+    /// threads if `shares(i)`.
+    fn trained<F: Scalar>(layers: Sequential<F>, rows: usize, shares: impl Fn(usize) -> bool) -> Vec<u64> {
+        let mut network = Network::new(layers).unwrap().with_seed(4);
+        let numbers = |columns| {
+            Array2::from_shape_fn((rows, columns), |(i, j)| {
+                F::of(((i * 31 + j * 71) % 257) as f64 / 99.0 - 1.0)
+            })
+        };
+        let (x, target) = (numbers(network.inputs()), numbers(network.outputs()));
+        let (mut optimizer, mut workspace, mut bits) = (Adam::new(0.01), Workspace::new(), Vec::new());
+        for pass in 0..6 {
+            workspace.key = pass as u64;
+            workspace.pace = Pace { shares: shares(pass), ..Pace::default() };
+            let mut dx = Array2::zeros(x.dim());
+            let wants_dx = (pass % 3 == 2).then(|| dx.view_mut());
+            let loss = network.gradients(&MeanSquaredError, &x, &target, &mut workspace, wants_dx).unwrap();
+            optimizer.step(network.params_mut(), &workspace.grads).unwrap();
+            network.update_running_stats(&mut workspace).unwrap();
+            bits.push(loss.to_bits());
+            bits.extend(workspace.grads.iter().chain(&dx).map(|number| number.as_f64().to_bits()));
+        }
+        bits.extend(network.params().iter().map(|number| number.as_f64().to_bits()));
+        bits
+    }
+
+    fn any_choice_has_the_same_bits<F: Scalar>() {
+        let linear = |n| Sequential::new().then(Linear::new(n, n)).then(Tanh);
+        let slices = || Sequential::new().then(Linear::new(5, 17)).then(Tanh).then(Linear::new(17, 3));
+        let parts = || (0..9).fold(Sequential::new(), |layers, _| layers.then(linear(128)));
+        let residual = || {
+            let block = linear(128).then(Residual::new(linear(128)).scale(0.5));
+            (0..5).fold(Sequential::new(), |layers, _| layers.then(Residual::new(block.clone())))
+        };
+        let whole = || {
+            let block = linear(150).then(LayerNorm::new(150)).then(Dropout::new(0.3));
+            linear(150).then(BatchNorm::new(150)).then(Residual::new(block)).then(Linear::new(150, 2))
+        };
+        let cases = [
+            ("slices", &slices as &dyn Fn() -> Sequential<F>, 1500),
+            ("parts", &parts, 70),
+            ("residual", &residual, 70),
+            ("whole", &whole, 300),
+        ];
+        let choices: [fn(usize) -> bool; 2] = [|pass| pass % 2 == 0, |pass| pass % 2 == 1];
+        for (name, layers, rows) in cases {
+            let one = with_threads(1, || trained(layers(), rows, |_| true));
+            for threads in [2, 3] {
+                for shares in choices {
+                    let trained = with_threads(threads, || trained(layers(), rows, shares));
+                    assert!(trained == one, "{name}, {threads} threads");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_choice() {
+        any_choice_has_the_same_bits::<f32>();
+        any_choice_has_the_same_bits::<f64>();
     }
 }
