@@ -203,27 +203,67 @@ impl<F: Scalar> Layer<F> for BatchNorm {
     }
 
     fn backward_jvp(&self, pass: BackwardJvp<'_, F>) -> Result<(), LayerProblem> {
-        let BackwardJvp { params: gamma, params_dot, x_dot, dy, dy_dot, grads_dot, mut dx, cache, .. } = pass;
-        let (kept, work) = cache.parts(KEPT + 1, 0).0.split_at_mut(KEPT);
-        let (normal, scale) = (kept[NORMAL].view(), kept[SCALE].view());
-        grads_dot.fill(F::zero());
-        let (dgamma_dot, rest) = grads_dot.split_at_mut(self.features);
-        for j in 0..self.features {
-            let line = normalisation::Line { len: dy.nrows(), scale: scale[[0, j]], centred: true };
-            let (normal, x_dot, dy, dy_dot) =
-                (normal.column(j), x_dot.column(j), dy.column(j), dy_dot.column(j));
-            // v = γ dy
-            let v_dot = |r| params_dot[j] * dy[r] + gamma[j] * dy_dot[r];
-            let terms = |r| [normal[r], x_dot[r], gamma[j] * dy[r], v_dot(r)];
-            line.backward_jvp(&mut work[0], terms, |r, [normal_dot, value, change]| {
-                // the product rule on dγ = Σ_r dy x̂, and dβ = Σ_r dy
-                dgamma_dot[j] += dy_dot[r] * normal[r] + dy[r] * normal_dot;
-                rest[j] += dy_dot[r];
-                if let Some([dx, dx_dot]) = &mut dx {
-                    (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
-                }
-            });
+        let BackwardJvp { params, params_dot, x_dot, dy, dy_dot, grads_dot, dx, cache, .. } = pass;
+        let (buffers, _) = cache.parts(KEPT + 3, 0);
+        // With a dot for the change along a direction and means over the rows, x̂̇ = J ẋ with
+        // ṙ = −r² b and b = mean(x̂ ẋ).
+        let mut normal_dot = std::mem::take(&mut buffers[KEPT + 1]);
+        BatchNorm::times_jacobian(buffers, x_dot, normal_dot.resize(dy.nrows(), dy.ncols()));
+        let (kept, work) = buffers.split_at_mut(KEPT);
+        let (normal, scale, normal_dot_view) = (kept[NORMAL].view(), kept[SCALE].view(), normal_dot.view());
+        let [means, _, sums, ..] = work else { unreachable!("three buffers of work space") };
+        let (b, mut sums) = (means.view(), sums.resize(7, self.features));
+        sums.fill(F::zero());
+        for (r, (dy, dy_dot)) in dy.rows().into_iter().zip(dy_dot.rows()).enumerate() {
+            let mut add = |i: usize, a: ArrayView1<F>, b: ArrayView1<F>| {
+                Zip::from(sums.row_mut(i)).and(a).and(b).for_each(|sum, &a, &b| *sum += a * b);
+            };
+            add(1, dy, normal.row(r));
+            add(3, dy_dot, normal.row(r));
+            add(4, dy, normal_dot_view.row(r));
+            sums.row_mut(0).scaled_add(F::one(), &dy);
+            sums.row_mut(2).scaled_add(F::one(), &dy_dot);
         }
+        grads_dot.fill(F::zero());
+        let n = F::of(dy.nrows() as f64);
+        for (j, mut sums) in sums.columns_mut().into_iter().enumerate() {
+            // the product rule on dγ = Σ_r dy x̂, and dβ = Σ_r dy
+            (grads_dot[j], grads_dot[self.features + j]) = (sums[3] + sums[4], sums[2]);
+            let (gamma, gamma_dot, r) = (params[j], params_dot[j], scale[[0, j]]);
+            let [dy, c, dy_dot, e, d] = [0, 1, 2, 3, 4].map(|i| sums[i] / n);
+            sums[0] = dy;
+            sums[1] = c;
+            sums[2] = gamma_dot * dy + gamma * dy_dot;
+            sums[3] = gamma_dot * c + gamma * (e + d);
+            sums[4] = r * gamma * c;
+            sums[5] = r * b[[1, j]];
+            sums[6] = r * gamma;
+        }
+        if let Some([mut dx, mut dx_dot]) = dx {
+            let [dy_mean, c, v_dot_mean, overlap, rc, rb, r_gamma] =
+                [0, 1, 2, 3, 4, 5, 6].map(|i| sums.row(i));
+            let [[gamma, ..], [gamma_dot, ..]] = [self.split(params), self.split(params_dot)];
+            for (k, (mut dx, mut dx_dot)) in dx.rows_mut().into_iter().zip(dx_dot.rows_mut()).enumerate() {
+                let (normal, normal_dot) = (normal.row(k), normal_dot_view.row(k));
+                // with v = γ dy:  dx = J v = r (v − mean(v) − x̂ mean(x̂ v))
+                let columns = Zip::from(&mut dx).and(dy.row(k)).and(normal).and(dy_mean).and(c).and(r_gamma);
+                columns.for_each(|dx, &dy, &normal, &mean, &c, &r| *dx = r * (dy - mean - normal * c));
+                // the product rule:  dẋ = J v̇ − r x̂ mean(x̂̇ v) − r x̂̇ mean(x̂ v) − r b dx
+                let columns =
+                    Zip::from(&mut dx_dot).and(dy.row(k)).and(dy_dot.row(k)).and(gamma).and(gamma_dot);
+                columns.for_each(|out, &dy, &dy_dot, &gamma, &gamma_dot| {
+                    *out = gamma_dot * dy + gamma * dy_dot;
+                });
+                let columns =
+                    Zip::from(&mut dx_dot).and(normal).and(v_dot_mean).and(overlap).and(scale.row(0));
+                columns.for_each(|out, &normal, &mean, &overlap, &r| {
+                    *out = r * (*out - mean - normal * overlap);
+                });
+                let columns = Zip::from(&mut dx_dot).and(&dx).and(normal_dot).and(rc).and(rb);
+                columns.for_each(|out, &dx, &normal_dot, &rc, &rb| *out = *out - normal_dot * rc - rb * dx);
+            }
+        }
+        buffers[KEPT + 1] = normal_dot;
         Ok(())
     }
 

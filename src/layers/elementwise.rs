@@ -80,6 +80,13 @@ impl<F: Scalar, A: Elementwise + ?Sized> kernels::Function<F> for Pointwise<'_, 
     }
 }
 
+impl<F: Scalar, A: Elementwise + ?Sized> kernels::Curved<F> for Pointwise<'_, A> {
+    #[inline(always)]
+    fn curvature(&self, x: F, y: F) -> F {
+        self.0.curvature(x, y).unwrap_or(F::nan())
+    }
+}
+
 /// `y = φ(w x + b)` for one row `x` and column-major weights; the bits of both layers.
 pub(crate) fn linear_row<F: Scalar, A: Elementwise>(
     activation: &A,
@@ -89,21 +96,6 @@ pub(crate) fn linear_row<F: Scalar, A: Elementwise>(
     y: &mut [F],
 ) {
     kernels::row(&Pointwise(activation), x, weight, bias, y);
-}
-
-/// The slope of an activation as the kernels take it, with the curvature as its slope.
-struct Bent<'a, A: ?Sized>(&'a A);
-
-impl<F: Scalar, A: Elementwise + ?Sized> kernels::Function<F> for Bent<'_, A> {
-    #[inline(always)]
-    fn value(&self, x: F) -> F {
-        self.0.slope(x, self.0.value(x))
-    }
-
-    #[inline(always)]
-    fn slope(&self, x: F, y: F) -> F {
-        self.0.curvature(x, y).unwrap_or(F::nan())
-    }
 }
 
 impl<F: Scalar, A: Elementwise> Layer<F> for A {
@@ -147,11 +139,18 @@ impl<F: Scalar, A: Elementwise> Layer<F> for A {
         }
         let Some([mut dx, mut dx_dot]) = dx else { return Ok(()) };
         // the product rule on dx = φ'(x) dy:  dẋ = φ'(x) dẏ + φ''(x) ẋ dy
-        Zip::from(&mut dx_dot).and(x_dot).and(dy).for_each(|product, &x_dot, &dy| *product = x_dot * dy);
-        times_slopes(&Bent(self), [x, y, dx_dot.view()], dx.view_mut());
-        times_slopes(&Pointwise(self), [x, y, dy_dot], dx_dot.view_mut());
-        dx_dot += &dx;
-        times_slopes(&Pointwise(self), [x, y, dy], dx);
+        let given = [x, y, x_dot, dy, dy_dot];
+        match (given.map(|a| a.to_slice()), dx.as_slice_mut(), dx_dot.as_slice_mut()) {
+            ([Some(x), Some(y), Some(x_dot), Some(dy), Some(dy_dot)], Some(dx), Some(dx_dot)) => {
+                kernels::bends(&Pointwise(self), [x, y, x_dot, dy, dy_dot], dx, dx_dot);
+            }
+            _ => {
+                for ((r, c), dx) in dx.indexed_iter_mut() {
+                    let given = given.each_ref().map(|a| from_ref(&a[[r, c]]));
+                    kernels::bends(&Pointwise(self), given, from_mut(dx), from_mut(&mut dx_dot[[r, c]]));
+                }
+            }
+        }
         Ok(())
     }
 }

@@ -158,19 +158,18 @@ impl<F: Scalar> Layer<F> for LayerNorm {
         let (dgamma_dot, dbeta_dot) = grads_dot.split_at_mut(self.features);
         dgamma_dot.fill(F::zero());
         sum_rows(dy_dot, ArrayViewMut1::from(dbeta_dot));
+        let mut work = work[0].resize(4, self.features);
         for r in 0..dy.nrows() {
-            let line = normalisation::Line { len: self.features, scale: scales[[r, 0]], centred: true };
-            let (normal, x_dot, dy, dy_dot) = (normal.row(r), x_dot.row(r), dy.row(r), dy_dot.row(r));
-            // v = γ dy
-            let v_dot = |j| params_dot[j] * dy[j] + gamma[j] * dy_dot[j];
-            let terms = |j| [normal[j], x_dot[j], gamma[j] * dy[j], v_dot(j)];
-            line.backward_jvp(&mut work[0], terms, |j, [normal_dot, value, change]| {
-                // the product rule on dγ = Σ_r dy x̂
-                dgamma_dot[j] += dy_dot[j] * normal[j] + dy[j] * normal_dot;
-                if let Some([dx, dx_dot]) = &mut dx {
-                    (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
-                }
-            });
+            work.row_mut(0).assign(&normal.row(r));
+            let row = normalisation::Row {
+                scale: scales[[r, 0]],
+                centred: true,
+                gamma: [gamma, params_dot].map(|gamma| gamma[..self.features].into()),
+                x_dot: x_dot.row(r),
+                dy: [dy.row(r), dy_dot.row(r)],
+            };
+            let dx = dx.as_mut().map(|dx| dx.each_mut().map(|dx| dx.row_mut(r)));
+            row.backward_jvp(work.view_mut(), dgamma_dot, dx);
         }
         Ok(())
     }

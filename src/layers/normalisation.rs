@@ -1,10 +1,9 @@
 //! Common code of the normalisations.
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, ArrayViewMut1, ArrayViewMut2, Zip};
 
 use super::check_sizes;
 use crate::Scalar;
-use crate::cache::Buffer;
 use crate::error::LayerProblem;
 
 /// Checks size, ε and input width; returns the number of features.
@@ -35,53 +34,68 @@ pub(super) fn sum<F: Scalar>(row: ArrayView1<F>, term: impl Fn(F) -> F) -> F {
     lanes.into_iter().sum()
 }
 
-/// The gradient `dx = J v` of one line `x̂ = r (x − μ)`, where `J` is the symmetric matrix
-/// `∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n)`; without the term 1/n if the line is not
+/// The gradient `dx = J v` of one row `x̂ = r (x − μ)` with `y = γ x̂`, where `J` is the symmetric
+/// matrix `∂x̂_i/∂x_j = r (δ_ij − 1/n − x̂_i x̂_j / n)`; without the term 1/n if the row is not
 /// `centred`.
-pub(super) struct Line<F> {
-    /// Numbers in the line.
-    pub len: usize,
+pub(super) struct Row<'a, F> {
     /// r
     pub scale: F,
     /// Whether the mean is subtracted.
     pub centred: bool,
+    /// γ and its change.
+    pub gamma: [ArrayView1<'a, F>; 2],
+    /// The change of x.
+    pub x_dot: ArrayView1<'a, F>,
+    /// dy and its change.
+    pub dy: [ArrayView1<'a, F>; 2],
 }
 
-impl<F: Scalar> Line<F> {
-    /// Calls `write(j, x̂̇_j, dx_j, dẋ_j)` for every j, where a dot is the change along a
-    /// direction: `terms(j)` are `(x̂_j, ẋ_j, v_j, v̇_j)`, which are kept in `work`.
+impl<F: Scalar> Row<'_, F> {
+    /// Writes dx and its change dẋ if they are requested, and adds the change of `dγ = dy x̂` to
+    /// `dgamma_dot`. The first row of `work`, `(4, n)`, is x̂.
     ///
-    /// With bars for means over the line, ∂r/∂x_j = −r² x̂_j / n gives
+    /// With a dot for the change along a direction, bars for means over the row and v = γ dy,
+    /// ∂r/∂x_j = −r² x̂_j / n gives
     /// - x̂̇ = J ẋ = r (ẋ − ẋ̄ − x̂ b) with b = mean(x̂ ẋ), and ṙ = −r² b
     /// - dx = J v = r (v − v̄ − x̂ c) with c = mean(x̂ v)
     /// - dẋ = J v̇ − r (x̂̇ c + x̂ mean(x̂̇ v)) − r b dx, the product rule on dx.
     pub fn backward_jvp(
-        &self,
-        work: &mut Buffer<F>,
-        terms: impl Fn(usize) -> [F; 4],
-        mut write: impl FnMut(usize, [F; 3]),
+        self,
+        mut work: ArrayViewMut2<F>,
+        dgamma_dot: &mut [F],
+        dx: Option<[ArrayViewMut1<F>; 2]>,
     ) {
-        let (r, len) = (self.scale, self.len);
-        let mut work = work.resize(4, len);
+        let Row { scale: r, centred, gamma: [gamma, gamma_dot], x_dot, dy: [dy, dy_dot] } = self;
+        work.row_mut(1).assign(&x_dot);
+        Zip::from(work.row_mut(2)).and(gamma).and(dy).for_each(|v, &gamma, &dy| *v = gamma * dy);
+        let columns = Zip::from(work.row_mut(3)).and(gamma).and(gamma_dot).and(dy).and(dy_dot);
+        columns.for_each(|v_dot, &gamma, &gamma_dot, &dy, &dy_dot| *v_dot = gamma_dot * dy + gamma * dy_dot);
+        let len = work.ncols();
         let (normal, rest) = work.as_slice_mut().expect("a contiguous buffer").split_at_mut(len);
         let (normal_dot, rest) = rest.split_at_mut(len);
         let (v, v_dot) = rest.split_at_mut(len);
-        for j in 0..len {
-            [normal[j], normal_dot[j], v[j], v_dot[j]] = terms(j);
-        }
         let n = F::of(len as f64);
-        let mean = |a: &[F]| if self.centred { sum(a.into(), |a| a) / n } else { F::zero() };
+        let mean = |a: &[F]| if centred { sum(a.into(), |a| a) / n } else { F::zero() };
         let product = |a: &[F], b: &[F]| ArrayView1::from(a).dot(&ArrayView1::from(b)) / n;
         let (x_mean, b) = (mean(normal_dot), product(normal, normal_dot));
-        for (x_dot, normal) in normal_dot.iter_mut().zip(&*normal) {
-            *x_dot = r * (*x_dot - x_mean - *normal * b);
+        for (x_dot, &normal) in normal_dot.iter_mut().zip(&*normal) {
+            *x_dot = r * (*x_dot - x_mean - normal * b);
         }
+        // the product rule on dγ = Σ_r dy x̂
+        let columns = Zip::from(dgamma_dot).and(dy_dot).and(&*normal).and(dy).and(&*normal_dot);
+        columns.for_each(|sum, &dy_dot, &normal, &dy, &normal_dot| {
+            *sum += dy_dot * normal + dy * normal_dot;
+        });
+        let Some([dx, dx_dot]) = dx else { return };
         let (v_mean, c, d) = (mean(v), product(normal, v), product(normal_dot, v));
         let (v_dot_mean, e) = (mean(v_dot), product(normal, v_dot));
-        for j in 0..len {
-            let dx = r * (v[j] - v_mean - normal[j] * c);
-            let sum = v_dot[j] - v_dot_mean - normal[j] * (e + d) - normal_dot[j] * c;
-            write(j, [normal_dot[j], dx, r * sum - r * b * dx]);
-        }
+        Zip::from(dx).and(&mut *v).and(&*normal).for_each(|dx, v, &normal| {
+            *dx = r * (*v - v_mean - normal * c);
+            *v = r * b * *dx;
+        });
+        let columns = Zip::from(dx_dot).and(&*v_dot).and(&*normal).and(&*normal_dot).and(&*v);
+        columns.for_each(|dx_dot, &v_dot, &normal, &normal_dot, &rest| {
+            *dx_dot = r * (v_dot - v_dot_mean - normal * (e + d) - normal_dot * c) - rest;
+        });
     }
 }

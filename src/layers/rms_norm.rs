@@ -124,20 +124,19 @@ impl<F: Scalar> Layer<F> for RMSNorm {
         let (kept, work) = cache.parts(2, 0).0.split_at_mut(1);
         let scales = kept[0].view();
         grads_dot.fill(F::zero());
+        let mut work = work[0].resize(4, self.features);
         for r in 0..dy.nrows() {
             let scale = scales[[r, 0]];
-            let line = normalisation::Line { len: self.features, scale, centred: false };
-            let (x, x_dot, dy, dy_dot) = (x.row(r), x_dot.row(r), dy.row(r), dy_dot.row(r));
-            // v = γ dy
-            let v_dot = |j| params_dot[j] * dy[j] + gamma[j] * dy_dot[j];
-            let terms = |j| [scale * x[j], x_dot[j], gamma[j] * dy[j], v_dot(j)];
-            line.backward_jvp(&mut work[0], terms, |j, [normal_dot, value, change]| {
-                // the product rule on dγ = Σ_r dy x̂
-                grads_dot[j] += dy_dot[j] * (scale * x[j]) + dy[j] * normal_dot;
-                if let Some([dx, dx_dot]) = &mut dx {
-                    (dx[[r, j]], dx_dot[[r, j]]) = (value, change);
-                }
-            });
+            Zip::from(work.row_mut(0)).and(x.row(r)).for_each(|normal, &x| *normal = scale * x);
+            let row = normalisation::Row {
+                scale,
+                centred: false,
+                gamma: [gamma, params_dot].map(ArrayView1::from),
+                x_dot: x_dot.row(r),
+                dy: [dy.row(r), dy_dot.row(r)],
+            };
+            let dx = dx.as_mut().map(|dx| dx.each_mut().map(|dx| dx.row_mut(r)));
+            row.backward_jvp(work.view_mut(), grads_dot, dx);
         }
         Ok(())
     }

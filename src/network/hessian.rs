@@ -14,11 +14,10 @@ impl<F: Scalar> Network<F> {
     /// [`params`](Network::params). Returns the loss.
     ///
     /// Exact: the gradient's own derivative along `v`, by forward over reverse mode (Pearlmutter
-    /// 1994). It costs 2.2 to 3 gradients, with normalisations and `Softplus` 3.3 to 4, and
-    /// allocates nothing after the first batch of a size (`cargo bench -p geartrain-benches --bench
-    /// hessian`). For the block of a single layer, use a vector that is 0 outside the layer's range
-    /// in [`layout`](Network::layout). Random layers use [`Workspace::key`]. At kinks, such as ReLU
-    /// at 0, the second derivative is that of one side.
+    /// 1994). It costs 1.9 to 2.8 gradients and allocates nothing after the first batch of a size
+    /// (`cargo bench -p geartrain-benches --bench hessian`). For the block of a single layer, use a
+    /// vector that is 0 outside the layer's range in [`layout`](Network::layout). Random layers use
+    /// [`Workspace::key`]. At kinks, such as ReLU at 0, the second derivative is that of one side.
     ///
     /// ```
     /// use geartrain::{network::Workspace, prelude::*};

@@ -42,14 +42,14 @@ use dispatch::dispatch;
 pub use dispatch::instruction_set;
 pub use flush::flushing;
 use gemm::Product;
-pub use map::Function;
+pub use map::{Curved, Function};
 pub use math::{erfcx, exp, exp_m1, ln_1p, logistic, tanh};
 pub use pack::LINE;
 pub use peak::peak;
 pub use pool::{in_parallel, on_each_thread, threads, with_threads};
 pub use row::row;
 pub use scalar::Scalar;
-use share::pass_in_parts;
+use share::{pass_in_pairs, pass_in_parts};
 use tile::Matrix;
 pub use update::update;
 
@@ -147,6 +147,21 @@ pub fn slopes<F: Scalar, A: Function<F> + ?Sized>(function: &A, x: &[F], y: &[F]
     pass_in_parts(dy, dx, NUMBERS_PER_THREAD, move |range, dy, dx| {
         let (x, y) = (&x[range.clone()], &y[range]);
         dispatch(map::Slopes { function, x, y, dy, dx, least });
+    });
+}
+
+/// `dx = φ'(x) · dy` and its change `dẋ = φ'(x) · dẏ + φ''(x) · ẋ · dy` for every number, from x,
+/// y, ẋ, dy and dẏ; under [`flushing`], magnitudes below 2⁻¹⁰⁰ become 0.
+pub fn bends<F: Scalar, A: Curved<F> + ?Sized>(
+    function: &A,
+    given: [&[F]; 5],
+    dx: &mut [F],
+    dx_dot: &mut [F],
+) {
+    let least = F::least_gradient();
+    pass_in_pairs(dx, dx_dot, NUMBERS_PER_THREAD, move |range, dx, dx_dot| {
+        let given = given.map(|a| &a[range.clone()]);
+        dispatch(map::Bends { function, given, dx, dx_dot, least });
     });
 }
 

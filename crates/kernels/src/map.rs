@@ -13,6 +13,12 @@ pub trait Function<F>: Sync {
     fn slope(&self, x: F, y: F) -> F;
 }
 
+/// A function with a second derivative.
+pub trait Curved<F>: Function<F> {
+    /// `φ''(x)`, from `x` and `y = φ(x)`.
+    fn curvature(&self, x: F, y: F) -> F;
+}
+
 /// `y = φ(x)` for every number.
 ///
 /// Takes the function by reference: a closure that calls it may not be inlined.
@@ -93,6 +99,37 @@ impl<F: Scalar, A: Function<F> + ?Sized> Work for Slopes<'_, F, A> {
             let product = self.function.slope(x, y) * dy;
             // The comparison is false for NaN, which therefore stays.
             *dx = if product.abs() < self.least { F::zero() } else { product };
+        }
+    }
+}
+
+/// `dx = φ'(x) · dy` and its change `dẋ = φ'(x) · dẏ + φ''(x) · ẋ · dy` for every number, in one
+/// loop: slope and curvature share exponentials. Magnitudes below `least` become 0.
+#[derive(Debug)]
+pub(super) struct Bends<'a, F, A: ?Sized> {
+    pub function: &'a A,
+    /// x, y, ẋ, dy and dẏ.
+    pub given: [&'a [F]; 5],
+    pub dx: &'a mut [F],
+    pub dx_dot: &'a mut [F],
+    pub least: F,
+}
+
+impl<F: Scalar, A: Curved<F> + ?Sized> Work for Bends<'_, F, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let [x, y, x_dot, dy, dy_dot] = self.given;
+        let saved = x.iter().zip(y).zip(x_dot);
+        let from = dy.iter().zip(dy_dot);
+        for ((dx, dx_dot), (((&x, &y), &x_dot), (&dy, &dy_dot))) in
+            self.dx.iter_mut().zip(self.dx_dot).zip(saved.zip(from))
+        {
+            let (slope, curvature) = (self.function.slope(x, y), self.function.curvature(x, y));
+            let (value, change) = (slope * dy, slope * dy_dot + curvature * (x_dot * dy));
+            *dx = if value.abs() < self.least { F::zero() } else { value };
+            *dx_dot = if change.abs() < self.least { F::zero() } else { change };
         }
     }
 }

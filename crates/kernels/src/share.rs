@@ -42,3 +42,21 @@ pub(super) fn pass_in_parts<F: Send + Sync>(
         pass(range.clone(), &x[range], y);
     });
 }
+
+/// Runs a pass that writes `a` and `b` on such ranges.
+pub(super) fn pass_in_pairs<F: Send + Sync>(
+    a: &mut [F],
+    b: &mut [F],
+    least: usize,
+    pass: impl Fn(Range<usize>, &mut [F], &mut [F]) + Sync,
+) {
+    let starts = Apart([a.as_mut_ptr(), b.as_mut_ptr()]);
+    in_parts(a.len().min(b.len()), least, move |range| {
+        // SAFETY: the parts do not overlap and lie inside `a` and `b`, which are borrowed until all
+        // parts are done.
+        let [a, b] = starts
+            .get()
+            .map(|start| unsafe { std::slice::from_raw_parts_mut(start.add(range.start), range.len()) });
+        pass(range, a, b);
+    });
+}
