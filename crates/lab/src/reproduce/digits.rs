@@ -13,7 +13,7 @@ use geartrain::prelude::*;
 use super::{Outcome, Rows, on_threads};
 use crate::MeanField;
 
-const FILE: &str = include_str!("../../../../data/digits.csv");
+const FILE: &str = include_str!("../../data/digits.csv");
 const IMAGES: usize = 1000;
 
 /// The first 1000 images, `(1000, 64)`, with pixels from 0 to 16, and their digits, `(1000, 1)`.
