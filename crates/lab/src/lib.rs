@@ -73,10 +73,11 @@
 //!   is right within about 12 %; for ReLU, the shift of a batch's mean is too small, by up to 0.1
 //!   decades at depth = width. With tanh, signals and gradients pass the same weights and units, so
 //!   that networks with large signals have other gradients than the rest. This covariance is
-//!   included to lowest order. The mean is then right within 0.15 decades, and the deviation within
-//!   10 % for one row. For batches it is too large: by 5 to 25 %, and by up to a half in networks
-//!   narrower than 40 units with more rows than units. A [`Limit`] says so above 0.5 layers per
-//!   unit of width.
+//!   included to lowest order. In the settings compared, the mean is then right within 0.15
+//!   decades, and the deviation within 10 % for one row. For batches it is mostly too large: by 3
+//!   to 25 %, and by up to a half in networks narrower than 40 units with more rows than units. Few
+//!   settings were drawn at random, so that larger errors are possible. A [`Limit`] says so above
+//!   0.5 layers per unit of width.
 //! - *q fluctuates.* The mean of φ² over N units adds `(E φ⁴/(E φ²)² − 1)/N` per layer to the
 //!   variance of `ln q`. The q map may amplify this, as for GELU at σw² = 2, where rows that start
 //!   with equal q end decades apart. Therefore 32 networks of the given widths are followed, in

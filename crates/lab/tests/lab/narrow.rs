@@ -102,84 +102,92 @@ impl Compared {
     }
 }
 
-fn linear(&(depth, width, rows, networks): &Shape) {
-    let name = format!("linear, {depth} layers of {width}, {rows} rows");
-    let compared = compare(&name, &chain(Identity, 1.0, 0.0, depth, width), rows, networks);
-    assert!(compared.agrees(0.03, 0.12), "{name}: {compared:?}");
+/// `Err` says for which networks a claim does not hold.
+type Verdict = Result<(), String>;
+
+fn verdict(holds: bool, name: &str, compared: &Compared) -> Verdict {
+    if holds { Ok(()) } else { Err(format!("{name}: {compared:?}")) }
 }
 
-fn relu(&(depth, width, rows, networks): &Shape) {
+fn linear(&(depth, width, rows, networks): &Shape) -> Verdict {
+    let name = format!("linear, {depth} layers of {width}, {rows} rows");
+    let compared = compare(&name, &chain(Identity, 1.0, 0.0, depth, width), rows, networks);
+    verdict(compared.agrees(0.03, 0.12), &name, &compared)
+}
+
+fn relu(&(depth, width, rows, networks): &Shape) -> Verdict {
     let name = format!("ReLU, {depth} layers of {width}, {rows} rows");
     let compared = compare(&name, &chain(ReLU, 2.0, 0.0, depth, width), rows, networks);
     // the mean of a batch is predicted too large, by up to 0.1 decades at one layer per unit
     let decades = 0.02 + 0.1 * depth as f64 / width as f64;
-    assert!(compared.agrees(decades, 0.12), "{name}: {compared:?}");
     let limit = compared.limits.iter().any(|limit| limit.contains("is approximate"));
     assert_eq!(limit, depth * 2 > width + 2, "{name}: {:?}", compared.limits);
+    verdict(compared.agrees(decades, 0.12), &name, &compared)
 }
 
 /// For a smooth activation: one row to a tenth; the deviation of a batch is predicted too large, by
 /// up to a half.
-fn tanh(w2: f64, b2: f64, &(depth, width, rows, networks): &Shape) {
+fn tanh(w2: f64, b2: f64, &(depth, width, rows, networks): &Shape) -> Verdict {
     let name = format!("tanh, σw² = {w2}, {depth} layers of {width}, {rows} rows");
     let compared = compare(&name, &chain(Tanh, w2, b2, depth, width), rows, networks);
-    let ([_, measured], [_, predicted], [_, error]) =
+    let ([mean, measured], [predicted_mean, predicted], [mean_error, error]) =
         (compared.measured, compared.predicted, compared.errors);
-    assert!(
-        (compared.measured[0] - compared.predicted[0]).abs() < 0.15 + 3.0 * compared.errors[0],
-        "{compared:?}"
-    );
-    assert!(measured < 1.1 * predicted + 3.0 * error, "{name}: {compared:?}");
-    let most = if rows == 1 { 1.1 } else { 1.5 };
-    assert!(predicted < most * (measured + 3.0 * error), "{name}: {compared:?}");
     let limit = compared.limits.iter().any(|limit| limit.contains("is approximate"));
     assert_eq!(limit, depth * 2 > width + 2, "{name}: {:?}", compared.limits);
+    let most = if rows == 1 { 1.1 } else { 1.5 };
+    let holds = (mean - predicted_mean).abs() < 0.15 + 3.0 * mean_error
+        && measured < 1.1 * predicted + 3.0 * error
+        && predicted < most * (measured + 3.0 * error);
+    verdict(holds, &name, &compared)
 }
 
 #[test]
 fn linear_networks_follow_the_theory() {
-    SHAPES.iter().for_each(linear);
+    SHAPES.iter().for_each(|shape| linear(shape).unwrap());
 }
 
 #[test]
 fn relu_networks_follow_the_theory() {
-    SHAPES.iter().for_each(relu);
+    SHAPES.iter().for_each(|shape| relu(shape).unwrap());
 }
 
 #[test]
 fn tanh_networks_stay_within_a_wider_band() {
     for shape in [SHAPES[0], SHAPES[1], SHAPES[2], SHAPES[4]] {
-        tanh(1.0, 0.0, &shape);
-        tanh(1.760955, 0.05, &shape);
+        tanh(1.0, 0.0, &shape).unwrap();
+        tanh(1.760955, 0.05, &shape).unwrap();
     }
 }
 
-/// Settings that no other test uses: widths from 10 to 100, up to 1.5 layers per unit, 1 to 512
-/// rows.
+/// Settings that were drawn after the theory was complete: widths from 10 to 100, up to 1.5 layers
+/// per unit, 1 to 512 rows.
 #[test]
 #[ignore = "takes minutes"]
 fn random_settings() {
-    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(2026);
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(271_828);
+    let mut failures = Vec::new();
     for i in 0..21 {
         let width = rng.random_range(10..=100);
         let depth = (width as f64 * rng.random_range(0.1..1.5)).ceil() as usize;
         let rows = 2_f64.powf(rng.random_range(0.0..9.0)).round() as usize;
         let shape = (depth, width, rows, if depth * width * width * rows > 1 << 24 { 60 } else { 200 });
-        match i % 3 {
+        let verdict = match i % 3 {
             0 => linear(&shape),
             1 => relu(&shape),
             _ => tanh(rng.random_range(0.9..2.5), rng.random_range(0.0..0.1), &shape),
-        }
+        };
+        failures.extend(verdict.err());
     }
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn many_shapes() {
-    MANY_SHAPES.iter().for_each(linear);
-    MANY_SHAPES.iter().for_each(relu);
+    MANY_SHAPES.iter().for_each(|shape| linear(shape).unwrap());
+    MANY_SHAPES.iter().for_each(|shape| relu(shape).unwrap());
     for shape in MANY_SHAPES {
-        tanh(1.0, 0.0, &shape);
-        tanh(1.760955, 0.05, &shape);
+        tanh(1.0, 0.0, &shape).unwrap();
+        tanh(1.760955, 0.05, &shape).unwrap();
     }
 }
