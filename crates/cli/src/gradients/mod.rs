@@ -282,7 +282,13 @@ fn train(
         if options.trials {
             let epochs = (steps / per_epoch / 10).max(1);
             let optimizer = |rate| Sgd::new(rate).momentum(0.9);
-            best.trials = best.course.try_findings(&network, &MeanSquaredError, data, epochs, optimizer)?;
+            output::note(&format!("Trying out the findings on {name}"));
+            let course = &best.course;
+            best.trials = course.try_findings(&network, &MeanSquaredError, data, epochs, optimizer, stop)?;
+            if stop.load(Ordering::Relaxed) {
+                let tried = best.trials.len();
+                output::note(&format!("The results for {name} include only the first {tried} trials."));
+            }
         }
     }
     Ok(Some(best))

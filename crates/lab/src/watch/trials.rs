@@ -1,9 +1,12 @@
 //! Findings about the learning rate and the batch size, tried out on copies of the network.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::{TrainingCourse, TrainingFinding};
 use geartrain::data::Dataset;
+use geartrain::train::StopReason;
 use geartrain::{Error, Loss, Network, Optimizer, Scalar, Training};
 
 /// A rate below the edge of stability, relative to it: the sharpness rises when the rate allows it.
@@ -43,7 +46,8 @@ impl TrainingCourse {
     /// Tries out the findings that speak about another learning rate or batch size: continues the
     /// training on `data` from `network` for `epochs` epochs, unchanged and changed, on copies.
     /// `optimizer` makes an optimizer of a learning rate. Each finding takes one to three
-    /// trainings, and the unchanged training one.
+    /// trainings, and the unchanged training one. When `stop` is set, the training under way ends
+    /// after its step, and the trials completed so far are returned.
     ///
     /// - At the edge of stability: half the rate does not reach a lower loss, to 5 %.
     /// - Stable: 0.7 times the rate at the edge reaches a lower loss.
@@ -62,16 +66,18 @@ impl TrainingCourse {
         data: &Dataset<F>,
         epochs: usize,
         optimizer: impl Fn(f64) -> O,
+        stop: &Arc<AtomicBool>,
     ) -> Result<Vec<Trial>, Error> {
         let rate = self.records.last().map_or(0.0, |record| record.learning_rate);
         let before = network.loss(loss, data.x(), data.y())?;
         let train = |rate_factor: f64, batch: usize, epochs: usize| {
             let mut copy = network.clone();
             let mut training = Training::new(loss, optimizer(rate * rate_factor));
-            training = training.epochs(epochs.max(1)).batch_size(batch.clamp(1, data.rows())).progress(false);
-            match training.fit(&mut copy, data) {
-                Ok(_) => copy.loss(loss, data.x(), data.y()),
-                Err(Error::Diverged { .. }) => Ok(f64::NAN),
+            training = training.epochs(epochs.max(1)).batch_size(batch.clamp(1, data.rows()));
+            match training.progress(false).stop_flag(stop.clone()).fit(&mut copy, data) {
+                Ok(history) if history.stop_reason == StopReason::StopFlag => Ok(None),
+                Ok(_) => copy.loss(loss, data.x(), data.y()).map(Some),
+                Err(Error::Diverged { .. }) => Ok(Some(f64::NAN)),
                 Err(error) => Err(error),
             }
         };
@@ -99,12 +105,12 @@ impl TrainingCourse {
                 }
                 _ => continue,
             };
-            let unchanged = match without {
-                Some(unchanged) => unchanged,
-                None => *without.insert(train(1.0, same.0, same.1)?),
-            };
+            if without.is_none() {
+                without = train(1.0, same.0, same.1)?;
+            }
+            let Some(unchanged) = without else { break };
             let losses = factors.iter().map(|&factor| train(factor, batch, epochs));
-            let losses = losses.collect::<Result<Vec<f64>, Error>>()?;
+            let Some(losses) = losses.collect::<Result<Option<Vec<f64>>, Error>>()? else { break };
             let changed = losses.into_iter().fold(f64::NAN, f64::min);
             let holds = match finding {
                 TrainingFinding::EdgeOfStability { .. } => changed >= 0.95 * unchanged,

@@ -1,5 +1,9 @@
 //! Training, watched: known courses of training and what the monitor says about them.
 
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use geartrain::data::{Dataset, toy};
 use geartrain::optim::ParamGroup;
 use geartrain::prelude::*;
@@ -48,7 +52,7 @@ fn findings_about_the_rate_are_tried_out() {
     let x = Array2::from_shape_fn((20, 1), |(i, _)| i as f64 / 9.5 - 1.0);
     let data = Dataset::new(x.clone(), x.mapv(|x| 4.0 * x * x * x - 3.0 * x)).unwrap();
     let tried = |course: &TrainingCourse, network: &Network<f64>| {
-        course.try_findings(network, &MeanSquaredError, &data, 300, Sgd::new).unwrap()
+        course.try_findings(network, &MeanSquaredError, &data, 300, Sgd::new, &Arc::default()).unwrap()
     };
     // far below the edge, a rate close to it is stable and trains faster
     let (course, network) = chebyshev(Sgd::new(0.005), 300, 100);
@@ -80,10 +84,31 @@ fn findings_about_the_batch_are_tried_out() {
     monitor.record(0, &network, &Sgd::<f64>::new(1e-3)).unwrap();
     let mut course = monitor.into_course("friedman");
     course.batch_rows = 128;
-    let trials = course.try_findings(&network, &MeanSquaredError, &data, 8, Sgd::new).unwrap();
+    let trials =
+        course.try_findings(&network, &MeanSquaredError, &data, 8, Sgd::new, &Arc::default()).unwrap();
     let large = |trial: &&geartrain_lab::Trial| matches!(trial.finding, TrainingFinding::LargeBatch { .. });
     let trial = trials.iter().find(large).unwrap();
     assert!(trial.holds && trial.change.starts_with("a quarter of the batch"), "{trial}");
+    // a flag that is set when the training number `last` begins: only what was complete is reported
+    let mut completed = Vec::new();
+    for last in 0.. {
+        let (stop, begun) = (Arc::new(AtomicBool::new(false)), Cell::new(0));
+        let optimizer = |rate| {
+            stop.store(begun.get() == last, Ordering::Relaxed);
+            begun.set(begun.get() + 1);
+            Sgd::new(rate)
+        };
+        let tried = course.try_findings(&network, &MeanSquaredError, &data, 8, optimizer, &stop).unwrap();
+        assert_eq!(tried, trials[..tried.len()]);
+        completed.push(tried.len());
+        if begun.get() <= last {
+            break;
+        }
+        assert_eq!(begun.get(), last + 1);
+    }
+    assert_eq!(completed[..2], [0, 0]);
+    assert_eq!(completed.last(), Some(&trials.len()));
+    assert!(completed.is_sorted(), "{completed:?}");
 }
 
 /// The largest stable sharpness of an optimizer with a learning rate of 0.01, after one step.
