@@ -94,7 +94,8 @@ fn main() {
     };
     let large = || {
         let sequential = Sequential::new().then(Linear::new(300, 256)).then(Sigmoid);
-        sequential.then(Linear::new(256, 256)).then(ReLU).then(Linear::new(256, 1))
+        let block = Sequential::new().then(Linear::new(256, 256)).then(ReLU);
+        sequential.then(Residual::new(block)).then(Linear::new(256, 1))
     };
     let every_kind = || {
         let linear = |inputs| Sequential::new().then(Linear::new(inputs, 32));
