@@ -315,22 +315,25 @@ impl fmt::Display for Finding {
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Diagnosis { ratio, decades, steps, cause, .. } = self;
-        if self.findings.is_empty() && *steps > 0 {
+        let is_labelled = self.findings.is_empty() && *steps > 0;
+        if is_labelled {
             write!(f, "{}: ", if decades.abs() < BORDERLINE { "Healthy" } else { "Borderline" })?;
         }
         if *steps == 0 {
             write!(
                 f,
-                "fewer than two linear layers or blocks on the main path, so there is nothing to compare"
+                "Fewer than two linear layers or blocks on the main path, so there is nothing to compare"
             )?;
         } else if decades.is_finite() {
             write!(
                 f,
-                "per layer, from the output to the input, the gradient changes by a factor of {ratio:.3}, \
-                 over {steps} layers by {decades:+.2} decades"
+                "{} layer, from the output to the input, the gradient changes by a factor of {ratio:.3}, \
+                 over {steps} layers by {decades:+.2} decades",
+                if is_labelled { "per" } else { "Per" }
             )?;
         } else {
-            write!(f, "no gradient reaches the first of {} layers", steps + 1)?;
+            let no = if is_labelled { "no" } else { "No" };
+            write!(f, "{no} gradient reaches the first of {} layers", steps + 1)?;
         }
         match self.predicted_decades.filter(|_| *steps > 0) {
             Some(decades) => writeln!(f, " (theory: {decades:+.2}).")?,

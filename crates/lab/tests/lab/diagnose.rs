@@ -84,7 +84,7 @@ fn dead() {
     let diagnosis = diagnose(&deep(linear, ReLU), 64);
     let Finding::DeadUnits { fraction, .. } = &diagnosis.findings[0] else { panic!("{diagnosis}") };
     assert!(*fraction > 0.9);
-    assert!(diagnosis.to_string().contains("no gradient reaches the first of 12 layers"), "{diagnosis}");
+    assert!(diagnosis.to_string().starts_with("No gradient reaches the first of 12 layers"), "{diagnosis}");
     assert!(diagnosis.to_string().contains("have a common mean"), "the limit of the theory is reported");
     assert!(diagnosis.remedies[0].helps, "{diagnosis}");
 }
