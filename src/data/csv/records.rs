@@ -8,7 +8,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr2};
 
 use crate::error::data::{DataError, DataProblem, Place};
 
@@ -259,9 +259,18 @@ impl<R: Read> Records<R> {
     fn split(&mut self) {
         let (line, Stored { text, cells, .. }) = (&self.line[..self.line.len() - 1], &mut self.stored);
         let mut start = text.len();
-        for delimiter in memchr_iter(self.delimiter, line).map(|position| text.len() + position) {
-            cells.push(Span::new(start, delimiter));
-            start = delimiter + 1;
+        let words = line.chunks_exact(8);
+        let mut last = [0; 8];
+        last[..words.remainder().len()].copy_from_slice(words.remainder());
+        let words = words.filter_map(|word| word.first_chunk().copied()).chain([last]);
+        for (word, base) in words.zip((text.len()..).step_by(8)) {
+            let mut places = places(self.delimiter, word);
+            while places != 0 {
+                let delimiter = base + places.trailing_zeros() as usize / 8;
+                cells.push(Span::new(start, delimiter));
+                start = delimiter + 1;
+                places &= places - 1;
+            }
         }
         text.extend(line);
         cells.push(Span::new(start, text.len()));
@@ -429,6 +438,15 @@ impl<R: Read> Records<R> {
             }
         }
     }
+}
+
+/// The highest bit of each byte of `word` that equals `byte`, the first one lowest.
+///
+/// Cells are short: a search that starts anew behind each delimiter takes longer.
+fn places(byte: u8, word: [u8; 8]) -> u64 {
+    const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let others = u64::from_le_bytes(word) ^ u64::from_ne_bytes([byte; 8]);
+    !(((others & LOW) + LOW) | others | LOW)
 }
 
 /// The one of `,`, `;`, tab and `|` that a line contains most often; a comma if it has none.
