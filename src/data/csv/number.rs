@@ -214,7 +214,10 @@ impl Notation {
 
     /// Whether a number has no decimals and no exponent.
     pub(super) fn is_whole(text: &str) -> bool {
-        text.trim_start_matches(MINUS).bytes().all(|byte| byte.is_ascii_digit())
+        let unsigned = text.strip_prefix('-').unwrap_or(text).as_bytes();
+        let short =
+            joined(unsigned).map(|characters| other_than_digits(characters ^ zeros(unsigned.len())) == 0);
+        short == Some(true) || text.trim_start_matches(MINUS).bytes().all(|byte| byte.is_ascii_digit())
     }
 }
 
@@ -227,25 +230,10 @@ impl Notation {
 fn short_decimal(text: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-    let each = |byte: u8| u128::from_ne_bytes([byte; 16]);
     let negative = text.starts_with(b"-");
     let text = &text[usize::from(negative)..];
-    // The last character is in the lowest byte. First and last characters may overlap.
     let length = text.len();
-    let joined = |first: u128, last: u128, size: usize| (first << (8 * (length - size))) | last;
-    let characters = match length {
-        8..=16 => {
-            let (first, last) = (text.first_chunk()?, text.last_chunk()?);
-            joined(u64::from_be_bytes(*first).into(), u64::from_be_bytes(*last).into(), 8)
-        }
-        4..=7 => {
-            let (first, last) = (text.first_chunk()?, text.last_chunk()?);
-            joined(u32::from_be_bytes(*first).into(), u32::from_be_bytes(*last).into(), 4)
-        }
-        1..=3 => text.iter().fold(0, |characters, &byte| (characters << 8) | u128::from(byte)),
-        _ => return None,
-    };
-    let mut digits = (characters ^ each(b'0')) & (u128::MAX >> (8 * (16 - length)));
+    let mut digits = joined(text)? ^ zeros(length);
     // The highest bit of a byte, for the last point and perhaps for bytes before it.
     let others = digits ^ each(b'.' ^ b'0');
     let points = others.wrapping_sub(each(1)) & !others & each(0x80);
@@ -255,15 +243,47 @@ fn short_decimal(text: &[u8]) -> Option<f64> {
         let behind = (1 << (8 * decimals)) - 1;
         digits = (digits & behind) | ((digits >> 8) & !behind);
     }
-    // 0x76 + 10 = 0x80
-    let invalid = (digits.wrapping_add(each(0x76)) | digits) & each(0x80);
-    if invalid != 0 || (points != 0 && length == 1) {
+    if other_than_digits(digits) != 0 || (points != 0 && length == 1) {
         return None;
     }
     let number = eight_digits((digits >> 64) as u64) * 100_000_000 + eight_digits(digits as u64);
     let size = number as f64 / POWERS[decimals];
     let sign = u64::from(negative) << 63;
     (number < 1 << f64::MANTISSA_DIGITS).then(|| f64::from_bits(size.to_bits() | sign))
+}
+
+/// A byte in each of 16 places.
+const fn each(byte: u8) -> u128 {
+    u128::from_ne_bytes([byte; 16])
+}
+
+/// The character `0` in the lowest `length` bytes, 1 to 16.
+fn zeros(length: usize) -> u128 {
+    each(b'0') & (u128::MAX >> (8 * (16 - length)))
+}
+
+/// 1 to 16 characters, the last in the lowest byte.
+fn joined(text: &[u8]) -> Option<u128> {
+    // First and last characters may overlap.
+    let overlay = |first: u128, last: u128, size: usize| (first << (8 * (text.len() - size))) | last;
+    match text.len() {
+        8..=16 => {
+            let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+            Some(overlay(u64::from_be_bytes(*first).into(), u64::from_be_bytes(*last).into(), 8))
+        }
+        4..=7 => {
+            let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+            Some(overlay(u32::from_be_bytes(*first).into(), u32::from_be_bytes(*last).into(), 4))
+        }
+        1..=3 => Some(text.iter().fold(0, |characters, &byte| (characters << 8) | u128::from(byte))),
+        _ => None,
+    }
+}
+
+/// The highest bit of each byte above 9. A byte whose lower neighbour has it may have it as well.
+fn other_than_digits(digits: u128) -> u128 {
+    // 0x76 + 10 = 0x80
+    (digits.wrapping_add(each(0x76)) | digits) & each(0x80)
 }
 
 /// The number of eight decimal digits, the last in the lowest byte.
