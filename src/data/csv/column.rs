@@ -1,9 +1,15 @@
 //! One column of numbers while a file is read: its values, and the kinds of its cells.
 
+use std::sync::Mutex;
+
+use geartrain_kernels::in_parallel;
+use ndarray::Array2;
+
 use super::super::note::IndexKind;
 use super::Csv;
 use super::number::{Notation, boolean};
 use super::records::CsvBlock;
+use crate::Scalar;
 use crate::error::data::DataProblem;
 use crate::error::suggestion::NumberFormat;
 
@@ -51,14 +57,15 @@ pub struct PointCheck {
 
 impl PointCheck {
     /// Adds a cell that holds a number.
+    #[inline]
     pub fn push(&mut self, text: &str, csv: &Csv) {
-        self.look_at(text, &csv.notation);
+        // Decided early in most columns of decimals.
+        if !self.ungrouped {
+            self.look_at(text, &csv.notation);
+        }
     }
 
     fn look_at(&mut self, text: &str, notation: &Notation) {
-        if self.ungrouped {
-            return;
-        }
         if Notation::is_whole(text) {
             if self.whole.is_none() && text.trim_start_matches('-').len() == 3 {
                 self.whole = Some(text.to_owned());
@@ -97,27 +104,26 @@ pub(super) type Reader<'a> = Box<dyn FnMut(CsvBlock<'_>) + Send + 'a>;
 
 impl Values {
     /// Adds the cells of a column.
-    pub(super) fn reader<'a>(
+    pub(super) fn reader<'a, F: Scalar>(
         &'a mut self,
         column: usize,
         notation: &'a Notation,
         role: Role,
-        fits: fn(f64) -> bool,
     ) -> Reader<'a> {
         Box::new(move |block| {
             for (line, text) in block.lines().zip(block.column(column)) {
-                self.push(text, notation, role, line, fits);
+                self.push::<F>(text, notation, role, line);
             }
         })
     }
 
-    /// Adds a cell. Numbers that `fits` refuses are too large.
-    fn push(&mut self, text: &str, notation: &Notation, role: Role, line: u64, fits: fn(f64) -> bool) {
+    /// Adds a cell. Numbers that are not finite in `F` are too large.
+    fn push<F: Scalar>(&mut self, text: &str, notation: &Notation, role: Role, line: u64) {
         let row = self.values.len();
         let bad = || Some(Bad { row, line, text: text.to_owned() });
         let mut value = f64::NAN;
         let number = notation.parse(text);
-        if let Some(number) = number.filter(|&number| fits(number)) {
+        if let Some(number) = number.filter(|&number| F::of(number).is_finite()) {
             if notation.missing.is_some() && notation.is_missing(text, true) {
                 self.missing = self.missing.take().or_else(bad);
             } else {
@@ -125,7 +131,9 @@ impl Values {
                 self.numbers += 1;
                 let (lowest, highest) = self.range.unwrap_or((number, number));
                 self.range = Some((lowest.min(number), highest.max(number)));
-                self.points.look_at(text, notation);
+                if !self.points.ungrouped {
+                    self.points.look_at(text, notation);
+                }
             }
         } else if notation.is_missing(text, true) {
             self.missing = self.missing.take().or_else(bad);
@@ -198,24 +206,33 @@ impl Values {
     /// Whether these values identify the rows. Measurements at equal steps do not, unless the
     /// column is `named` as an index.
     pub(super) fn index_kind(&self, named: bool) -> Option<IndexKind> {
+        /// A number that repeats is often among the first ones.
+        const FIRST: usize = 8192;
         let values = &self.values;
         let rows = values.len();
-        if rows < FEW_ROWS || values.iter().any(|value| value.fract() != 0.0 || value.abs() > 2f64.powi(53)) {
+        if rows < FEW_ROWS {
             return None;
         }
         let step = values[1] - values[0];
-        if values.windows(2).all(|pair| pair[1] - pair[0] == step) {
+        let equal_steps = values.windows(2).all(|pair| pair[1] - pair[0] == step);
+        let few_numbers = |(lowest, highest): (f64, f64)| highest - lowest + 1.0 < rows as f64;
+        if !equal_steps && self.range.is_none_or(few_numbers) {
+            return None;
+        }
+        if values.iter().any(|value| value.fract() != 0.0 || value.abs() > 2f64.powi(53)) {
+            return None;
+        }
+        if equal_steps {
             let kind = if step.abs() == 1.0 { IndexKind::Counts } else { IndexKind::AllDifferent };
             return (kind == IndexKind::Counts || (named && step != 0.0)).then_some(kind);
         }
-        let (lowest, highest) = self.range?;
-        if highest - lowest + 1.0 < rows as f64 {
-            return None;
-        }
-        let mut sorted = values.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let different = sorted.windows(2).all(|pair| pair[0] != pair[1]);
-        different.then_some(IndexKind::AllDifferent)
+        let differ = |values: &[f64]| {
+            let mut sorted = values.to_vec();
+            sorted.sort_unstable_by(f64::total_cmp);
+            sorted.windows(2).all(|pair| pair[0] != pair[1])
+        };
+        let all_differ = differ(&values[..rows.min(FIRST)]) && differ(values);
+        all_differ.then_some(IndexKind::AllDifferent)
     }
 
     /// Whether rounding to `f32` would leave few different values, or none.
@@ -229,6 +246,26 @@ impl Values {
         let rounded = |value: &f64| !value.is_nan() && f64::from(*value as f32) != *value;
         tiny || (close && self.values.iter().any(rounded))
     }
+}
+
+/// The given rows of columns, as a matrix.
+pub(super) fn matrix<'a, F: Scalar>(columns: impl Iterator<Item = &'a [f64]>, rows: &[usize]) -> Array2<F> {
+    /// Rows that fit into the cache, so that each column is read and each row is written once.
+    const BLOCK: usize = 256;
+    let columns: Vec<&[f64]> = columns.collect();
+    let width = columns.len().max(1);
+    let mut cells = vec![F::zero(); rows.len() * columns.len()];
+    let blocks = Mutex::new(cells.chunks_mut(BLOCK * width).zip(rows.chunks(BLOCK)));
+    in_parallel(rows.len().div_ceil(BLOCK), |_, _| {
+        let block = blocks.lock().expect("no other thread panicked").next();
+        let Some((cells, rows)) = block else { return };
+        for (i, values) in columns.iter().enumerate() {
+            for (row, &from) in cells.chunks_exact_mut(width).zip(rows) {
+                row[i] = F::of(values[from]);
+            }
+        }
+    });
+    Array2::from_shape_vec((rows.len(), columns.len()), cells).expect("a cell for each row and column")
 }
 
 /// Whether a column's name is that of an index: those that pandas and R write, and the usual ones.

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use super::super::dataset::Dataset;
 use super::super::gaps::Gaps;
 use super::super::note::{IndexKind, Note};
-use super::column::{Bad, Reader, Role, Values, is_index_name};
+use super::column::{Bad, Reader, Role, Values, is_index_name, matrix};
 use super::labels::Labels;
 use super::options::{Csv, Missing};
 use super::rows::CsvRows;
@@ -78,7 +78,7 @@ impl Csv {
         let mut targets: Vec<Values> = table.targets.iter().map(|_| Values::default()).collect();
         let columns = targets.iter_mut().zip(table.targets.clone());
         table.read_rows::<F>(
-            columns.map(|(values, column)| values.reader(column, &self.notation, Role::Target, fits::<F>)),
+            columns.map(|(values, column)| values.reader::<F>(column, &self.notation, Role::Target)),
         )?;
         table.choose_features();
         table.check::<F>(&targets, None)?;
@@ -277,9 +277,8 @@ impl<'a, R: Read> Table<'a, R> {
     ) -> Result<(), DataError> {
         let notation = &self.sheet.options().notation;
         let features = self.x.iter_mut().zip(&self.features);
-        let read = |(values, &column): (&'r mut Values, _)| {
-            values.reader(column, notation, Role::Feature, fits::<F>)
-        };
+        let read =
+            |(values, &column): (&'r mut Values, _)| values.reader::<F>(column, notation, Role::Feature);
         let mut readers: Vec<Reader<'r>> = features.map(read).chain(others).collect();
         self.rows = self.sheet.read_all(&mut readers)?;
         Ok(())
@@ -448,17 +447,6 @@ impl<'a, R: Read> Table<'a, R> {
         data.notes = self.notes;
         Ok(data)
     }
-}
-
-/// Whether a number stays finite in `F`.
-fn fits<F: Scalar>(number: f64) -> bool {
-    F::of(number).is_finite()
-}
-
-/// The given rows of columns, as a matrix.
-fn matrix<'a, F: Scalar>(columns: impl Iterator<Item = &'a [f64]>, rows: &[usize]) -> Array2<F> {
-    let columns: Vec<&[f64]> = columns.collect();
-    Array2::from_shape_fn((rows.len(), columns.len()), |(row, column)| F::of(columns[column][rows[row]]))
 }
 
 /// Notes about numbers that may be other than they seem.
