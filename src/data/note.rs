@@ -250,8 +250,8 @@ impl fmt::Display for IndexKind {
     }
 }
 
-/// The smallest and the largest of the values that are neither NaN nor `except`; infinities if there
-/// is none.
+/// The smallest and the largest of the values that are neither NaN nor `except`. Infinities without
+/// such a value.
 fn extremes(values: &[f64], except: f64) -> (f64, f64) {
     // Eight at a time, which the compiler can turn into vectors. Comparisons with NaN are false.
     let (mut lowest, mut highest) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
