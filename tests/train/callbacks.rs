@@ -154,3 +154,36 @@ fn metrics_are_measured_on_all_rows_with_the_weights_of_the_epochs_end() {
         assert!(matches!(error, Err(Error::Argument { .. })), "{bad}");
     }
 }
+
+/// Set for the process whose progress a test reads.
+const REPORTS: &str = "GEARTRAIN_PROGRESS_TEST_EPOCHS";
+
+/// The process that the next test starts. Does nothing if it is run as a test.
+#[test]
+fn progress_child() {
+    let Some(epochs) = std::env::var(REPORTS).ok().and_then(|epochs| epochs.parse().ok()) else { return };
+    let mut training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(epochs).progress(true);
+    training.fit(&mut network(), &data()).unwrap();
+}
+
+#[test]
+fn without_a_terminal_progress_is_about_20_lines_with_the_first_and_the_last_epoch() {
+    let lines = |epochs: usize| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "callbacks::progress_child", "--nocapture"]).env(REPORTS, epochs.to_string());
+        let output = child.output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let numbers = |epochs: usize| -> Vec<usize> {
+        let number = |line: &str| {
+            let (number, rest) = line.strip_prefix("epoch ")?.split_once('/')?;
+            assert!(rest.starts_with(&format!("{epochs} loss 0.")), "{line}");
+            number.parse().ok()
+        };
+        lines(epochs).lines().filter_map(number).collect()
+    };
+    assert!(numbers(0).is_empty());
+    assert_eq!(numbers(3), [1, 2, 3]);
+    assert_eq!(numbers(50), (0..=16).map(|i| (3 * i).max(1)).chain([50]).collect::<Vec<_>>());
+}

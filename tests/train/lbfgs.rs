@@ -52,6 +52,40 @@ fn a_line_that_keeps_falling_is_followed_in_steps_that_grow_fivefold() {
     assert_eq!(tried[..5], [0.0, 1.0, 5.0, 21.0, 85.0]);
 }
 
+/// The steps that one line search from 0 tries on `line`, which returns a value and a slope.
+fn tried(line: impl Fn(f64) -> (f64, f64)) -> Vec<f64> {
+    let mut tried = Vec::new();
+    let objective = |x: &[f64], gradient: &mut [f64]| {
+        tried.push(x[0]);
+        let (value, slope) = line(x[0]);
+        gradient[0] = slope;
+        Ok(value)
+    };
+    Lbfgs::new().max_iterations(1).minimize(&mut [0.0], objective).unwrap();
+    tried
+}
+
+#[test]
+fn a_step_that_decreases_too_little_does_not_become_the_start_of_the_interval() {
+    let tried = tried(|step| match step {
+        0.0 => (0.0, -1.0),
+        1.0 => (-1e-5, 0.0),
+        _ => (-1.0, 0.0),
+    });
+    // The modified function of the paper is larger at 1 than at 0, so the next step is the minimum
+    // of the cubic between both; the value alone is smaller, with a minimum beyond 1.
+    assert_eq!(tried[..2], [0.0, 1.0]);
+    assert!((tried[2] - 1.0 / 3.0).abs() < 1e-3, "{tried:?}");
+}
+
+#[test]
+fn an_interval_that_shrinks_slowly_is_bisected() {
+    let tried = tried(|step| if step < 0.9 { (-step, -1.0) } else { (1000.0, 2000.0) });
+    // The cubics end close to the lower end, which leaves almost the whole interval twice.
+    assert!(tried[2] < 0.01 && tried[2] < tried[3] && tried[3] < 0.01, "{tried:?}");
+    assert_eq!(tried[4], tried[3] + 0.5 * (1.0 - tried[3]));
+}
+
 #[test]
 fn every_reason_to_stop_is_told() {
     let run = |lbfgs: Lbfgs| lbfgs.minimize(&mut [9.0, -4.0, 7.0], parabola).unwrap();

@@ -150,6 +150,17 @@ fn huber_changes_from_square_to_line_at_delta() {
 }
 
 #[test]
+fn only_losses_that_apply_softmax_or_sigmoid_expect_logits() {
+    let weights = [1.0];
+    let losses: [(&dyn Loss<f64>, bool); 3] =
+        [(&CrossEntropy, true), (&BinaryCrossEntropyWithLogits, true), (&MeanSquaredError, false)];
+    for (loss, expected) in losses {
+        assert_eq!(loss.expects_logits(), expected, "{loss:?}");
+        assert_eq!(Weighted::new(loss, &weights).expects_logits(), expected, "weighted {loss:?}");
+    }
+}
+
+#[test]
 fn a_pointer_to_a_loss_is_a_loss() {
     fn check<L: Loss<f64>>(loss: L) {
         let (output, target) = (array![[0.5, -1.0], [2.0, 0.0]], array![[0.0], [1.0]]);
