@@ -1,10 +1,8 @@
 //! What `Training::fit` costs over a loop by hand, at full batch and with mini-batches.
 //!
-//! Runs both in turns on one thread and prints the median of the ratios of neighbouring runs, in
-//! processor time where the system tells it.
+//! Runs both in turns on one thread and prints the median of the ratios of neighbouring runs.
 //! Run with `cargo bench -p geartrain-benches --bench fit`.
 
-use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -59,27 +57,18 @@ fn fit(network: &mut Network<f32>, data: &Dataset<f32>, epochs: usize, batch: us
     Ok(training.fit(network, data)?.train_losses().iter().sum())
 }
 
-/// Seconds that this thread has run.
-fn seconds(start: Instant) -> f64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    match stat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse::<f64>().ok()) {
-        Some(nanoseconds) => nanoseconds / 1e9,
-        None => start.elapsed().as_secs_f64(),
-    }
-}
-
 fn compare(widths: &[usize], rows: usize, batch: usize) -> Result<(), Error> {
     let data = match widths[0] {
         1 => toy::sine::<f32>(rows, 0.1, 1)?,
         _ => toy::friedman1::<f32>(rows, 1.0, 1)?,
     };
     let work: usize = 3 * rows * widths.windows(2).map(|pair| pair[0] * pair[1]).sum::<usize>();
-    let (epochs, start) = ((WORK / work).max(1), Instant::now());
+    let epochs = (WORK / work).max(1);
     let network = network(widths)?;
     let time = |run: Run| {
-        let (mut network, before) = (network.clone(), seconds(start));
+        let (mut network, start) = (network.clone(), Instant::now());
         black_box(run(&mut network, &data, epochs, batch)?);
-        Ok::<f64, Error>(seconds(start) - before)
+        Ok::<f64, Error>(start.elapsed().as_secs_f64())
     };
     let (mut ratios, mut hand) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
