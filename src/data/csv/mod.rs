@@ -9,9 +9,11 @@
 //! | `column` | a column of numbers while it is read |
 //! | `labels` | class labels and the order of their indices |
 //! | `number` | numbers, truth values and markers of missing values as people write them |
+//! | `decimal` | short decimal numbers, sixteen characters at a time |
 //! | `records` | lines and cells, in bounded memory |
 
 mod column;
+mod decimal;
 mod labels;
 mod number;
 mod options;
