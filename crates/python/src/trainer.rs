@@ -325,19 +325,17 @@ impl<F: Number> Run<F> {
         if let Some(weights) = weights {
             sum = scale(weights.iter().copied(), &mut self.weights);
         }
-        let loss: &dyn Loss<F> = match weights {
-            Some(_) => &Weighted::new(&self.loss, &self.weights),
-            None => &self.loss,
-        };
-        self.workspace.key = self.seed;
         let mut start = network.params().to_vec();
         let mut objective = Full {
             matrices: weight_matrices(network),
+            block: block_rows(network, x.nrows()),
             network: &mut *network,
             workspace: &mut self.workspace,
-            loss,
+            loss: &self.loss,
             data: (x, y),
+            weights: weights.is_some().then_some(&self.weights[..]),
             alpha: self.alpha,
+            seed: self.seed,
             sum,
             signals: Signals::new(),
             callback,
@@ -365,10 +363,15 @@ impl<F: Number> Run<F> {
 struct Full<'a, F: Number> {
     network: &'a mut geartrain::Network<F>,
     workspace: &'a mut Workspace<F>,
-    loss: &'a dyn Loss<F>,
+    loss: &'a Objective<F>,
     data: (ArrayView2<'a, F>, ArrayView2<'a, F>),
+    /// One per row, with a mean of 1.
+    weights: Option<&'a [f64]>,
     matrices: Vec<Range<usize>>,
+    /// The rows of a pass.
+    block: usize,
     alpha: f64,
+    seed: u64,
     sum: f64,
     signals: Signals,
     callback: Option<Py<PyAny>>,
@@ -377,17 +380,31 @@ struct Full<'a, F: Number> {
 
 impl<F: Number> geartrain::optim::Objective<F> for &mut Full<'_, F> {
     fn evaluate(&mut self, params: &[F], gradient: &mut [F]) -> Result<f64, Error> {
-        self.signals.check().map_err(|source| Error::Callback {
-            epoch: 1,
-            step: 0,
-            source: source.into(),
-        })?;
         self.network.params_mut().copy_from_slice(params);
+        gradient.fill(F::zero());
         let (x, y) = self.data;
-        let loss = self.network.gradients(self.loss, &x, &y, self.workspace, None)?;
-        let penalty = penalise(self.alpha, self.sum, &self.matrices, params, &mut self.workspace.grads);
-        gradient.copy_from_slice(&self.workspace.grads);
-        Ok(loss + penalty)
+        let blocks = x.axis_chunks_iter(Axis(0), self.block).zip(y.axis_chunks_iter(Axis(0), self.block));
+        let mut loss = 0.0;
+        for (block, (x_block, y_block)) in blocks.enumerate() {
+            self.signals.check().map_err(|source| Error::Callback {
+                epoch: 1,
+                step: 0,
+                source: source.into(),
+            })?;
+            let (first, rows) = (block * self.block, x_block.nrows());
+            let weighted =
+                self.weights.map(|weights| Weighted::new(self.loss, &weights[first..first + rows]));
+            let objective = weighted.as_ref().map_or(self.loss as &dyn Loss<F>, |weighted| weighted);
+            // Another mask of dropout for each block, the same in every evaluation.
+            self.workspace.key = self.seed ^ block as u64;
+            // The mean over all rows: L = Σ_b n_b/n L_b.
+            let share = rows as f64 / x.nrows() as f64;
+            loss += share * self.network.gradients(objective, &x_block, &y_block, self.workspace, None)?;
+            for (sum, &of_block) in gradient.iter_mut().zip(&self.workspace.grads[..]) {
+                *sum += F::of(share) * of_block;
+            }
+        }
+        Ok(loss + penalise(self.alpha, self.sum, &self.matrices, params, gradient))
     }
 
     /// The callback receives the iteration, the loss and the parameters, and stops with a true
@@ -406,6 +423,16 @@ impl<F: Number> geartrain::optim::Objective<F> for &mut Full<'_, F> {
                 std::ops::ControlFlow::Break(())
             }
         }
+    }
+}
+
+/// The rows of a pass over all rows: few enough to ask for Ctrl-C about every 50 ms. A layer that
+/// computes with the whole batch, such as BatchNorm, gets all rows.
+fn block_rows<F: Number>(network: &geartrain::Network<F>, rows: usize) -> usize {
+    const PRODUCTS: usize = 1 << 28;
+    match network.min_batch_size() {
+        1 => (PRODUCTS / network.params().len().max(1)).clamp(512, rows.max(512)),
+        _ => rows,
     }
 }
 

@@ -123,6 +123,17 @@ def test_lbfgs(kind):
     assert ours.n_iter_ == theirs.n_iter_ == len(ours.loss_curve_)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_lbfgs_in_several_passes(weighted):
+    # With so many weights, a pass takes 512 rows.
+    X, y = data("regression", rows=1100)
+    weights = np.random.RandomState(2).uniform(0.1, 3.0, len(X)) if weighted else None
+    options = {"solver": "lbfgs", "max_iter": 2, "hidden_layer_sizes": (730, 730), "activation": "tanh"}
+    ours, theirs = pair("regression", random_state=3, **options)
+    ours.fit(X, y, sample_weight=weights), theirs.fit(X, y, sample_weight=weights)
+    assert_same_weights(ours, theirs, 1e-8)
+
+
 def test_adaptive_learning_rate_and_warm_start():
     X, y = data("regression")
     options = {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.05, "n_iter_no_change": 2}
