@@ -64,14 +64,14 @@ fn predictions(area: &Area, results: &Results) -> Result<(), Failure> {
     }
 }
 
-/// A bar for each of the most important columns, with a line of two standard errors to each side.
+/// A bar for each of the most important columns, with a line of one standard error to each side.
 fn importance(area: &Area, importances: &[Importance], loss: &str) -> Result<(), Failure> {
     let text = |size: i32, position| ("sans-serif", size).into_font().color(&INK).pos(position);
     let (title, row, left, width) = (40, 30, 190, 300.0);
-    let heading = format!("Importance: rise of the {loss} if the column is shuffled");
+    let heading = format!("Importance: rise of the {loss} if shuffled, ± standard error");
     area.draw(&Text::new(heading, (300, 22), text(19, Pos::new(HPos::Center, VPos::Center))))?;
     let shown = &importances[..importances.len().min(MOST_COLUMNS)];
-    let ends = shown.iter().map(|i| i.mean + 2.0 * i.standard_error);
+    let ends = shown.iter().map(|i| i.mean + i.standard_error);
     let scale = width / ends.fold(f64::MIN_POSITIVE, f64::max);
     let place = |value: f64| left + (value * scale).clamp(-0.1 * width, width) as i32;
     for (i, Importance { column, mean, standard_error }) in shown.iter().enumerate() {
@@ -80,10 +80,10 @@ fn importance(area: &Area, importances: &[Importance], loss: &str) -> Result<(),
         area.draw(&Text::new(shortened(column, 22), (left - 12, middle), text(15, right)))?;
         let bar = [(left, middle - 9), (place(*mean), middle + 9)];
         area.draw(&Rectangle::new(bar, BLUE.mix(0.7).filled()))?;
-        let error = [-2.0, 2.0].map(|side| (place(mean + side * standard_error), middle));
+        let error = [-1.0, 1.0].map(|side| (place(mean + side * standard_error), middle));
         area.draw(&PathElement::new(error.to_vec(), INK.stroke_width(2)))?;
         let number = format!("{} ± {}", short(*mean), short(*standard_error));
-        let at = (place(mean + 2.0 * standard_error).max(left) + 8, middle);
+        let at = (place(mean + standard_error).max(left) + 8, middle);
         area.draw(&Text::new(number, at, text(14, Pos::new(HPos::Left, VPos::Center))))?;
     }
     Ok(())

@@ -683,7 +683,7 @@ class TrainingTab {
       x: { label: "step", low: 0, high: Math.max(last?.[0] ?? 1, 1), whole: true },
       y: { label: "curvature", low, high: Math.max(high, low + 0.5), log: true },
       series: [
-        { index: 2, line: along, thin: true, faded: true },
+        { index: 2, line: along },
         { index: 1, line: stable, points: edges.length === 1 ? stable : [] },
         { index: 0, line: sharp, points: edges.length < 30 ? sharp : [], small: true },
       ],

@@ -68,7 +68,8 @@ pub fn importances(measured: &Measured) -> Option<String> {
     const MOST: usize = 10;
     let all = measured.importances.as_ref()?;
     let loss = measured.lines[0].1.loss();
-    let mut text = format!("Importance: rise of the {loss} on test rows if the column is shuffled");
+    let mut text =
+        format!("Importance: rise of the {loss} on test rows if the column is shuffled, ± standard error");
     let width = all.iter().take(MOST).map(|i| i.column.chars().count()).max().unwrap_or(0).min(LONGEST_NAME);
     for one in all.iter().take(MOST) {
         let (name, mean) = (shortened(&one.column, LONGEST_NAME), report::short(one.mean));
