@@ -328,8 +328,9 @@ impl fmt::Display for Diagnosis {
             write!(
                 f,
                 "{} layer, from the output to the input, the gradient changes by a factor of {ratio:.3}, \
-                 over {steps} layers by {decades:+.2} decades",
-                if is_labelled { "per" } else { "Per" }
+                 over {steps} layer{} by {decades:+.2} decades",
+                if is_labelled { "per" } else { "Per" },
+                if *steps == 1 { "" } else { "s" }
             )?;
         } else {
             let no = if is_labelled { "no" } else { "No" };
@@ -346,7 +347,7 @@ impl fmt::Display for Diagnosis {
                     .map(|factor| cause.decades(factor));
             writeln!(
                 f,
-                "Widths: {top} units at the output end, {bottom} at the input end. Of the {decades:+.2} decades, the \
+                "Widths: {top} at the output end, {bottom} at the input end. Of the {decades:+.2} decades, the \
                  widths contribute {widths:+.2}, slopes {slopes:+.2}, weights {weights:+.2}, all else {rest:+.2}. \
                  The root mean square of the gradient per unit changes by {:+.2} decades. (A layer with N inputs and M outputs multiplies the squared norm by N·Var W = N/M · M·Var W, here {:.3} \
                  on average.)",

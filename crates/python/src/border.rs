@@ -1,8 +1,9 @@
-//! The border between Rust and Python: errors, panics, signals, number types.
+//! The border between Rust and Python: errors, files, panics, signals, number types.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use geartrain::io::{FileError, FileProblem, atomic};
 use geartrain::{Error, Scalar};
 use numpy::{Element, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -63,6 +64,21 @@ pub fn exception(error: Error) -> PyErr {
         },
         error => PyValueError::new_err(error.to_string()),
     }
+}
+
+/// `FileNotFoundError`, `PermissionError` or another `OSError` for what the operating system refuses,
+/// `ValueError` for a wrong file.
+pub fn file_exception(error: &FileError) -> PyErr {
+    match &error.problem {
+        FileProblem::Io { source, .. } => std::io::Error::new(source.kind(), error.to_string()).into(),
+        _ => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// Writes a file as a whole or not at all.
+#[pyfunction]
+pub fn write(path: &str, bytes: &[u8]) -> PyResult<()> {
+    atomic::write(path, bytes).map_err(|error| file_exception(&error))
 }
 
 /// Runs `work` without the interpreter's lock. A panic becomes a `RuntimeError`.

@@ -2,7 +2,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `border` | errors, panics, signals and number types at the border of the two languages |
+//! | `border` | errors, files, panics, signals and number types at the border of the two languages |
 //! | `network` | `Network`: predictions, gradients, model files |
 //! | `objective` | losses with scikit-learn's conventions |
 //! | `optimizer` | `Optimizer`: update rules with a state that can be pickled |
@@ -25,6 +25,8 @@ use pyo3::prelude::*;
 /// The native module; `geartrain/__init__.py` is the public one.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::border::write;
     #[pymodule_export]
     use super::graph::Graph;
     #[pymodule_export]

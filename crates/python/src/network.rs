@@ -1,15 +1,15 @@
 //! Networks: predictions, gradients, model files.
 
 use geartrain::Scalar;
-use geartrain::io::{FileError, FileProblem, Loader, Predictor, TensorFile};
+use geartrain::io::{FileProblem, Loader, Predictor, TensorFile};
 use geartrain::layers::LayerSpec;
 use ndarray::{Array2, Axis};
 use numpy::{IntoPyArray, PyArray1};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::border::{Number, Typed, detached, exception, matrix, typed, vector};
+use crate::border::{Number, Typed, detached, exception, file_exception, matrix, typed, vector};
 use crate::objective::Objective;
 
 /// Layers with their parameters in one flat vector.
@@ -159,14 +159,6 @@ impl Network {
 
 /// The key of the text that the Python package stores in model files.
 const METADATA: &str = "geartrain.python";
-
-/// `OSError` for what the operating system refuses, `ValueError` for a wrong file.
-fn file_exception(error: &FileError) -> PyErr {
-    match error.problem {
-        FileProblem::Io { .. } => PyOSError::new_err(error.to_string()),
-        _ => PyValueError::new_err(error.to_string()),
-    }
-}
 
 fn invalid(problem: FileProblem) -> PyErr {
     PyValueError::new_err(problem.to_string())

@@ -15,7 +15,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::border::{detached, vector};
+use crate::border::{detached, file_exception, vector};
 
 /// A fitted model for tables.
 #[pyclass(module = "geartrain._core")]
@@ -43,7 +43,10 @@ macro_rules! either {
 type PyColumn<'py> = (String, Bound<'py, PyAny>);
 
 fn exception(error: tables::Error) -> PyErr {
-    PyValueError::new_err(error.to_string())
+    match error {
+        tables::Error::File(error) => file_exception(&error),
+        error => PyValueError::new_err(error.to_string()),
+    }
 }
 
 fn table(columns: Vec<PyColumn<'_>>) -> PyResult<Table> {

@@ -234,6 +234,21 @@ def test_bad_arguments_are_named():
         MLPRegressor("poisson").fit(X, -np.ones(20))
 
 
+def test_a_network_too_large_for_the_memory_is_refused():
+    X, y = wave(20)
+    for units in (10**12, 10**18):
+        with pytest.raises(MemoryError, match="GB to train"):
+            MLPRegressor(hidden_layer_sizes=(units,)).fit(X, y)
+
+
+def test_a_class_weight_for_an_unknown_class_is_refused():
+    X, y = classes()
+    with pytest.raises(ValueError, match="names .*'lo'"):
+        MLPClassifier(class_weight={"lo": 2.0}).fit(X, y)
+    weights = dict.fromkeys([*np.unique(y), "absent"], 2.0)
+    MLPClassifier(class_weight=weights, max_iter=2).fit(X, y)
+
+
 def test_files(tmp_path):
     X, y = wave()
     model = MLPRegressor(normalization="batch", **OPTIONS | {"max_iter": 20}).fit(X, y)
@@ -242,9 +257,8 @@ def test_files(tmp_path):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
     assert again.get_params() | {"random_state": 0} == model.get_params() | {"hidden_layer_sizes": [32, 32]}
     X, y = classes()
-    weights = {"low": 2.0}
-    for labels in (y, np.digitize(X[:, 0], [0, 1]), X[:, 0] > 0):
-        model = MLPClassifier(class_weight=weights, max_iter=20).fit(X.astype(np.float32), labels)
+    for labels, weighted in ((y, "low"), (np.digitize(X[:, 0], [0, 1]), 1), (X[:, 0] > 0, True)):
+        model = MLPClassifier(class_weight={weighted: 2.0}, max_iter=20).fit(X.astype(np.float32), labels)
         model.save(tmp_path / "c.safetensors")
         again = MLPClassifier.load(tmp_path / "c.safetensors")
         np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
@@ -252,8 +266,13 @@ def test_files(tmp_path):
         assert again.classes_.dtype == model.classes_.dtype
     with pytest.raises(ValueError, match="expected a MLPRegressor, got a MLPClassifier"):
         MLPRegressor.load(tmp_path / "c.safetensors")
-    with pytest.raises(OSError):
+    with pytest.raises(FileNotFoundError, match="none.safetensors"):
         MLPRegressor.load(tmp_path / "none.safetensors")
+    for write in (model.save, model.to_onnx):
+        with pytest.raises(FileNotFoundError, match="none"):
+            write(tmp_path / "none" / "model")
+        with pytest.raises(ValueError, match="not a file"):
+            write(tmp_path)
     assert len(model.to_onnx(tmp_path / "c.onnx")) == (tmp_path / "c.onnx").stat().st_size > 0
 
 

@@ -1,6 +1,7 @@
 """Models for tables, with frames of pandas and polars, dicts of columns and matrices."""
 
 import copy
+import datetime
 import os
 import pickle
 import signal
@@ -142,6 +143,23 @@ def test_dates_and_numbers_as_objects():
     columns = {"day": days, "mixed": np.array([None, *range(1, ROWS)], dtype=object)}
     model = TabularRegressor(epochs=30).fit(columns, np.arange(ROWS) / 10.0)
     assert model.score(columns, np.arange(ROWS) / 10.0) > 0.9
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sets the time zone of the process")
+def test_times_do_not_depend_on_the_time_zone(monkeypatch):
+    times = [datetime.datetime(2020, 1, 1, hour) for hour in range(24)]
+    expected = np.datetime64("2020-01-01T00", "h") + np.arange(24)
+    for zone in ("UTC", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        np.testing.assert_array_equal(geartrain._tabular._cells(np.array(times)), geartrain._tabular._cells(expected))
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_cells_that_are_no_values_are_refused():
+    with pytest.raises(TypeError, match="column 'nested': expected numbers, texts, .* got a list"):
+        TabularRegressor().fit({"nested": np.array([[1], "a"] * 150, dtype=object)}, price)
 
 
 def test_errors_are_told():

@@ -184,6 +184,7 @@ class BaseMLP(Estimator):
 
     def _initialize(self, units, dtype):
         """Draws all weights, in scikit-learn's order."""
+        check_memory(units, np.dtype(dtype))
         self.n_iter_ = self.t_ = 0
         self.n_layers_ = len(units)
         activations = self._activations(len(units) - 2)
@@ -522,9 +523,22 @@ class BaseMLP(Estimator):
             network = _with_params(_Network(json.dumps(spec), self.n_features_in_, str(flat.dtype)), flat)
         model = network.to_onnx()
         if path is not None:
-            with open(path, "wb") as file:
-                file.write(model)
+            _core.write(os.fspath(path), model)
         return model
+
+
+def check_memory(units, dtype):
+    """Refuses sizes for which training would run out of memory."""
+    weights = sum((inputs + 1) * outputs for inputs, outputs in zip(units[:-1], units[1:], strict=True))
+    # Weights in native memory and in `coefs_`, their gradient, two moments, and the best weights.
+    size = 6 * weights * dtype.itemsize
+    try:
+        np.empty(size, np.uint8)
+    except (MemoryError, OverflowError, ValueError):
+        raise MemoryError(
+            f"a network of {weights} weights needs about {size / 1e9:.0f} GB to train, more than this computer has; "
+            "choose smaller hidden_layer_sizes"
+        ) from None
 
 
 class _Network(_core.Network):
@@ -752,6 +766,12 @@ class MLPClassifier(BaseMLP):
                 raise invalid_parameter(f"class_weight must be None, 'balanced' or a dict. Got {self.class_weight!r}.")
             of_class = len(y) / (len(classes) * counts)
         else:
+            unknown = self.class_weight.keys() - set(self.classes_.tolist())
+            if unknown and set(self.classes_.tolist()) - self.class_weight.keys():
+                # All classes weighed is fine: a fold may lack a class.
+                raise ValueError(
+                    f"class_weight names {sorted(map(repr, unknown))}, but the classes are {self.classes_.tolist()}"
+                )
             of_class = np.array([float(self.class_weight.get(label, 1.0)) for label in classes.tolist()])
         return of_class[index] if weights is None else weights * of_class[index]
 

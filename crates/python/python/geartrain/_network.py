@@ -145,8 +145,7 @@ class Network:
         """The network as an ONNX model: bytes, also written to `path` if given."""
         model = self._core.to_onnx()
         if path is not None:
-            with open(path, "wb") as file:
-                file.write(model)
+            _core.write(os.fspath(path), model)
         return model
 
     def __repr__(self):

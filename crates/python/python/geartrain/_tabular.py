@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import tempfile
 from pathlib import Path
@@ -38,7 +39,18 @@ def _cells(values):
                 return np.array([np.nan if cell is None else number(cell) for cell in cells])
             except (TypeError, ValueError, AttributeError):
                 pass
+    for cell in present:
+        if isinstance(cell, (list, tuple, dict, set, np.ndarray)):
+            raise TypeError(f"expected numbers, texts, dates or truth values as cells, got a {type(cell).__name__}")
     return [None if cell is None else str(cell) for cell in cells]
+
+
+def _column(name, values):
+    """A column by name, with its cells."""
+    try:
+        return name, _cells(values)
+    except TypeError as error:
+        raise TypeError(f"column {name!r}: {error}") from None
 
 
 def _is_missing(value):
@@ -49,7 +61,12 @@ def _is_missing(value):
 
 def _days(value):
     """Days since 1970 of a date, with or without a time."""
-    return value.timestamp() / 86400 if hasattr(value, "timestamp") else value.toordinal() - 719163
+    if not hasattr(value, "timestamp"):
+        return value.toordinal() - 719163
+    if value.tzinfo is None:
+        # Otherwise the time zone of the computer counts.
+        value = value.replace(tzinfo=datetime.timezone.utc)
+    return value.timestamp() / 86400
 
 
 def _is_frame(X):
@@ -78,12 +95,12 @@ class BaseTabular(Estimator):
         """The columns of a frame, a dict of columns or a matrix, as names and cells."""
         if not _is_frame(X):
             X = self._matrix(X, reset)
-            return [(f"x{i}", _cells(X[:, i])) for i in range(X.shape[1])]
+            return [_column(f"x{i}", X[:, i]) for i in range(X.shape[1])]
         names = [str(name) for name in (X if isinstance(X, dict) else X.columns)]
         if reset:
             self.n_features_in_ = len(names)
             self.feature_names_in_ = np.asarray(names, dtype=object)
-        columns = [(name, _cells(X[key])) for name, key in zip(names, X if isinstance(X, dict) else X.columns)]
+        columns = [_column(name, X[key]) for name, key in zip(names, X if isinstance(X, dict) else X.columns)]
         lengths = {len(cells) for _, cells in columns}
         if len(lengths) != 1:
             raise ValueError(f"X: expected columns of one length, got lengths {sorted(lengths)}")

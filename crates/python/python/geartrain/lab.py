@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from . import _core
 from ._network import loss_options
 
@@ -44,8 +46,7 @@ class Report:
 
     def save(self, path):
         """Writes the report as an HTML page."""
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.html)
+        _core.write(os.fspath(path), self.html.encode())
 
     def __str__(self):
         return self.diagnosis
