@@ -146,7 +146,7 @@ fn a_funnel_of_sigmoids_vanishes() {
     assert!((parts.map(decades).iter().sum::<f64>() - diagnosis.decades).abs() < 1e-12);
     let text = diagnosis.to_string();
     assert!(text.contains("over 7 layers by -4."), "{text}");
-    assert!(text.contains("Widths: 10 units at the output end, 256 at the input end."), "{text}");
+    assert!(text.contains("Widths: 10 at the output end, 256 at the input end."), "{text}");
     assert!(text.contains("the widths contribute +0.70, slopes -4."), "{text}");
     assert!(text.contains("squared norm of the gradient by E[φ'²] · M·Var W · N/M = 0.05"), "{text}");
     let remedy = |words: &str| diagnosis.remedies.iter().find(|r| r.change.contains(words)).expect(words);
