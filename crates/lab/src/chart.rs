@@ -2,11 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::svg::{Axis, LIGHT, document, heading, markup, power_of_ten, text, upright};
 use crate::text::{escape, minus};
-
-/// Colours distinguishable for colour-blind readers (Okabe and Ito 2008), on light and dark ground.
-const LIGHT: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#b5478c", "#b07a00", "#3a96c9", "#444444"];
-const DARK: [&str; 7] = ["#5ab4f0", "#ff8a3d", "#2fd0a0", "#ee9ccb", "#f0b840", "#a5dcff", "#cccccc"];
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 440.0;
@@ -48,24 +45,6 @@ impl Series {
     }
 }
 
-/// The style sheet shared by all charts of a page.
-pub(crate) fn style() -> String {
-    let mut css = String::from(
-        "svg{font:14px system-ui,sans-serif}.ink{fill:#222}.soft{fill:#666}.axis{stroke:#888}.grid{stroke:#e4e4e4}\
-         .ground{fill:#fff}",
-    );
-    let colours = |css: &mut String, palette: [&str; 7]| {
-        for (i, colour) in palette.iter().enumerate() {
-            let _ = write!(css, ".l{i}{{stroke:{colour};fill:none}}.f{i}{{fill:{colour}}}");
-        }
-    };
-    colours(&mut css, LIGHT);
-    css += "@media(prefers-color-scheme:dark){.ink{fill:#eee}.soft{fill:#aaa}.axis{stroke:#888}.grid{stroke:#333}\
-            .ground{fill:#161616}";
-    colours(&mut css, DARK);
-    css + "}"
-}
-
 impl Chart {
     /// An SVG document; without a style sheet for a page that has one.
     pub fn svg(&self, with_style: bool) -> String {
@@ -76,19 +55,8 @@ impl Chart {
         let xs: Vec<f64> = all().map(|p| p.0).chain(origin).filter(finite).collect();
         let ys: Vec<f64> = all().flat_map(|p| [p.1 - p.2, p.1 + p.2]).filter(finite).collect();
         let (x, y) = (Axis::over(&xs, LEFT, WIDTH - RIGHT), Axis::over(&ys, HEIGHT - BOTTOM, TOP));
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-            escape(&self.title)
-        );
-        if with_style {
-            let _ = write!(svg, "<style>{}</style>", style());
-        }
-        let _ = write!(svg, "<rect class=\"ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>");
-        let _ = write!(
-            svg,
-            "<text class=\"ink\" x=\"{LEFT}\" y=\"26\" font-size=\"17\">{}</text>",
-            escape(&self.title)
-        );
+        let mut svg = document(WIDTH, HEIGHT, &self.title, with_style);
+        heading(&mut svg, LEFT, 26.0, 17, &self.title);
         self.axes(&mut svg, &x, &y);
         let classes = |i: usize| i % LIGHT.len();
         for series in &self.series {
@@ -108,12 +76,7 @@ impl Chart {
                 marker(&mut svg, classes(series.colour), series.colour, left + 13.0, top);
             }
             let (x, below) = (left + 36.0, top + 22.0);
-            let _ = write!(
-                svg,
-                "<text class=\"ink\" x=\"{x}\" y=\"{}\">{}</text>",
-                top + 5.0,
-                escape(&series.name)
-            );
+            text(&mut svg, x, top + 5.0, "start", &series.name);
             let _ = write!(
                 svg,
                 "<text class=\"soft\" x=\"{x}\" y=\"{below}\" font-size=\"12\">{}</text>",
@@ -130,42 +93,21 @@ impl Chart {
             let at = y.at(tick);
             let _ = write!(svg, "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{right}\"/>");
             let label = match (self.logarithmic, whole) {
-                (true, true) => format!("10<tspan dy=\"-5\" font-size=\"10\">{}</tspan>", minus(tick)),
+                (true, true) => power_of_ten(tick),
                 // a small range: the number itself, to two digits
                 (true, false) => minus(two_digits(10_f64.powf(tick))),
                 (false, _) => minus(tick),
             };
-            let _ = write!(
-                svg,
-                "<text class=\"ink\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-                LEFT - 8.0,
-                at + 5.0
-            );
+            markup(svg, LEFT - 8.0, at + 5.0, "end", &label);
         }
         for tick in x.ticks() {
             let at = x.at(tick);
             let _ = write!(svg, "<path class=\"axis\" d=\"M{at:.1} {bottom}v5\"/>");
-            let _ = write!(
-                svg,
-                "<text class=\"ink\" x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-                bottom + 20.0,
-                minus(tick)
-            );
+            text(svg, at, bottom + 20.0, "middle", &minus(tick));
         }
         let _ = write!(svg, "<path class=\"axis\" fill=\"none\" d=\"M{LEFT} {TOP}V{bottom}H{right}\"/>");
-        let middle = (LEFT + right) / 2.0;
-        let _ = write!(
-            svg,
-            "<text class=\"ink\" x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            bottom + 44.0,
-            escape(&self.x_label)
-        );
-        let middle = (TOP + bottom) / 2.0;
-        let _ = write!(
-            svg,
-            "<text class=\"ink\" transform=\"translate(20 {middle}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-            escape(&self.y_label)
-        );
+        text(svg, (LEFT + right) / 2.0, bottom + 44.0, "middle", &self.x_label);
+        upright(svg, 20.0, (TOP + bottom) / 2.0, &self.y_label);
     }
 }
 
@@ -212,48 +154,6 @@ fn marker(svg: &mut String, class: usize, shape: usize, x: f64, y: f64) {
 
 fn path(class: usize, x: f64, y: f64, outline: &str) -> String {
     format!("<path class=\"f{class}\" d=\"M{x:.1} {y:.1}{outline}\"/>")
-}
-
-/// The map from values to positions along one axis.
-pub(crate) struct Axis {
-    low: f64,
-    high: f64,
-    from: f64,
-    to: f64,
-}
-
-impl Axis {
-    fn over(values: &[f64], from: f64, to: f64) -> Self {
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        // a margin keeps marks off the frame, and an empty range readable
-        let margin = (0.04 * (high - low)).max(if high > low { 0.0 } else { 0.5 });
-        Axis::exactly(low - margin, high + margin, from, to)
-    }
-
-    /// From `low` to `high`, without a margin.
-    pub fn exactly(low: f64, high: f64, from: f64, to: f64) -> Self {
-        Axis { low, high, from, to }
-    }
-
-    pub fn at(&self, value: f64) -> f64 {
-        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
-    }
-
-    /// Five to ten multiples of 1, 2 or 5 times a power of ten.
-    pub fn ticks(&self) -> Vec<f64> {
-        let rough = (self.high - self.low) / 8.0;
-        let power = 10_f64.powf(rough.log10().floor());
-        let step =
-            [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|step| *step >= rough).unwrap_or(power);
-        let first = (self.low / step).ceil() as i64;
-        let last = (self.high / step).floor() as i64;
-        // division, because 3 · 0.1 is not 0.3
-        (first..=last)
-            .map(|k| if step < 1.0 { k as f64 / (1.0 / step).round() } else { k as f64 * step })
-            .collect()
-    }
 }
 
 fn two_digits(value: f64) -> f64 {

@@ -45,7 +45,7 @@ pub(crate) fn gradient_correlation_on<F: Scalar>(tape: &mut Tape<F>, seed: u64) 
 }
 
 /// The mean cosine between two different rows. Zero rows are skipped.
-fn mean_cosine<F: Scalar>(rows: ArrayView2<F>) -> f64 {
+pub(crate) fn mean_cosine<F: Scalar>(rows: ArrayView2<F>) -> f64 {
     let mut sum = Array1::<f64>::zeros(rows.ncols());
     let mut count = 0.0;
     for row in rows.rows() {

@@ -4,10 +4,10 @@ use ndarray::ArrayRef2;
 
 use crate::diagnose::{Diagnosis, diagnose_on};
 use crate::measure::{Measurement, measure_on};
-use crate::numbers::{mean_power, normal_batch};
+use crate::numbers::{mean_and_error, mean_power, normal_batch};
 use crate::runs::{LogMean, Runs};
 use crate::tape::{Step, Tape};
-use crate::theory::edge_of_chaos::curve;
+use crate::theory::edge_of_chaos::{Critical, curve};
 use crate::theory::predict::{Prediction, predict_on};
 use geartrain::error::{require, same_shape};
 use geartrain::layer::Kind;
@@ -106,14 +106,14 @@ impl Experiment {
         quantity: impl Fn(&Prediction, usize) -> Option<f64>,
     ) -> Option<f64> {
         let logs: Option<Vec<f64>> = self.predicted.iter().map(|p| Some(quantity(p, row)?.log10())).collect();
-        logs.map(|logs| LogMean::of_logs(&logs).mean)
+        logs.map(|logs| mean_and_error(&logs).0)
     }
 
     /// The mean of the predicted decades; `None` where the theory does not cover all layers.
     pub fn predicted_decades(&self) -> Option<f64> {
         let stations = self.stations();
         let decades: Option<Vec<f64>> = self.predicted.iter().map(|p| p.decades(&stations)).collect();
-        decades.map(|decades| LogMean::of_logs(&decades).mean)
+        decades.map(|decades| mean_and_error(&decades).0)
     }
 }
 
@@ -130,9 +130,7 @@ impl Phase {
     /// The same on a recorded pass.
     fn on<F: Scalar>(tape: &Tape<F>) -> Option<Self> {
         let (activation, (sigma_w, sigma_b)) = Phase::place(tape)?;
-        let edge = curve(activation, 40.0, 200);
-        let edge =
-            edge.iter().map(|point| (point.weight_variance.sqrt(), point.bias_variance.sqrt())).collect();
+        let edge = curve(activation, 40.0, 200).iter().map(Critical::sigmas).collect();
         Some(Phase { activation: activation.describe().name, sigma_w, sigma_b, edge })
     }
 

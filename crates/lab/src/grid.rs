@@ -4,11 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Measurement, measure_on};
-use crate::numbers::normal_batch;
+use crate::numbers::{mean_and_error, normal_batch};
 use crate::phase_map::{MapAxis, PhaseMap};
-use crate::runs::LogMean;
 use crate::tape::Tape;
-use crate::theory::edge_of_chaos::edge_of_chaos;
+use crate::theory::edge_of_chaos::{Critical, edge_of_chaos};
 use crate::theory::predict::predict_on;
 use geartrain::error::require;
 use geartrain::layers::{LayerSpec, Linear, Sequential};
@@ -150,16 +149,14 @@ impl Grid {
         let mut maps = Vec::new();
         for activation in &self.activations {
             let layer = activation.build::<f64>();
-            let edge = edge_of_chaos(&*layer, 40.0, 400)?;
-            let edge: Vec<_> =
-                edge.iter().map(|p| (p.weight_variance.sqrt(), p.bias_variance.sqrt())).collect();
+            let edge: Vec<_> = edge_of_chaos(&*layer, 40.0, 400)?.iter().map(Critical::sigmas).collect();
             let shapes = self.depths.iter().flat_map(|d| self.widths.iter().map(move |w| (d, w)));
             for ((depth, width), steps) in shapes.flat_map(|shape| self.steps.iter().map(move |s| (shape, s)))
             {
                 let layers = (*depth.max(&2) - 1) as f64;
                 let after = if *steps > 0 { format!(", {steps} steps") } else { String::new() };
                 let size = self.sigma_w.len() * self.sigma_b.len();
-                let per_layer = |seeds: &[f64]| LogMean::of_logs(seeds).mean / layers;
+                let per_layer = |seeds: &[f64]| mean_and_error(seeds).0 / layers;
                 maps.push(PhaseMap {
                     title: format!("{}, {depth} layers of {width}{after}", layer.describe().name),
                     x: MapAxis::linear("σw", &self.sigma_w),

@@ -154,6 +154,7 @@
 //! |---|---|
 //! | `numbers` | norms, means and random matrices |
 //! | `text` | escaped text for pages and CSV files |
+//! | `svg` | parts of pictures |
 //! | `activation` | values and slopes of an activation |
 //! | `tape` | the recorded forward pass that all instruments read |
 //! | `theory/quadrature` | quadrature rules for normal variables |
@@ -219,6 +220,7 @@ mod singular_values;
 mod spectra;
 mod spectra_report;
 mod surgery;
+mod svg;
 mod tape;
 mod text;
 mod theory;

@@ -51,6 +51,14 @@ pub(crate) fn sum<F: Scalar>(values: &[F], term: impl Fn(f64) -> f64) -> f64 {
     parts.iter().sum()
 }
 
+/// The mean and its standard error, which is 0 for a single value.
+pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, if values.len() < 2 { 0.0 } else { (squares / (n - 1.0) / n).sqrt() })
+}
+
 /// The mean of `value^power`; 0 for no values.
 pub(crate) fn mean_power<'f, F: Scalar>(values: impl ExactSizeIterator<Item = &'f F>, power: i32) -> f64 {
     let n = values.len().max(1) as f64;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::chart::{Axis, style};
-use crate::text::{escape, minus};
+use crate::svg::{Axis, CIVIDIS, Scale, colour, colour_bar, document, heading, text, upright};
+use crate::text::minus;
 
 /// A map: one coloured cell for each pair of an x and a y value.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,20 +82,12 @@ pub enum MapColours {
 
 /// Blue over white to brown, distinguishable for all kinds of colour vision (BrBG and RdBu, Brewer
 /// 2003, mixed).
-const DIVERGING: [[f64; 3]; 5] = [
+const DIVERGING: Scale = [
     [5.0, 48.0, 97.0],
     [103.0, 169.0, 207.0],
     [250.0, 250.0, 250.0],
     [216.0, 160.0, 80.0],
     [102.0, 50.0, 5.0],
-];
-/// Cividis (Nuñez et al. 2018).
-const SEQUENTIAL: [[f64; 3]; 5] = [
-    [0.0, 34.0, 78.0],
-    [67.0, 78.0, 108.0],
-    [125.0, 124.0, 120.0],
-    [188.0, 174.0, 108.0],
-    [254.0, 232.0, 56.0],
 ];
 
 const PANEL: [f64; 2] = [380.0, 340.0];
@@ -104,16 +96,8 @@ const TOP: f64 = 44.0;
 const LEGEND: f64 = 120.0;
 
 impl MapColours {
-    /// The colour of `part`, a number from 0 to 1.
-    fn colour(self, part: f64) -> String {
-        let scale = if self == MapColours::Diverging { DIVERGING } else { SEQUENTIAL };
-        let place = part.clamp(0.0, 1.0) * (scale.len() - 1) as f64;
-        let below = (place as usize).min(scale.len() - 2);
-        let mix = |i: usize| {
-            let (a, b) = (scale[below][i], scale[below + 1][i]);
-            (a + (place - below as f64) * (b - a)).round() as u8
-        };
-        format!("#{:02x}{:02x}{:02x}", mix(0), mix(1), mix(2))
+    fn scale(self) -> &'static Scale {
+        if self == MapColours::Diverging { &DIVERGING } else { &CIVIDIS }
     }
 
     /// The values at the two ends of the scale.
@@ -137,33 +121,20 @@ pub fn phase_maps_svg(title: &str, value: &str, maps: &[PhaseMap], colours: MapC
     let columns = maps.len().clamp(1, 3);
     let rows = maps.len().max(1).div_ceil(columns);
     let (width, height) = (PANEL[0] * columns as f64 + LEGEND, TOP + PANEL[1] * rows as f64);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">\
-         <style>{}</style><rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>",
-        escape(title),
-        style()
-    );
-    let range = colours.range(maps);
-    let _ = write!(svg, "<text class=\"ink\" x=\"20\" y=\"28\" font-size=\"17\">{}</text>", escape(title));
+    let mut svg = document(width, height, title, true);
+    heading(&mut svg, 20.0, 28.0, 17, title);
+    let (scale, range) = (colours.scale(), colours.range(maps));
     for (i, map) in maps.iter().enumerate() {
         let (x, y) = (PANEL[0] * (i % columns) as f64, TOP + PANEL[1] * (i / columns) as f64);
         let _ = write!(svg, "<g transform=\"translate({x} {y})\">");
-        draw(&mut svg, map, i, colours, range);
+        draw(&mut svg, map, i, scale, range);
         svg += "</g>";
     }
-    legend(&mut svg, width - LEGEND + 10.0, value, colours, range);
+    legend(&mut svg, width - LEGEND + 10.0, value, scale, range);
     svg + "</svg>"
 }
 
-fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
-    let _ = write!(
-        svg,
-        "<text class=\"ink\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>",
-        escape(text)
-    );
-}
-
-fn draw(svg: &mut String, map: &PhaseMap, number: usize, colours: MapColours, range: [f64; 2]) {
+fn draw(svg: &mut String, map: &PhaseMap, number: usize, scale: &Scale, range: [f64; 2]) {
     let [left, top, right, bottom] = FRAME;
     let ([x_low, x_high], [y_low, y_high]) = (map.x.range(), map.y.range());
     let (x, y) = (Axis::exactly(x_low, x_high, left, right), Axis::exactly(y_low, y_high, bottom, top));
@@ -178,7 +149,7 @@ fn draw(svg: &mut String, map: &PhaseMap, number: usize, colours: MapColours, ra
                 "<rect x=\"{from:.2}\" y=\"{upper:.2}\" width=\"{:.2}\" height=\"{:.2}\" fill=\"{}\"/>",
                 to - from,
                 lower - upper,
-                colours.colour((value - range[0]) / (range[1] - range[0]))
+                colour(scale, (value - range[0]) / (range[1] - range[0]))
             );
         }
     }
@@ -205,12 +176,7 @@ fn draw(svg: &mut String, map: &PhaseMap, number: usize, colours: MapColours, ra
         }
     }
     let _ = write!(svg, "<path class=\"axis\" fill=\"none\" d=\"{shape}\"/>");
-    let _ = write!(
-        svg,
-        "<text class=\"ink\" x=\"{left}\" y=\"{}\" font-size=\"15\">{}</text>",
-        top - 10.0,
-        escape(&map.title)
-    );
+    heading(svg, left, top - 10.0, 15, &map.title);
     // labels for at most six cells of each axis
     for i in (0..map.x.places.len()).step_by(map.x.places.len().div_ceil(6).max(1)) {
         text(svg, x.at(map.x.places[i]), bottom + 18.0, "middle", &map.x.labels[i]);
@@ -219,26 +185,12 @@ fn draw(svg: &mut String, map: &PhaseMap, number: usize, colours: MapColours, ra
         text(svg, left - 6.0, y.at(map.y.places[j]) + 5.0, "end", &map.y.labels[j]);
     }
     text(svg, (left + right) / 2.0, bottom + 40.0, "middle", &map.x.label);
-    let middle = (top + bottom) / 2.0;
-    let _ = write!(
-        svg,
-        "<text class=\"ink\" transform=\"translate(16 {middle}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
-        escape(&map.y.label)
-    );
+    upright(svg, 16.0, (top + bottom) / 2.0, &map.y.label);
 }
 
-fn legend(svg: &mut String, left: f64, value: &str, colours: MapColours, [low, high]: [f64; 2]) {
-    let (top, bottom, slices) = (TOP + FRAME[1], TOP + FRAME[3], 64);
-    for i in 0..slices {
-        let [from, to] = [i, i + 1].map(|i| f64::from(i) / f64::from(slices));
-        let [lower, upper] = [from, to].map(|part| bottom - part * (bottom - top));
-        let _ = write!(
-            svg,
-            "<rect x=\"{left}\" y=\"{upper:.2}\" width=\"18\" height=\"{:.2}\" fill=\"{}\"/>",
-            lower - upper + if i > 0 { 0.5 } else { 0.0 },
-            colours.colour((from + to) / 2.0)
-        );
-    }
+fn legend(svg: &mut String, left: f64, value: &str, scale: &Scale, [low, high]: [f64; 2]) {
+    let (top, bottom) = (TOP + FRAME[1], TOP + FRAME[3]);
+    colour_bar(svg, scale, left, bottom, top);
     text(svg, left, top - 10.0, "start", value);
     let axis = Axis::exactly(low, high, bottom, top);
     for tick in axis.ticks() {

@@ -4,15 +4,16 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::chart::{Chart, Series, style};
+use crate::chart::{Chart, Series};
 use crate::experiment::Experiment;
 use crate::measure::{LayerMeasurement, Measurement, Units};
 use crate::recorder::Recording;
 use crate::remedies::Remedy;
 use crate::spectra::Spectra;
 use crate::spectra_report;
+use crate::svg::style;
 use crate::text::{cell, escape, minus, quoted};
-use crate::theory::predict::Prediction;
+use crate::theory::predict::{LayerPrediction, Prediction};
 use crate::watch::TrainingCourse;
 
 /// A report on several networks. Every method returns the text of a file.
@@ -315,22 +316,15 @@ impl Report {
     /// All measured and predicted numbers, one row per network, seed and layer. A field without a
     /// value is empty.
     pub fn csv(&self) -> String {
-        let mut csv = format!("network,seed,{}\n", COLUMNS.join(","));
+        let mut csv = format!("network,seed,path,layer,{}\n", COLUMNS.map(|(name, _)| name).join(","));
         for experiment in &self.experiments {
             for (seed, (measured, predicted)) in
                 experiment.measured.seeds.iter().zip(&experiment.predicted).enumerate()
             {
-                for (row, layer) in measured.layers.iter().enumerate() {
-                    let mut cells = vec![
-                        quoted(&experiment.name),
-                        seed.to_string(),
-                        quoted(&layer.path),
-                        quoted(&layer.layer),
-                    ];
-                    let numbers = numbers(layer, predicted, row);
-                    cells.extend(numbers.map(cell));
-                    csv += &cells.join(",");
-                    csv.push('\n');
+                for (layer, predicted) in measured.layers.iter().zip(&predicted.layers) {
+                    let [name, path, kind] = [&experiment.name, &layer.path, &layer.layer].map(|t| quoted(t));
+                    let numbers = COLUMNS.map(|(_, number)| cell(number(layer, predicted))).join(",");
+                    let _ = writeln!(csv, "{name},{seed},{path},{kind},{numbers}");
                 }
             }
         }
@@ -354,13 +348,13 @@ impl Report {
 
 fn network_json(experiment: &Experiment) -> Value {
     let Experiment { name, measured, predicted, diagnosis, phase } = experiment;
-    let layer = |(row, layer): (usize, &LayerMeasurement), predicted: &Prediction| -> Value {
-        let texts = [Value::from(layer.path.as_str()), Value::from(layer.layer.as_str())];
-        let values = texts.into_iter().chain(numbers(layer, predicted, row).map(Value::from));
-        COLUMNS.iter().map(ToString::to_string).zip(values).collect()
+    let layer = |(layer, predicted): (&LayerMeasurement, &LayerPrediction)| {
+        let mut fields = json!({ "path": layer.path, "layer": layer.layer });
+        COLUMNS.iter().for_each(|(name, number)| fields[*name] = number(layer, predicted).into());
+        fields
     };
     let seed = |(measured, predicted): (&Measurement, &Prediction)| {
-        let layers = measured.layers.iter().enumerate().map(|row| layer(row, predicted));
+        let layers = measured.layers.iter().zip(&predicted.layers).map(layer);
         json!({
             "decades": measured.decades(),
             "ratio": measured.ratio(),
@@ -398,66 +392,44 @@ const SPECTRA: &str = "<h2>Directions, inputs and paths</h2><p>Whether the netwo
     input; other points are means over networks. Lines: theory of very wide networks, where it applies. In narrow \
     networks its error grows with every layer.</p>";
 
-/// The columns of a layer in CSV and JSON.
-const COLUMNS: [&str; 19] = [
-    "path",
-    "layer",
-    "nesting",
-    "outputs",
-    "output_norm",
-    "output_mean",
-    "output_variance",
-    "gradient",
-    "input_gradient",
-    "gain",
-    "alignment",
-    "weight_norm",
-    "weight_gradient",
-    "relative_weight_gradient",
-    "dead",
-    "saturated",
-    "predicted_q",
-    "predicted_gradient",
-    "predicted_deviation",
-];
+/// A column of numbers: its name in CSV and JSON, and its value for a layer.
+type Column = (&'static str, fn(&LayerMeasurement, &LayerPrediction) -> Option<f64>);
 
-/// The values of all columns but the first two.
-fn numbers(layer: &LayerMeasurement, predicted: &Prediction, row: usize) -> [Option<f64>; 17] {
-    let (weights, units, predicted) = (layer.weights, layer.units, &predicted.layers[row]);
-    [
-        Some(layer.nesting as f64),
-        Some(layer.outputs as f64),
-        Some(layer.output.norm),
-        Some(layer.output.mean),
-        Some(layer.output.variance),
-        Some(layer.gradient),
-        Some(layer.input_gradient),
-        Some(layer.gain),
-        Some(layer.alignment()),
-        weights.map(|w| w.norm),
-        weights.map(|w| w.gradient),
-        weights.map(|w| w.relative()),
-        units.map(|u| u.dead),
-        units.map(|u| u.saturated),
-        predicted.q,
-        predicted.gradient,
-        Some(predicted.deviation),
-    ]
-}
+/// The columns after those of the layer's path and name.
+const COLUMNS: [Column; 17] = [
+    ("nesting", |l, _| Some(l.nesting as f64)),
+    ("outputs", |l, _| Some(l.outputs as f64)),
+    ("output_norm", |l, _| Some(l.output.norm)),
+    ("output_mean", |l, _| Some(l.output.mean)),
+    ("output_variance", |l, _| Some(l.output.variance)),
+    ("gradient", |l, _| Some(l.gradient)),
+    ("input_gradient", |l, _| Some(l.input_gradient)),
+    ("gain", |l, _| Some(l.gain)),
+    ("alignment", |l, _| Some(l.alignment())),
+    ("weight_norm", |l, _| Some(l.weights?.norm)),
+    ("weight_gradient", |l, _| Some(l.weights?.gradient)),
+    ("relative_weight_gradient", |l, _| Some(l.weights?.relative())),
+    ("dead", |l, _| Some(l.units?.dead)),
+    ("saturated", |l, _| Some(l.units?.saturated)),
+    ("predicted_q", |_, p| p.q),
+    ("predicted_gradient", |_, p| p.gradient),
+    ("predicted_deviation", |_, p| Some(p.deviation)),
+];
 
 /// The layers of the first seed, in a collapsed section.
 fn layer_table(experiment: &Experiment) -> String {
     let mut table = format!(
-        "<details><summary>{}: layer by layer, first seed</summary><table><tr>",
+        "<details><summary>{}: layer by layer, first seed</summary><table><tr><th>path<th>layer",
         escape(&experiment.name)
     );
-    for column in COLUMNS {
-        let _ = write!(table, "<th>{}", column.replace('_', " "));
+    for (name, _) in COLUMNS {
+        let _ = write!(table, "<th>{}", name.replace('_', " "));
     }
-    for (row, layer) in experiment.measured.seeds[0].layers.iter().enumerate() {
+    for (layer, predicted) in experiment.measured.seeds[0].layers.iter().zip(&experiment.predicted[0].layers)
+    {
         let _ = write!(table, "<tr><td>{}<td>{}", escape(&layer.path), escape(&layer.layer));
-        for number in numbers(layer, &experiment.predicted[0], row) {
-            let _ = match number {
+        for (_, number) in COLUMNS {
+            let _ = match number(layer, predicted) {
                 Some(number) if number == number.trunc() && number.abs() < 1e6 => {
                     write!(table, "<td>{number}")
                 }

@@ -1,6 +1,7 @@
 //! Measurements of one architecture over several seeds.
 
 use crate::measure::Measurement;
+use crate::numbers::mean_and_error;
 
 /// The mean of a positive quantity over seeds, on a logarithmic scale. Products over many layers
 /// are far from normally distributed; their logarithms are close to normal.
@@ -15,10 +16,8 @@ pub struct LogMean {
 impl LogMean {
     /// The mean and standard error of given logarithms.
     pub fn of_logs(logs: &[f64]) -> Self {
-        let n = logs.len().max(1) as f64;
-        let mean = logs.iter().sum::<f64>() / n;
-        let squares: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
-        LogMean { mean, error: if logs.len() < 2 { 0.0 } else { (squares / (n - 1.0) / n).sqrt() } }
+        let (mean, error) = mean_and_error(logs);
+        LogMean { mean, error }
     }
 
     /// The mean and standard error of `log₁₀` of the values.

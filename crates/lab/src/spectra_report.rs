@@ -5,15 +5,15 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::chart::{Chart, Series};
-use crate::numbers::rms;
-use crate::runs::LogMean;
+use crate::numbers::{mean_and_error, rms};
 use crate::spectra::{Comparison, NetworkSpectra, Spectra};
 use crate::text::{cell, escape, minus, quoted};
 
-/// A list of [`NetworkSpectra`] and its name in files.
-type List = (&'static str, fn(&NetworkSpectra) -> &[Comparison]);
+/// A list of [`NetworkSpectra`].
+type List = fn(&NetworkSpectra) -> &[Comparison];
 
-const LISTS: [List; 3] = [
+/// The lists and their names in files.
+const LISTS: [(&str, List); 3] = [
     ("jacobian_spread", |inside| &inside.spreads),
     ("gradient_correlation", |inside| &inside.correlations),
     ("path_share", |inside| &inside.path_shares),
@@ -51,8 +51,8 @@ pub(crate) fn charts(spectra: &[Spectra]) -> Vec<(&'static str, Chart)> {
                 "spread",
                 &|spectra| {
                     let note = match (first(spectra, spreads), predicted(spectra, spreads, 0)) {
-                        (Some(spread), Some(theory)) => format!("{:.1}; wide nets: {theory:.1}", spread.mean),
-                        (Some(spread), None) => format!("{:.1} over all", spread.mean),
+                        (Some((spread, _)), Some(theory)) => format!("{spread:.1}; wide nets: {theory:.1}"),
+                        (Some((spread, _)), None) => format!("{spread:.1} over all"),
                         _ => String::new(),
                     };
                     Series { note, ..by_index(spectra, spreads, f64::log10, 1.0) }
@@ -67,7 +67,7 @@ pub(crate) fn charts(spectra: &[Spectra]) -> Vec<(&'static str, Chart)> {
                 "mean cosine of two inputs' gradients",
                 &|spectra| {
                     let note = first(spectra, correlations)
-                        .map_or(String::new(), |c| format!("{:.3} at the first layer", c.mean));
+                        .map_or(String::new(), |(mean, _)| format!("{mean:.3} at the first layer"));
                     Series { note, ..by_index(spectra, correlations, |c| c, 1.0) }
                 },
             ),
@@ -104,16 +104,12 @@ fn singular_values(spectra: &Spectra) -> Series {
 }
 
 /// Means over seeds of `scale` of one list's entries, at the index plus `offset`.
-fn by_index(
-    spectra: &Spectra,
-    list: fn(&NetworkSpectra) -> &[Comparison],
-    scale: fn(f64) -> f64,
-    offset: f64,
-) -> Series {
+fn by_index(spectra: &Spectra, list: List, scale: fn(f64) -> f64, offset: f64) -> Series {
     let indices = 0..list(&spectra.seeds[0]).len();
     let point = |i: usize| {
-        let mean = LogMean::of_logs(&values(spectra, list, i).map(|c| scale(c.measured)).collect::<Vec<_>>());
-        (i as f64 + offset, mean.mean, mean.error)
+        let (mean, error) =
+            mean_and_error(&values(spectra, list, i).map(|c| scale(c.measured)).collect::<Vec<_>>());
+        (i as f64 + offset, mean, error)
     };
     let line = |i: usize| Some((i as f64 + offset, scale(predicted(spectra, list, i)?), 0.0));
     let finite = |point: &(f64, f64, f64)| point.1.is_finite();
@@ -124,26 +120,22 @@ fn by_index(
     }
 }
 
-fn values(
-    spectra: &Spectra,
-    list: fn(&NetworkSpectra) -> &[Comparison],
-    i: usize,
-) -> impl Iterator<Item = Comparison> {
+fn values(spectra: &Spectra, list: List, i: usize) -> impl Iterator<Item = Comparison> {
     spectra.seeds.iter().map(move |inside| list(inside)[i])
 }
 
 /// The mean prediction over the seeds; `None` without a prediction or without such an entry.
-fn predicted(spectra: &Spectra, list: fn(&NetworkSpectra) -> &[Comparison], i: usize) -> Option<f64> {
+fn predicted(spectra: &Spectra, list: List, i: usize) -> Option<f64> {
     let predicted: Option<Vec<f64>> =
         spectra.seeds.iter().map(|inside| list(inside).get(i)?.predicted).collect();
-    predicted.map(|predicted| LogMean::of_logs(&predicted).mean)
+    predicted.map(|predicted| mean_and_error(&predicted).0)
 }
 
 /// The mean and standard error of the first entry; `None` for an empty list.
-fn first(spectra: &Spectra, list: fn(&NetworkSpectra) -> &[Comparison]) -> Option<LogMean> {
+fn first(spectra: &Spectra, list: List) -> Option<(f64, f64)> {
     let measured = |inside: &NetworkSpectra| Some(list(inside).first()?.measured);
     let measured: Option<Vec<f64>> = spectra.seeds.iter().map(measured).collect();
-    measured.map(|measured| LogMean::of_logs(&measured))
+    measured.map(|measured| mean_and_error(&measured))
 }
 
 /// The mean number of branches on a path, weighted by the paths' energy.
@@ -155,7 +147,7 @@ fn mean_length(spectra: &Spectra, share: fn(&Comparison) -> Option<f64>) -> Opti
         })
     };
     let means: Option<Vec<f64>> = spectra.seeds.iter().map(mean).collect();
-    means.map(|means| LogMean::of_logs(&means).mean)
+    means.map(|means| mean_and_error(&means).0)
 }
 
 /// One row per network.
@@ -166,17 +158,17 @@ pub(crate) fn table(spectra: &[Spectra]) -> String {
     );
     let [spreads, correlations, _] = LISTS.map(|(_, list)| list);
     let or_none = |text: Option<String>| text.unwrap_or("–".into());
-    let mean_and_error = |digits: usize, log: Option<LogMean>| {
-        or_none(log.map(|log| format!("{:.digits$}\u{a0}±\u{a0}{:.digits$}", log.mean, log.error)))
+    let with_error = |digits: usize, mean: Option<(f64, f64)>| {
+        or_none(mean.map(|(mean, error)| format!("{mean:.digits$}\u{a0}±\u{a0}{error:.digits$}")))
     };
     for spectra in spectra {
         let singular = &spectra.seeds[0].singular_values;
         let cells = [
             escape(&spectra.name),
             or_none(singular.first().map(|largest| format!("{:.2}", largest / rms(singular)))),
-            mean_and_error(2, first(spectra, spreads)),
+            with_error(2, first(spectra, spreads)),
             or_none(predicted(spectra, spreads, 0).map(|spread| format!("{spread:.2}"))),
-            mean_and_error(3, first(spectra, correlations)),
+            with_error(3, first(spectra, correlations)),
             or_none(predicted(spectra, correlations, 0).map(|correlation| format!("{correlation:.3}"))),
             or_none(mean_length(spectra, |c| Some(c.measured)).map(|mean| format!("{mean:.2}"))),
             or_none(mean_length(spectra, |c| c.predicted).map(|mean| format!("{mean:.2}"))),

@@ -198,27 +198,18 @@ impl<'a, F: Scalar> Tape<'a, F> {
     pub fn backward_between(
         &mut self,
         begin: usize,
-        end: usize,
+        mut end: usize,
         dy: Array2<F>,
         visit: Visitor<'_, 'a, F>,
     ) -> Gradient<F> {
-        self.back(begin, end, Gradient::of(dy), visit)
-    }
-
-    fn back(
-        &mut self,
-        begin: usize,
-        mut end: usize,
-        mut dy: Gradient<F>,
-        visit: Visitor<'_, 'a, F>,
-    ) -> Gradient<F> {
+        let mut dy = Gradient::of(dy);
         while end > begin {
             let i = end - 1;
             let (dx, params, branch);
             if let (Kind::Residual { scale }, Some(body)) = (self.steps[i].kind, self.steps[i].body) {
                 let mut scaled = self.memory.lend_matrix(dy.matrix.dim());
                 scaled.zip_mut_with(&dy.matrix, |scaled, &dy| *scaled = F::of(scale) * dy);
-                let below = self.back(body, i, Gradient::of(scaled), visit);
+                let below = self.backward_between(body, i, scaled, visit);
                 (params, branch) = (Vec::new(), Some(below.length));
                 dx = below.matrix + &dy.matrix;
                 end = body;

@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::numbers::{mean_and_error, norm};
 use geartrain::error::{require, same_shape};
 use geartrain::network::Workspace;
 use geartrain::{Error, Loss, Network, Scalar};
@@ -42,11 +43,8 @@ pub struct Estimate {
 impl Estimate {
     /// The mean of `samples` and its standard error, which is infinite for one sample.
     pub(crate) fn of(samples: &[f64]) -> Self {
-        let n = samples.len() as f64;
-        let value = samples.iter().sum::<f64>() / n;
-        let squares: f64 = samples.iter().map(|s| (s - value).powi(2)).sum();
-        let error = if samples.len() < 2 { f64::INFINITY } else { (squares / (n - 1.0) / n).sqrt() };
-        Estimate { value, error }
+        let (value, error) = mean_and_error(samples);
+        Estimate { value, error: if samples.len() < 2 { f64::INFINITY } else { error } }
     }
 }
 
@@ -353,7 +351,7 @@ impl<'a, F: Scalar> Curvature<'a, F> {
     pub fn along(&mut self, direction: &[F]) -> Result<f64, Error> {
         same_shape("direction", &[self.network.params().len()], &[direction.len()])?;
         let direction = self.shorten(&direction.iter().map(|d| d.as_f64()).collect::<Vec<_>>());
-        let length = crate::numbers::norm(&direction);
+        let length = norm(&direction);
         if length == 0.0 {
             return Ok(0.0);
         }

@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use geartrain::Error;
 use geartrain::data::DataError;
 
-use crate::runs::LogMean;
+use crate::numbers::mean_and_error;
 
 /// A result of the literature.
 #[derive(Debug, Clone, Copy)]
@@ -294,8 +294,18 @@ impl Row {
 impl Measured {
     /// The mean of `values`, one per seed, and its standard error.
     pub fn mean(values: &[f64]) -> Self {
-        let LogMean { mean, error } = LogMean::of_logs(values);
-        Measured { value: mean, error }
+        let (value, error) = mean_and_error(values);
+        Measured { value, error }
+    }
+
+    /// e to the power of this logarithm.
+    fn exp(self) -> Self {
+        let value = self.value.exp();
+        Measured { value, error: value * self.error }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        Measured { value: factor * self.value, error: factor * self.error }
     }
 }
 

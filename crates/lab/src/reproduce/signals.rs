@@ -2,8 +2,10 @@
 
 use geartrain::layers::{BatchNorm, Elementwise, LayerNorm, SELU};
 use geartrain::prelude::*;
+use ndarray::Array2;
 
 use super::{Measured, Outcome, Rows};
+use crate::correlation::mean_cosine;
 use crate::{MeanField, Measurement, Moments, formulas, measure_with_cotangent, normal_batch, predict};
 
 fn linear(width: usize, w2: f64, b2: f64) -> Linear {
@@ -16,26 +18,37 @@ fn plain(activation: impl Elementwise + Copy + 'static, w2: f64, b2: f64) -> Out
     let (width, depth) = (512, 20);
     let start = Sequential::new().then(linear(width, w2, b2));
     let layers = (1..depth).fold(start, |net, _| net.then(activation).then(linear(width, w2, b2)));
-    let mut network = Network::<f64>::new(layers)?;
-    let (mut measured, mut predicted) = (Vec::new(), Vec::new());
-    for seed in 0..8 {
+    over_seeds(layers, 32, 8, |network, x, dy| {
+        let measured = measure_with_cotangent(network, x, dy)?;
+        let predicted = predict(network, x, dy)?.decades(&measured.stations());
+        Ok([measured.decades(), predicted.expect("the theory covers plain networks")])
+    })
+}
+
+/// Means over the seeds of what `measure` finds on networks of square `layers`, random inputs and
+/// gradients.
+fn over_seeds<const N: usize>(
+    layers: Sequential<f64>,
+    rows: usize,
+    seeds: u64,
+    measure: impl Fn(&Network<f64>, &Array2<f64>, &Array2<f64>) -> Result<[f64; N], Error>,
+) -> Outcome<[Measured; N]> {
+    let mut network = Network::new(layers)?;
+    let mut found = [const { Vec::new() }; N];
+    for seed in 0..seeds {
         network = network.with_seed(seed);
-        let (x, dy) = (normal_batch(32, width, 100 + seed), normal_batch(32, width, 200 + seed));
-        let measurement = measure_with_cotangent(&network, &x, &dy)?;
-        let prediction = predict(&network, &x, &dy)?;
-        measured.push(measurement.decades());
-        let decades = prediction.decades(&measurement.stations());
-        predicted.push(decades.expect("the theory covers plain networks"));
+        let [x, dy] = [100, 200].map(|from| normal_batch(rows, network.inputs(), from + seed));
+        let values = measure(&network, &x, &dy)?;
+        found.iter_mut().zip(values).for_each(|(found, value)| found.push(value));
     }
-    Ok([Measured::mean(&measured), Measured::mean(&predicted)])
+    Ok(found.map(|values| Measured::mean(&values)))
 }
 
 /// Rows for the ratio per layer: the published value for infinite width, and the prediction for
 /// these networks.
 fn ratio_rows(rows: &mut Rows, name: &str, published: f64, decades: [Measured; 2]) -> Outcome {
     let [measured, predicted] = decades;
-    let value = 10_f64.powf(measured.value / 19.0);
-    let ratio = Measured { value, error: value * 10_f64.ln() * measured.error / 19.0 };
+    let ratio = measured.times(10_f64.ln() / 19.0).exp();
     rows.within(format!("{name}: ratio"), published, ratio, 0.005)?;
     rows.within(format!("{name}: log₁₀ total"), predicted.value, measured, 0.05)
 }
@@ -100,7 +113,7 @@ pub fn depth_scale(rows: &mut Rows) -> Outcome {
             for layer in 0..14 {
                 let block = Sequential::new().then(Tanh).then(linear(width, w2, 0.05));
                 z = Network::with_inputs(block, width)?.with_seed(1000 * seed + layer).predict(&z)?;
-                logs.push((1.0 - mean_correlation(&z)).ln());
+                logs.push((1.0 - mean_cosine(z.view())).ln());
             }
             // after the first layers, where the map is not yet linear
             measured.push(-8.0 / (logs[13] - logs[5]));
@@ -113,16 +126,6 @@ pub fn depth_scale(rows: &mut Rows) -> Outcome {
         )?;
     }
     Ok(())
-}
-
-fn mean_correlation(x: &ndarray::Array2<f64>) -> f64 {
-    let mut directions = x.clone();
-    directions.rows_mut().into_iter().for_each(|mut row| {
-        let length = row.dot(&row).sqrt();
-        row /= length;
-    });
-    let (sum, n) = (directions.sum_axis(ndarray::Axis(0)), x.nrows() as f64);
-    (sum.dot(&sum) - n) / (n * (n - 1.0))
 }
 
 /// Growth of energies between the first and the last station: of the signal forward, of the
@@ -139,20 +142,11 @@ pub fn residual(rows: &mut Rows) -> Outcome {
     let measure = |blocks: usize, body: &dyn Fn() -> Sequential<f64>, scale: f64| -> Outcome<_> {
         let layers = (0..blocks)
             .fold(Sequential::new().then(he()), |net, _| net.then(Residual::new(body()).scale(scale)));
-        let mut network = Network::<f64>::new(layers)?;
-        let mut growths = [Vec::new(), Vec::new()];
-        for seed in 0..8 {
-            network = network.with_seed(seed);
-            let (x, dy) = (normal_batch(32, width, 100 + seed), normal_batch(32, width, 200 + seed));
-            let growth = growth(&measure_with_cotangent(&network, &x, &dy)?);
-            growths.iter_mut().zip(growth).for_each(|(list, growth)| list.push(growth.ln()));
-        }
-        Ok(growths.map(|logs| Measured::mean(&logs)))
+        over_seeds(layers, 32, 8, |network, x, dy| {
+            Ok(growth(&measure_with_cotangent(network, x, dy)?).map(f64::ln))
+        })
     };
-    let exp = |log: Measured, blocks: f64| {
-        let value = (log.value / blocks).exp();
-        Measured { value, error: value * log.error / blocks }
-    };
+    let exp = |log: Measured, blocks: f64| log.times(1.0 / blocks).exp();
     let [up, down] = measure(20, &|| Sequential::new().then(ReLU).then(he()), 1.0)?;
     rows.within("h + W relu(h): energy per block, up", 2.0, exp(up, 20.0), 0.06)?;
     rows.within("h + W relu(h): energy per block, down", 2.0, exp(down, 20.0), 0.06)?;
@@ -174,27 +168,21 @@ pub fn residual(rows: &mut Rows) -> Outcome {
 }
 
 pub fn normalisation(rows: &mut Rows) -> Outcome {
-    let energy =
-        |norm: &dyn Fn(Sequential<f64>, usize) -> Sequential<f64>, batch: usize, seeds: u64| -> Outcome<_> {
-            let (width, depth) = (256, 30);
-            let block = |net: Sequential<f64>, _| norm(net.then(linear(width, 1.0, 0.0)), width);
-            let mut network =
-                Network::<f64>::new((0..depth).fold(Sequential::new(), block).then(linear(width, 1.0, 0.0)))?;
-            let mut logs = Vec::new();
-            for seed in 0..seeds {
-                network = network.with_seed(seed);
-                let (x, dy) =
-                    (normal_batch(batch, width, 100 + seed), normal_batch(batch, width, 200 + seed));
-                let measured = measure_with_cotangent(&network, &x, &dy)?;
-                let stations = measured.stations();
-                // without the first and last layers, which depend on the input and the loss
-                let (low, high) = (stations[2], stations[25]);
-                let ratio = measured.layers[low].gradient / measured.layers[high].gradient;
-                logs.push(2.0 * ratio.ln() / 23.0);
-            }
-            let log = Measured::mean(&logs);
-            Ok(Measured { value: log.value.exp(), error: log.value.exp() * log.error })
-        };
+    let (width, depth) = (256, 30);
+    let linear = || linear(width, 1.0, 0.0);
+    type Block<'a> = &'a dyn Fn(Sequential<f64>, usize) -> Sequential<f64>;
+    let energy = |norm: Block, batch: usize, seeds: u64| -> Outcome<_> {
+        let block = |net: Sequential<f64>, _| norm(net.then(linear()), width);
+        let layers = (0..depth).fold(Sequential::new(), block).then(linear());
+        let [log] = over_seeds(layers, batch, seeds, |network, x, dy| {
+            let measured = measure_with_cotangent(network, x, dy)?;
+            let stations = measured.stations();
+            // without the first and last layers, which depend on the input and the loss
+            let [low, high] = [stations[2], stations[25]].map(|i| measured.layers[i].gradient);
+            Ok([2.0 * (low / high).ln() / 23.0])
+        })?;
+        Ok(log.exp())
+    };
     let (relu, sigmoid) = (Moments::of(&ReLU, 1.0)?, Moments::of(&Sigmoid, 1.0)?);
     let bn_relu = |net: Sequential<f64>, n| net.then(BatchNorm::new(n)).then(ReLU);
     let bn_sigmoid = |net: Sequential<f64>, n| net.then(BatchNorm::new(n)).then(Sigmoid);

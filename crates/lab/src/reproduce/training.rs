@@ -8,8 +8,9 @@ use geartrain::layers::{BatchNorm, LayerNorm};
 use geartrain::prelude::*;
 use geartrain::train::StopReason;
 
-use super::{Interruption, Measured, Outcome, Rows};
+use super::{Interruption, Measured, Outcome, Rows, on_threads};
 use crate::normal_batch;
+use crate::width::slope;
 
 const INPUTS: usize = 8;
 const WIDTH: usize = 64;
@@ -49,20 +50,11 @@ type Build<'a> = &'a (dyn Fn(u64) -> Result<Network<f32>, Error> + Sync);
 /// The final training loss with the best learning rate, over the seeds, each on its own thread.
 fn train(rows: &Rows, build: Build, steps: usize, rates: &[f64]) -> Outcome<Measured> {
     let stop = rows.stop();
-    let losses = std::thread::scope(|scope| {
-        let runs: Vec<_> = (0..SEEDS)
-            .map(|seed| {
-                let stop = stop.clone();
-                scope.spawn(move || best(build, seed, steps, rates, stop))
-            })
-            .collect();
-        runs.into_iter().map(|run| run.join().expect("training does not panic")).collect::<Outcome<Vec<_>>>()
-    });
-    Ok(Measured::mean(&losses?))
+    Ok(Measured::mean(&on_threads(SEEDS, |seed| best(build, seed, steps, rates, &stop))?))
 }
 
 /// The final training loss with the best learning rate, without rates at which training diverges.
-fn best(build: Build, seed: u64, steps: usize, rates: &[f64], stop: Arc<AtomicBool>) -> Outcome<f64> {
+fn best(build: Build, seed: u64, steps: usize, rates: &[f64], stop: &Arc<AtomicBool>) -> Outcome<f64> {
     let data = data(seed)?;
     let mut best = f64::INFINITY;
     for &rate in rates {
@@ -70,7 +62,6 @@ fn best(build: Build, seed: u64, steps: usize, rates: &[f64], stop: Arc<AtomicBo
         let fitted = Training::new(MeanSquaredError, Sgd::new(rate).momentum(0.9))
             .epochs(steps.div_ceil(8))
             .batch_size(64)
-            .threads(1)
             .progress(false)
             .stop_flag(stop.clone())
             .fit(&mut network, &data);
@@ -193,12 +184,9 @@ pub fn degradation(rows: &mut Rows) -> Outcome {
     let (shallow, deep) = (residuals[0].value, residuals[3]);
     rows.below("residual, 100 layers against 10", 2.0 * shallow, deep)?;
     rows.below("100 layers, residual against plain", plains[3].value, deep)?;
-    // least squares of ln loss over ln depth
     let slope = |losses: &[Measured]| {
-        let x = depths.map(|depth| f64::ln(f64::from(depth)));
-        let centre = x.iter().sum::<f64>() / 4.0;
-        let products: f64 = x.iter().zip(losses).map(|(x, loss)| (x - centre) * loss.value.ln()).sum();
-        products / x.iter().map(|x| (x - centre).powi(2)).sum::<f64>()
+        let logs: Vec<f64> = losses.iter().map(|loss| loss.value.ln()).collect();
+        slope(&depths.map(|depth| f64::ln(f64::from(depth))), &logs)
     };
     rows.above("plain, slope of ln loss over ln depth", 1.0, slope(&plains))?;
     rows.below("residual, the same slope", 0.5, slope(&residuals))?;

@@ -18,6 +18,13 @@ pub struct Critical {
     pub q: f64,
 }
 
+impl Critical {
+    /// `σw` and `σb`.
+    pub(crate) fn sigmas(&self) -> (f64, f64) {
+        (self.weight_variance.sqrt(), self.bias_variance.sqrt())
+    }
+}
+
 /// The point of the edge whose fixed point is `q`; `None` if it requires a negative `σb²` or the
 /// slope is 0.
 ///

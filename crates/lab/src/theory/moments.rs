@@ -155,17 +155,22 @@ impl Interpolation {
 
     fn at(&self, log: f64) -> Moments {
         let x = if self.half > 0.0 { (log - self.middle) / self.half } else { 0.0 };
-        let (mut sum, mut weights) = ([0.0; 8], 0.0);
-        for &(node, weight, known) in &self.known {
-            if x == node {
-                return Moments::from_array(known);
-            }
-            let weight = weight / (x - node);
-            sum.iter_mut().zip(known).for_each(|(sum, known)| *sum += weight * known);
-            weights += weight;
-        }
-        Moments::from_array(sum.map(|sum| sum / weights))
+        Moments::from_array(interpolate(&self.known, x))
     }
+}
+
+/// Interpolation at `x` between nodes, each with its barycentric weight and the values there.
+pub(crate) fn interpolate<const N: usize>(nodes: &[(f64, f64, [f64; N])], x: f64) -> [f64; N] {
+    let (mut sum, mut weights) = ([0.0; N], 0.0);
+    for &(node, weight, known) in nodes {
+        if x == node {
+            return known;
+        }
+        let weight = weight / (x - node);
+        sum.iter_mut().zip(known).for_each(|(sum, known)| *sum += weight * known);
+        weights += weight;
+    }
+    sum.map(|sum| sum / weights)
 }
 
 fn moments_of<F: Scalar>(activation: &dyn Layer<F>, all: &[f64], rule: &[(f64, f64)]) -> Vec<Moments> {

@@ -10,7 +10,7 @@
 //! Everything is to first order in 1/N. For one row, `d = 1` and `o = 0` give the variance of Hanin
 //! and Nica (2020).
 
-use super::moments::Products;
+use super::moments::{Products, interpolate};
 
 /// The largest number of pairs of rows that are followed.
 const PAIRS: usize = 64;
@@ -284,17 +284,7 @@ impl ByAngle {
 
     /// The expectations at the correlation `c`.
     pub fn at(&self, c: f64) -> [f64; 3] {
-        let angle = c.clamp(-1.0, 1.0).acos();
-        let (mut sum, mut weights) = ([0.0; 3], 0.0);
-        for &(node, weight, known) in &self.known {
-            if (angle - node).abs() < 1e-12 {
-                return known;
-            }
-            let weight = weight / (angle - node);
-            sum.iter_mut().zip(known).for_each(|(sum, known)| *sum += weight * known);
-            weights += weight;
-        }
-        sum.map(|sum| sum / weights)
+        interpolate(&self.known, c.clamp(-1.0, 1.0).acos())
     }
 }
 
