@@ -367,8 +367,5 @@ pub fn require(
     expected: &'static str,
     got: impl fmt::Display,
 ) -> Result<(), Error> {
-    if holds {
-        return Ok(());
-    }
-    Err(Error::Argument { argument, expected, got: got.to_string() })
+    if holds { Ok(()) } else { Err(Error::argument(argument, expected, got)) }
 }

@@ -119,30 +119,37 @@ impl Subject {
         (y, gradients)
     }
 
+    /// The parameters and the input as a point.
+    fn point(&self) -> Vec<f64> {
+        self.params.iter().chain(columns(&self.x.view())).copied().collect()
+    }
+
     /// The parameters and the input of a point.
     fn split(&self, at: &[f64]) -> (Vec<f64>, Array2<f64>) {
         let (params, x) = at.split_at(self.params.len());
         (params.to_vec(), matrix(self.x.dim(), x))
     }
 
+    /// The gradients at a point.
+    fn gradients(&self, at: &[f64]) -> Vec<f64> {
+        let ((params, x), mut cache) = (self.split(at), Cache::new());
+        let y = self.forward(&params, x.view(), &mut cache);
+        self.backward(&params, x.view(), &y, self.dy.view(), &mut cache)
+    }
+
     fn central_differences(&self, settings: &Gradcheck) -> Check {
-        let at = self.params.iter().chain(columns(&self.x.view())).copied().collect();
         central_differences(
             settings,
             Case {
                 layout: &self.layout,
-                at,
+                at: self.point(),
                 cotangent: &self.dy.iter().copied().collect::<Vec<_>>(),
                 fixed: false,
                 outputs: &mut |at| {
                     let (params, x) = self.split(at);
                     self.forward(&params, x.view(), &mut Cache::new()).into_iter().collect()
                 },
-                gradient: &mut |at| {
-                    let ((params, x), mut cache) = (self.split(at), Cache::new());
-                    let y = self.forward(&params, x.view(), &mut cache);
-                    self.backward(&params, x.view(), &y, self.dy.view(), &mut cache)
-                },
+                gradient: &mut |at| self.gradients(at),
             },
         )
     }
@@ -255,17 +262,14 @@ impl Subject {
             result => result?,
         }
         let (_, gradients) = self.run(self.x.view(), self.dy.view());
-        let terms: Vec<f64> =
-            self.dparams.iter().chain(columns(&self.dx.view())).zip(&gradients).map(|(u, g)| u * g).collect();
+        let terms: Vec<f64> = self.direction().iter().zip(&gradients).map(|(u, g)| u * g).collect();
         let reverse: f64 = terms.iter().sum();
         let forward = (&self.dy * &dy).sum();
         let scale: f64 = terms.iter().map(|t| t.abs()).sum::<f64>().max(f64::MIN_POSITIVE);
         let detail = format!("{forward:.12e} by forward mode, {reverse:.12e} by reverse mode");
         Ok(Check::new(name, (forward - reverse).abs() <= 1e-12 * scale, detail))
     }
-}
 
-impl Subject {
     /// The directions in the parameters and the input, the latter column by column.
     fn direction(&self) -> Vec<f64> {
         self.dparams.iter().chain(columns(&self.dx.view())).copied().collect()
@@ -278,10 +282,10 @@ impl Subject {
         let mut cache = Cache::new();
         let y = self.forward(&params, x.view(), &mut cache);
         let mut change = Array2::zeros(y.dim());
-        let (params, x, y, dy) = (&params[..], x.view(), y.view(), self.dy.view());
+        let (params, x, y, dy, cache) = (&params[..], x.view(), y.view(), self.dy.view(), &mut cache);
         let (params_dot, x_dot) = (&self.dparams[..], self.dx.view());
         let named = |problem| Error::layer(self.layer.describe().name, problem);
-        let (dparams, dx, cache) = (params_dot, x_dot, &mut cache);
+        let (dparams, dx) = (params_dot, x_dot);
         self.layer
             .jvp(Jvp { params, dparams, x, y, dx, dy: change.view_mut(), cache: &mut *cache })
             .map_err(named)?;
@@ -311,7 +315,7 @@ impl Subject {
     /// · y). Then, that the change is linear in `dy_dot`, and the gradient in the input is that of
     /// `backward`.
     fn second_derivatives(&self, settings: &Gradcheck) -> Result<Check, Error> {
-        let at: Vec<f64> = self.params.iter().chain(columns(&self.x.view())).copied().collect();
+        let at = self.point();
         let zero = Array2::zeros(self.dy.dim());
         let still = match self.backward_jvp(&at, zero.view()) {
             Err(Error::Layer { problem, .. }) if problem.is_missing_derivative() => {
@@ -327,11 +331,7 @@ impl Subject {
                 at: at.clone(),
                 cotangent: &self.direction(),
                 fixed: false,
-                outputs: &mut |at| {
-                    let ((params, x), mut cache) = (self.split(at), Cache::new());
-                    let y = self.forward(&params, x.view(), &mut cache);
-                    self.backward(&params, x.view(), &y, self.dy.view(), &mut cache)
-                },
+                outputs: &mut |at| self.gradients(at),
                 gradient: &mut |at| self.backward_jvp(at, zero.view()).expect("it ran above").0,
             },
         );

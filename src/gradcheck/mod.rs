@@ -282,9 +282,7 @@ impl Gradcheck {
         );
         Ok(Report { checks: vec![check] })
     }
-}
 
-impl Gradcheck {
     /// Checks the gradient of a scalar graph in every input, at their current values: against
     /// central differences, against forward mode, and against a second backward pass.
     ///
