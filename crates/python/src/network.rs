@@ -126,7 +126,14 @@ impl Network {
         x: &Bound<'py, PyAny>,
         y: &Bound<'py, PyAny>,
     ) -> PyResult<(f64, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        typed!(&self.network, network => gradients(py, network, &loss, x, y))
+        typed!(&self.network, network => {
+            let loss = Objective::plain(&loss.0, &loss.1, network.outputs())?;
+            let (x, y) = (matrix("X", x)?, matrix("y", y)?);
+            let (x, y) = (x.as_array(), y.as_array());
+            let pass = detached(py, || network.loss_and_gradients(&loss, &x, &y).map_err(exception))?;
+            let (grads, grad_input) = (pass.grads.into_pyarray(py), pass.grad_input.into_pyarray(py));
+            Ok((pass.loss, grads.into_any(), grad_input.into_any()))
+        })
     }
 
     /// The gradient of `Σ dy · y` in the input.
@@ -136,7 +143,12 @@ impl Network {
         x: &Bound<'py, PyAny>,
         dy: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        typed!(&self.network, network => input_gradient(py, network, x, dy))
+        typed!(&self.network, network => {
+            let (x, dy) = (matrix("X", x)?, matrix("dy", dy)?);
+            let (x, dy) = (x.as_array(), dy.as_array());
+            let (_, dx) = detached(py, || network.vjp(&x, &dy).map_err(exception))?;
+            Ok(dx.into_pyarray(py).into_any())
+        })
     }
 
     /// Writes a model file, with a text for `load`.
@@ -238,30 +250,4 @@ fn apply_link<F: Number>(link: &str, y: &mut Array2<F>) {
         }
         _ => {}
     }
-}
-
-fn gradients<'py, F: Number>(
-    py: Python<'py>,
-    network: &geartrain::Network<F>,
-    loss: &(String, Vec<f64>),
-    x: &Bound<'py, PyAny>,
-    y: &Bound<'py, PyAny>,
-) -> PyResult<(f64, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let loss = Objective::<F>::plain(&loss.0, &loss.1, network.outputs())?;
-    let (x, y) = (matrix::<F>("X", x)?, matrix::<F>("y", y)?);
-    let (x, y) = (x.as_array(), y.as_array());
-    let pass = detached(py, || network.loss_and_gradients(&loss, &x, &y).map_err(exception))?;
-    Ok((pass.loss, pass.grads.into_pyarray(py).into_any(), pass.grad_input.into_pyarray(py).into_any()))
-}
-
-fn input_gradient<'py, F: Number>(
-    py: Python<'py>,
-    network: &geartrain::Network<F>,
-    x: &Bound<'py, PyAny>,
-    dy: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let (x, dy) = (matrix::<F>("X", x)?, matrix::<F>("dy", dy)?);
-    let (x, dy) = (x.as_array(), dy.as_array());
-    let (_, dx) = detached(py, || network.vjp(&x, &dy).map_err(exception))?;
-    Ok(dx.into_pyarray(py).into_any())
 }

@@ -15,6 +15,17 @@ use crate::border::{Number, Signals, Typed, detached, exception, matrix, vector}
 use crate::network::{Network, with_threads};
 use crate::objective::Objective;
 
+/// Evaluates an expression for the number type of two [`Typed`] values, which must be the same.
+macro_rules! both {
+    (($first:expr, $second:expr), ($a:ident, $b:ident) => $result:expr) => {
+        match ($first, $second) {
+            (Typed::F32($a), Typed::F32($b)) => $result,
+            (Typed::F64($a), Typed::F64($b)) => $result,
+            _ => Err(other_type()),
+        }
+    };
+}
+
 /// A loss with L2 regularisation, and the memory of its passes.
 #[pyclass(module = "geartrain._core")]
 pub struct Trainer {
@@ -69,18 +80,10 @@ impl Trainer {
         order: Option<&Bound<'_, PyAny>>,
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
-        fn epoch<F: Number>(
-            py: Python<'_>,
-            (run, network): (&mut Run<F>, &mut geartrain::Network<F>),
-            optimizer: &mut crate::optimizer::Optimizer,
-            (x, y): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
-            order: Option<&Bound<'_, PyAny>>,
-            weights: Option<&Bound<'_, PyAny>>,
-            (batch_size, threads): (usize, Option<usize>),
-        ) -> PyResult<f64> {
-            let (x, y) = (matrix::<F>("X", x)?, matrix::<F>("y", y)?);
-            let order = order.map(|order| vector::<i64>("order", order)).transpose()?;
-            let weights = weights.map(|weights| vector::<f64>("weights", weights)).transpose()?;
+        both!((&mut self.run, &mut network.network), (run, network) => {
+            let (x, y) = (matrix("X", x)?, matrix("y", y)?);
+            let order = order.map(|order| vector("order", order)).transpose()?;
+            let weights = weights.map(|weights| vector("weights", weights)).transpose()?;
             let rows = Rows {
                 x: x.as_array(),
                 y: y.as_array(),
@@ -88,19 +91,9 @@ impl Trainer {
                 order: order.as_ref().map(|order| order.as_array()),
             };
             rows.check()?;
-            let rule = F::rule(optimizer);
-            detached(py, || with_threads(threads, || run.epoch(network, rule, &rows, batch_size.max(1))))
-        }
-        let (data, sizes, optimizer) = ((x, y), (batch_size, self.threads), &mut *optimizer);
-        match (&mut self.run, &mut network.network) {
-            (Typed::F32(run), Typed::F32(network)) => {
-                epoch(py, (run, network), optimizer, data, order, weights, sizes)
-            }
-            (Typed::F64(run), Typed::F64(network)) => {
-                epoch(py, (run, network), optimizer, data, order, weights, sizes)
-            }
-            _ => Err(other_type()),
-        }
+            let (rule, batch_size) = (Number::rule(&mut optimizer), batch_size.max(1));
+            detached(py, || with_threads(self.threads, || run.epoch(network, rule, &rows, batch_size)))
+        })
     }
 
     /// The loss on all rows, without regularisation, in prediction mode.
@@ -113,31 +106,13 @@ impl Trainer {
         y: &Bound<'_, PyAny>,
         weights: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
-        fn loss<F: Number>(
-            py: Python<'_>,
-            (run, network): (&Run<F>, &geartrain::Network<F>),
-            (x, y): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
-            weights: Option<&Bound<'_, PyAny>>,
-            threads: Option<usize>,
-        ) -> PyResult<f64> {
-            let (x, y) = (matrix::<F>("X", x)?, matrix::<F>("y", y)?);
-            let (x, y) = (x.as_array(), y.as_array());
-            let weights = weights.map(|weights| vector::<f64>("weights", weights)).transpose()?;
-            let mut scaled = Vec::new();
-            if let Some(weights) = &weights {
-                scale(weights.as_array().iter().copied(), &mut scaled);
-            }
-            let work = || match scaled.is_empty() {
-                true => network.loss(&run.loss, &x, &y),
-                false => network.loss(&Weighted::new(&run.loss, &scaled), &x, &y),
-            };
-            detached(py, || with_threads(threads, work).map_err(exception))
-        }
-        match (&self.run, &network.network) {
-            (Typed::F32(run), Typed::F32(net)) => loss(py, (run, net), (x, y), weights, self.threads),
-            (Typed::F64(run), Typed::F64(net)) => loss(py, (run, net), (x, y), weights, self.threads),
-            _ => Err(other_type()),
-        }
+        both!((&self.run, &network.network), (run, network) => {
+            let (x, y) = (matrix("X", x)?, matrix("y", y)?);
+            let weights = weights.map(|weights| vector("weights", weights)).transpose()?;
+            let weights = weights.as_ref().map(|weights| weights.as_array());
+            let data = (x.as_array(), y.as_array(), weights);
+            detached(py, || with_threads(self.threads, || run.loss(network, data).map_err(exception)))
+        })
     }
 
     /// Minimises the loss of all rows by L-BFGS. Returns the loss, the iterations, whether it
@@ -156,33 +131,23 @@ impl Trainer {
         weights: Option<&Bound<'_, PyAny>>,
         callback: Option<Py<PyAny>>,
     ) -> PyResult<(f64, usize, String)> {
-        fn lbfgs<F: Number>(
-            py: Python<'_>,
-            (run, network): (&mut Run<F>, &mut geartrain::Network<F>),
-            (x, y): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
-            weights: Option<&Bound<'_, PyAny>>,
-            lbfgs: Lbfgs,
-            (threads, callback): (Option<usize>, Option<Py<PyAny>>),
-        ) -> PyResult<(f64, usize, String)> {
-            let (x, y) = (matrix::<F>("X", x)?, matrix::<F>("y", y)?);
-            let (x, y) = (x.as_array(), y.as_array());
-            let weights = weights.map(|weights| vector::<f64>("weights", weights)).transpose()?;
-            let weights = weights.as_ref().map(|weights| weights.as_array());
-            detached(py, || with_threads(threads, || run.lbfgs(network, (x, y, weights), &lbfgs, callback)))
-        }
         let options = Lbfgs::new().max_iterations(max_iter).max_evaluations(max_fun).gradient_tolerance(tol);
-        let more = (self.threads, callback);
-        match (&mut self.run, &mut network.network) {
-            (Typed::F32(run), Typed::F32(net)) => lbfgs(py, (run, net), (x, y), weights, options, more),
-            (Typed::F64(run), Typed::F64(net)) => lbfgs(py, (run, net), (x, y), weights, options, more),
-            _ => Err(other_type()),
-        }
+        both!((&mut self.run, &mut network.network), (run, network) => {
+            let (x, y) = (matrix("X", x)?, matrix("y", y)?);
+            let weights = weights.map(|weights| vector("weights", weights)).transpose()?;
+            let weights = weights.as_ref().map(|weights| weights.as_array());
+            let data = (x.as_array(), y.as_array(), weights);
+            detached(py, || with_threads(self.threads, || run.lbfgs(network, data, &options, callback)))
+        })
     }
 }
 
 fn other_type() -> PyErr {
     pyo3::exceptions::PyTypeError::new_err("the network has another dtype than the one of this trainer")
 }
+
+/// Inputs, targets and weights of rows.
+type Data<'a, F> = (ArrayView2<'a, F>, ArrayView2<'a, F>, Option<ArrayView1<'a, f64>>);
 
 /// The training data, and the order of its rows.
 struct Rows<'a, F> {
@@ -314,10 +279,22 @@ impl<F: Number> Run<F> {
         Ok(loss + penalty)
     }
 
+    /// The loss on all rows, without regularisation.
+    fn loss(&self, network: &geartrain::Network<F>, (x, y, weights): Data<'_, F>) -> Result<f64, Error> {
+        match weights {
+            None => network.loss(&self.loss, &x, &y),
+            Some(weights) => {
+                let mut scaled = Vec::new();
+                scale(weights.iter().copied(), &mut scaled);
+                network.loss(&Weighted::new(&self.loss, &scaled), &x, &y)
+            }
+        }
+    }
+
     fn lbfgs(
         &mut self,
         network: &mut geartrain::Network<F>,
-        (x, y, weights): (ArrayView2<'_, F>, ArrayView2<'_, F>, Option<ArrayView1<'_, f64>>),
+        (x, y, weights): Data<'_, F>,
         lbfgs: &Lbfgs,
         callback: Option<Py<PyAny>>,
     ) -> PyResult<(f64, usize, String)> {

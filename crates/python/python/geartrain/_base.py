@@ -31,6 +31,12 @@ class Estimator:
 
     _estimator_type: str
 
+    def _set(self, arguments):
+        """Stores the arguments of `__init__`, its `locals()`, as attributes."""
+        for name, value in arguments.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
     def get_params(self, deep=True):
         """The parameters of this estimator by name."""
         return {name: getattr(self, name) for name in _defaults(type(self))}

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _core
 from ._labels import Labels
+from ._mlp import _Network as Network
 from ._validation import check_is_fitted
 
 FITTED = ("n_features_in_", "n_outputs_", "n_layers_", "n_iter_", "t_", "out_activation_", "loss_", "loss_curve_")
@@ -67,16 +68,7 @@ def load(cls, path):
         values = np.asarray(classes["values"], dtype=classes["dtype"])
         estimator._labels = Labels.of_kind(classes["kind"], values)
         estimator.classes_ = values
-    dtype = np.dtype(description["dtype"])
-    flat = network.params().astype(dtype)
-    arrays = [flat[start:end].reshape(shape) for _, shape, start, end, _ in network.layout()]
-    estimator.coefs_ = [array for array in arrays if array.ndim == 2]
-    estimator.intercepts_, norms = [], []
-    after_weight = False
-    for array in arrays:
-        if array.ndim == 1:
-            (estimator.intercepts_ if after_weight else norms).append(array)
-        after_weight = array.ndim == 2
-    if norms:
-        estimator.norm_params_ = norms
+    dtype = description["dtype"]
+    estimator._network = Network(network.spec, network.inputs, dtype)
+    estimator._publish(network.params().astype(dtype))
     return estimator

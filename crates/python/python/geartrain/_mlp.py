@@ -9,6 +9,7 @@ from itertools import chain
 from math import inf
 from numbers import Integral, Real
 from operator import is_
+from typing import NamedTuple
 
 import numpy as np
 
@@ -104,8 +105,8 @@ CONSTRAINTS = {
 }
 
 
-class _PartialFit:
-    """`partial_fit`, for the solvers that have it."""
+class _of_stochastic_solvers:
+    """A method that only the stochastic solvers have."""
 
     def __init__(self, function):
         self.function = function
@@ -116,18 +117,13 @@ class _PartialFit:
             return self.function
         if estimator.solver not in ("sgd", "adam"):
             raise AttributeError(
-                f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
+                f"{self.function.__name__} is only available for stochastic optimizers. {estimator.solver} is not stochastic."
             )
         return self.function.__get__(estimator, owner)
 
 
 class BaseMLP(Estimator):
     """What the regressor and the classifier have in common."""
-
-    def _set(self, arguments):
-        for name, value in arguments.items():
-            if name not in ("self", "__class__"):
-                setattr(self, name, value)
 
     # ---------------------------------------------------------------- parameters
 
@@ -555,11 +551,12 @@ class _Network(_core.Network):
         return self
 
 
-class _Place:
-    """What a part of the flat vector is, its shape and its range."""
+class _Place(NamedTuple):
+    """A tensor in the flat vector."""
 
-    def __init__(self, kind, shape, range):
-        self.kind, self.shape, self.range = kind, shape, range
+    kind: str  # "coef", "intercept" or "norm"
+    shape: list
+    range: slice
 
 
 def _with_params(network, flat):
@@ -671,18 +668,12 @@ class MLPRegressor(BaseMLP):
     def score(self, X, y, sample_weight=None):
         """The coefficient of determination R², averaged over outputs. With several quantiles, that of the one closest
         to the median."""
-        output = self._output(X)
-        y = np.asarray(y, dtype=np.float64).reshape(len(output), -1)
-        if y.shape[1] == 1 < output.shape[1]:
-            middle = int(np.argmin(np.abs(np.array(self._quantiles()) - 0.5)))
-            output = output[:, middle : middle + 1]
-        return r2(y, output, None if sample_weight is None else np.asarray(sample_weight))
+        return score_numbers(y, self._output(X), self._quantiles(), sample_weight)
 
-    def _partial_fit(self, X, y, sample_weight=None):
+    @_of_stochastic_solvers
+    def partial_fit(self, X, y, sample_weight=None):
         """One epoch on `X` and `y`, from the present weights."""
         return self._fit(X, y, sample_weight, incremental=True)
-
-    partial_fit = _PartialFit(_partial_fit)
 
 
 def r2(y, output, weights=None):
@@ -694,6 +685,15 @@ def r2(y, output, weights=None):
     varies = total != 0
     scores[varies] = 1.0 - rest[varies] / total[varies]
     return float(scores.mean())
+
+
+def score_numbers(y, output, quantiles, weights):
+    """R² of predictions. With several quantiles, that of the one closest to the median."""
+    y = np.asarray(y, dtype=np.float64).reshape(len(output), -1)
+    if y.shape[1] == 1 < output.shape[1]:
+        middle = int(np.argmin(np.abs(np.array(quantiles) - 0.5)))
+        output = output[:, middle : middle + 1]
+    return r2(y, output, None if weights is None else np.asarray(weights))
 
 
 class MLPClassifier(BaseMLP):
@@ -808,7 +808,8 @@ class MLPClassifier(BaseMLP):
             y = y.ravel()
         return accuracy(y, self.predict(X), None if sample_weight is None else np.asarray(sample_weight))
 
-    def _partial_fit(self, X, y, sample_weight=None, classes=None):
+    @_of_stochastic_solvers
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
         """One epoch on `X` and `y`, from the present weights. The first call needs all `classes`."""
         if classes is not None:
             classes = np.unique(np.asarray(classes))
@@ -824,8 +825,6 @@ class MLPClassifier(BaseMLP):
         elif "classes_" not in self.__dict__:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._fit(X, y, sample_weight, incremental=True)
-
-    partial_fit = _PartialFit(_partial_fit)
 
 
 def accuracy(y, predicted, weights=None):

@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from ._base import Estimator
 from ._labels import check_targets
-from ._mlp import accuracy, r2
+from ._mlp import accuracy, score_numbers
 from ._validation import check_is_fitted, check_random_state, check_sample_weight, has_sklearn
 
 DAY = np.timedelta64(1, "D")
@@ -74,13 +74,17 @@ def _is_frame(X):
     return (isinstance(X, dict) or hasattr(X, "columns")) and not hasattr(X, "toarray")
 
 
+def _checked(X, y, **options):
+    """A matrix `X` and `y`, checked by scikit-learn if it is installed."""
+    if not has_sklearn() or _is_frame(X):
+        return X, y
+    from sklearn.utils import check_X_y
+
+    return check_X_y(X, y, dtype=None, ensure_all_finite="allow-nan", **options)
+
+
 class BaseTabular(Estimator):
     """What the regressor and the classifier for tables have in common."""
-
-    def _set(self, arguments):
-        for name, value in arguments.items():
-            if name not in ("self", "__class__"):
-                setattr(self, name, value)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -168,6 +172,21 @@ class BaseTabular(Estimator):
         check_is_fitted(self, "_model")
         return self._model.report()
 
+    def importance(self, X, y, repeats=5, seed=0):
+        """How much the error rises when a column is shuffled: tuples of column, mean and standard error."""
+        check_is_fitted(self, "_model")
+        columns = [*self._columns(X, reset=False), ("y", self._target_cells(y))]
+        return self._model.importance(columns, repeats, seed)
+
+    @classmethod
+    def load(cls, path):
+        """Reads a model that `save`, the program or the Rust crate wrote."""
+        estimator = cls()
+        estimator._model = model = _core.TableModel.load(os.fspath(path), cls._estimator_type == "classifier")
+        estimator.feature_names_in_ = np.asarray(model.inputs, dtype=object)
+        estimator.n_features_in_ = len(model.inputs)
+        return estimator
+
     def save(self, path):
         """Writes the model to a safetensors file, which `geartrain predict` and the Rust crate read as well."""
         check_is_fitted(self, "_model")
@@ -225,10 +244,7 @@ class TabularRegressor(BaseTabular):
 
     def fit(self, X, y, sample_weight=None):
         """Trains on the rows of `X` and the numbers `y`, of which each counts as its `sample_weight`, at least 0."""
-        if has_sklearn() and not _is_frame(X):
-            from sklearn.utils import check_X_y
-
-            X, y = check_X_y(X, y, dtype=None, ensure_all_finite="allow-nan", y_numeric=True)
+        X, y = _checked(X, y, y_numeric=True)
         y = np.asarray(y, dtype=np.float64)
         y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
         if not np.isfinite(y).all():
@@ -246,23 +262,10 @@ class TabularRegressor(BaseTabular):
 
     def score(self, X, y, sample_weight=None):
         """R². With several quantiles, that of the one closest to the median."""
-        output = self._predict(X)
-        y = np.asarray(y, dtype=np.float64).reshape(len(output), -1)
-        if y.shape[1] == 1 < output.shape[1]:
-            middle = int(np.argmin(np.abs(np.atleast_1d(self.quantile) - 0.5)))
-            output = output[:, middle : middle + 1]
-        return r2(y, output, None if sample_weight is None else np.asarray(sample_weight))
+        return score_numbers(y, self._predict(X), np.atleast_1d(self.quantile), sample_weight)
 
-    def importance(self, X, y, repeats=5, seed=0):
-        """How much the error rises when a column is shuffled: tuples of column, mean and standard error."""
-        check_is_fitted(self, "_model")
-        columns = [*self._columns(X, reset=False), ("y", np.asarray(y, dtype=np.float64))]
-        return self._model.importance(columns, repeats, seed)
-
-    @classmethod
-    def load(cls, path):
-        """Reads a model that `save`, the program or the Rust crate wrote."""
-        return _loaded(cls(), _core.TableModel.load(os.fspath(path), False))
+    def _target_cells(self, y):
+        return np.asarray(y, dtype=np.float64)
 
 
 class TabularClassifier(BaseTabular):
@@ -287,10 +290,7 @@ class TabularClassifier(BaseTabular):
 
     def fit(self, X, y, sample_weight=None):
         """Trains on the rows of `X` and the classes `y`, of which each counts as its `sample_weight`, at least 0."""
-        if has_sklearn() and not _is_frame(X):
-            from sklearn.utils import check_X_y
-
-            X, y = check_X_y(X, y, dtype=None, ensure_all_finite="allow-nan")
+        X, y = _checked(X, y)
         y = np.asarray(y).ravel()
         check_targets(y)
         self.classes_ = np.unique(y)
@@ -299,7 +299,7 @@ class TabularClassifier(BaseTabular):
         weights = self.class_weight
         if isinstance(weights, dict):
             weights = {str(label): float(weight) for label, weight in weights.items()}
-        targets = [("y", [str(label) for label in y.tolist()])]
+        targets = [("y", self._target_cells(y))]
         return self._fit(True, X, targets, sample_weight, {"class_weight": weights})
 
     def predict_proba(self, X):
@@ -317,22 +317,12 @@ class TabularClassifier(BaseTabular):
         weights = None if sample_weight is None else np.asarray(sample_weight)
         return accuracy(np.asarray(y).ravel(), self.predict(X), weights)
 
-    def importance(self, X, y, repeats=5, seed=0):
-        """How much the error rises when a column is shuffled: tuples of column, mean and standard error."""
-        check_is_fitted(self, "_model")
-        columns = [*self._columns(X, reset=False), ("y", [str(label) for label in np.asarray(y).ravel().tolist()])]
-        return self._model.importance(columns, repeats, seed)
+    def _target_cells(self, y):
+        return [str(label) for label in np.asarray(y).ravel().tolist()]
 
     @classmethod
     def load(cls, path):
         """Reads a model that `save`, the program or the Rust crate wrote."""
-        estimator = _loaded(cls(), _core.TableModel.load(os.fspath(path), True))
+        estimator = super().load(path)
         estimator.classes_ = np.array(sorted(estimator._model.classes))
         return estimator
-
-
-def _loaded(estimator, model):
-    estimator._model = model
-    estimator.feature_names_in_ = np.asarray(model.inputs, dtype=object)
-    estimator.n_features_in_ = len(model.inputs)
-    return estimator
