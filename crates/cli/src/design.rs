@@ -1,24 +1,74 @@
 //! Deep networks from a few choices: widths, activation, initialisation, residuals, normalisation.
 
-use geartrain::layers::{
-    BatchNorm, ELU, Elementwise, GELU, LayerNorm, LeakyReLU, Linear, ReLU, SELU, SiLU, Sigmoid, Tanh,
-};
+use clap::ValueEnum;
+use geartrain::layers::{BatchNorm, ELU, LayerNorm, LayerSpec, LeakyReLU, Linear};
 use geartrain::prelude::*;
+use serde::Deserialize;
 
-/// The names of activations.
-pub const ACTIVATIONS: [&str; 8] = ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu"];
+/// The activations by name, each with its usual initialisation.
+pub fn activations() -> [(&'static str, LayerSpec, Init); 8] {
+    let spec = |layer: &dyn Layer<f64>| LayerSpec::of(layer).expect("a layer of the trainer");
+    let (xavier, he) = (Init::xavier_normal(), Init::he_normal());
+    [
+        ("sigmoid", LayerSpec::Sigmoid, xavier),
+        ("tanh", LayerSpec::Tanh, xavier),
+        ("relu", LayerSpec::ReLU, he),
+        ("leaky_relu", spec(&LeakyReLU::default()), he),
+        ("elu", spec(&ELU::default()), he),
+        ("selu", LayerSpec::SELU, xavier),
+        ("gelu", LayerSpec::GELU, he),
+        ("silu", LayerSpec::SiLU, he),
+    ]
+}
+
+/// The activation called `name`, and its usual initialisation.
+pub fn activation(name: &str) -> Result<(LayerSpec, Init), String> {
+    let found = activations().into_iter().find(|(known, ..)| *known == name);
+    found.map(|(_, spec, init)| (spec, init)).ok_or_else(|| {
+        let known = activations().map(|(known, ..)| known).join(", ");
+        format!("unknown activation `{name}`; known: {known}")
+    })
+}
+
+/// The distribution of weights.
+#[derive(Debug, Clone, Copy, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// He for relu and its relatives, Xavier for the others
+    Auto,
+    Xavier,
+    He,
+    Lecun,
+    Orthogonal,
+    Torch,
+}
+
+impl Scheme {
+    /// `None`: that of the activation.
+    pub fn init(self) -> Option<Init> {
+        Some(match self {
+            Scheme::Auto => return None,
+            Scheme::Xavier => Init::xavier_normal(),
+            Scheme::He => Init::he_normal(),
+            Scheme::Lecun => Init::lecun_normal(),
+            Scheme::Orthogonal => Init::orthogonal(),
+            Scheme::Torch => Init::torch_linear(),
+        })
+    }
+}
 
 /// The initialisation of weights and biases.
 #[derive(Debug, Clone, Copy)]
 pub struct Weights {
-    /// `None`: He for the relatives of ReLU, Xavier for everything else.
+    /// `None`: that of the activation.
     pub init: Option<Init>,
     pub gain: f64,
     pub sigma_b: f64,
 }
 
 /// The normalisation before every activation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Norm {
     None,
     Batch,
@@ -32,7 +82,7 @@ pub struct Design<'a> {
     /// Units of each hidden layer.
     pub hidden: &'a [usize],
     pub outputs: usize,
-    /// One of [`ACTIVATIONS`].
+    /// The name of one of [`activations`].
     pub activation: &'a str,
     pub weights: Weights,
     /// `x + scale · branch(x)` around every hidden layer that is as wide as the one before.
@@ -43,27 +93,10 @@ pub struct Design<'a> {
 impl Design<'_> {
     /// The network, with the parameters of seed 0.
     pub fn network(&self) -> Result<Network<f64>, Box<dyn std::error::Error>> {
-        let (xavier, he) = (Init::xavier_normal(), Init::he_normal());
-        let layers = match self.activation {
-            "sigmoid" => self.layers(Sigmoid, xavier),
-            "tanh" => self.layers(Tanh, xavier),
-            "relu" => self.layers(ReLU, he),
-            "leaky_relu" => self.layers(LeakyReLU::default(), he),
-            "elu" => self.layers(ELU::default(), he),
-            "selu" => self.layers(SELU, xavier),
-            "gelu" => self.layers(GELU, he),
-            "silu" => self.layers(SiLU, he),
-            other => {
-                let known = ACTIVATIONS.join(", ");
-                return Err(format!("unknown activation `{other}`; known: {known}").into());
-            }
-        };
-        Ok(Network::new(layers)?)
-    }
-
-    fn layers(&self, activation: impl Elementwise + Copy + 'static, init: Init) -> Sequential<f64> {
-        let Weights { init: chosen, gain, sigma_b } = self.weights;
-        let init = chosen.unwrap_or(init).gain(gain);
+        let (activation, usual) = activation(self.activation)?;
+        let activation = activation.build();
+        let Weights { init, gain, sigma_b } = self.weights;
+        let init = init.unwrap_or(usual).gain(gain);
         let linear =
             |inputs, outputs| Linear::new(inputs, outputs).init(init).bias_init(Init::normal(sigma_b));
         // the layers between two linear layers
@@ -73,10 +106,10 @@ impl Design<'_> {
                 Norm::Batch => layers.then(BatchNorm::new(width)),
                 Norm::Layer => layers.then(LayerNorm::new(width)),
             };
-            layers.then(activation)
+            layers.then_shared(activation.clone())
         };
         let Some((&first, rest)) = self.hidden.split_first() else {
-            return Sequential::new().then(linear(self.inputs, self.outputs));
+            return Ok(Network::new(Sequential::new().then(linear(self.inputs, self.outputs)))?);
         };
         let mut layers = Sequential::new().then(linear(self.inputs, first));
         let mut width = first;
@@ -90,6 +123,6 @@ impl Design<'_> {
             };
             width = next;
         }
-        between(layers, width).then(linear(width, self.outputs))
+        Ok(Network::new(between(layers, width).then(linear(width, self.outputs)))?)
     }
 }

@@ -7,6 +7,9 @@ use geartrain::io;
 
 use crate::failure::{Failure, Outcome};
 
+/// Characters of a name in messages and tables at most.
+pub const LONGEST_NAME: usize = 40;
+
 /// Writes `text` to stdout. A closed pipe (`| head -1`) is not an error.
 ///
 /// # Errors
@@ -53,6 +56,21 @@ pub fn shortened(text: &str, longest: usize) -> String {
         short.push('…');
     }
     short
+}
+
+/// A name of the user's data in a message.
+pub fn quoted_name(name: &str) -> String {
+    format!("`{}`", shortened(name, LONGEST_NAME))
+}
+
+/// The first of several names, and how many more there are.
+pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<_> = names.iter().take(MOST).map(|name| quoted_name(name.as_ref())).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// A cell of a CSV file, quoted where it must be.

@@ -95,7 +95,7 @@ impl Experiment {
 
     /// The mean `log₁₀` of a measured quantity of the layer `row` over the seeds.
     pub fn log(&self, row: usize, quantity: impl Fn(&Measurement, usize) -> f64) -> LogMean {
-        LogMean::of(&self.measured.seeds.iter().map(|m| quantity(m, row)).collect::<Vec<_>>())
+        self.measured.log(|measurement| quantity(measurement, row))
     }
 
     /// The mean `log₁₀` of a predicted quantity of the layer `row` over the seeds; `None` where the

@@ -72,6 +72,13 @@ pub struct Weights {
     pub gradient: f64,
 }
 
+impl TensorStats {
+    /// The mean square.
+    pub fn mean_square(&self) -> f64 {
+        self.mean.powi(2) + self.variance
+    }
+}
+
 impl Weights {
     /// `|dW| / |W|`.
     pub fn relative(&self) -> f64 {
@@ -276,6 +283,19 @@ impl Measurement {
             stations.pop();
         }
         stations
+    }
+
+    /// `|δ|` of the layer `row`, relative to the last station.
+    pub fn relative_gradient(&self, row: usize) -> f64 {
+        let top = self.stations().last().copied().unwrap_or(row);
+        self.layers[row].gradient / self.layers[top].gradient
+    }
+
+    /// `|dW|` of the last weight up to the layer `row`, which for a skip connection is in its body;
+    /// NaN without any.
+    pub fn weight_gradient(&self, row: usize) -> f64 {
+        let weights = self.layers[..=row].iter().rev().find_map(|layer| layer.weights);
+        weights.map_or(f64::NAN, |weights| weights.gradient)
     }
 
     /// `log₁₀` of `|δ|` at the first station over `|δ|` at the last: −12 if the gradient loses

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::chart::{Chart, Series};
 use crate::experiment::Experiment;
-use crate::measure::{LayerMeasurement, Measurement, Units};
+use crate::measure::{LayerMeasurement, Measurement};
 use crate::recorder::Recording;
 use crate::remedies::Remedy;
 use crate::spectra::Spectra;
@@ -76,46 +76,31 @@ impl Report {
             let decades = experiment.measured.decades();
             minus(format!("{:.3} per layer, {:+.2} decades", experiment.measured.ratio(), decades.mean))
         };
-        let measured = |m: &Measurement, row: usize| {
-            let top = m.stations().last().map_or(1.0, |&top| m.layers[top].gradient);
-            m.layers[row].gradient / top
-        };
-        let predicted =
-            |p: &Prediction, row: usize, top: usize| Some(p.layers[row].gradient? / p.layers[top].gradient?);
         self.by_layer(
             "Gradient by layer: measured (points) and predicted (lines)",
             "|δ| relative to the last layer",
             note,
-            measured,
-            predicted,
+            Measurement::relative_gradient,
+            Prediction::relative_gradient,
         )
     }
 
     fn signals(&self) -> Chart {
-        let note = |_: &Experiment| String::new();
-        let square = |l: &LayerMeasurement| l.output.mean.powi(2) + l.output.variance;
-        let predicted = |p: &Prediction, row: usize, _: usize| p.layers[row].q;
         self.by_layer(
             "Signal by layer: mean square of the layer's output",
             "q",
-            note,
-            |m, row| square(&m.layers[row]),
-            predicted,
+            |_| String::new(),
+            |m, row| m.layers[row].output.mean_square(),
+            |p, row, _| p.layers[row].q,
         )
     }
 
     fn weight_gradients(&self) -> Chart {
-        let measured = |m: &Measurement, row: usize| {
-            // for a skip connection, the last weight in its body
-            let weights = |row: usize| m.layers[row].weights.map(|w| w.gradient);
-            let below = (0..=row).rev().find_map(weights);
-            below.unwrap_or(f64::NAN)
-        };
         self.by_layer(
             "Gradient of the weights by layer (uninformative in ReLU networks)",
             "|dW|",
             |_| String::new(),
-            measured,
+            Measurement::weight_gradient,
             |_, _, _| None,
         )
     }
@@ -137,9 +122,8 @@ impl Report {
             };
             let line = |(i, &row): (usize, &usize)| {
                 let mean = experiment.predicted_log(row, |p, row| predicted(p, row, top))?;
-                let band = experiment.predicted[0].layers[row].deviation.powi(2)
-                    - experiment.predicted[0].layers[top].deviation.powi(2);
-                let band = if y_label == "q" { 0.0 } else { band.max(0.0).sqrt() / 10_f64.ln() };
+                let band = experiment.predicted[0].relative_deviation(row, top);
+                let band = if y_label == "q" { 0.0 } else { band };
                 Some((i as f64 + 1.0, mean, band))
             };
             Series {
@@ -294,10 +278,6 @@ impl Report {
         );
         for experiment in &self.experiments {
             let decades = experiment.measured.decades();
-            let units = |f: fn(&Units) -> f64| {
-                let layers = experiment.measured.seeds.iter().flat_map(|m| &m.layers);
-                layers.filter_map(|l| Some(f(l.units.as_ref()?))).fold(0.0, f64::max) * 100.0
-            };
             let _ = write!(
                 table,
                 "<tr><td>{}<td>{:.4}<td>{:.3} ± {:.3}<td>{}<td>{:.0} %<td>{:.0} %",
@@ -306,8 +286,8 @@ impl Report {
                 decades.mean,
                 decades.error,
                 experiment.predicted_decades().map_or("not covered".into(), |d| format!("{d:.3}")),
-                units(|u| u.dead),
-                units(|u| u.saturated - u.off),
+                100.0 * experiment.measured.largest(|u| u.dead),
+                100.0 * experiment.measured.largest(|u| u.saturated - u.off),
             );
         }
         table + "</table>"

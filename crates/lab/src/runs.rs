@@ -1,6 +1,6 @@
 //! Measurements of one architecture over several seeds.
 
-use crate::measure::Measurement;
+use crate::measure::{Measurement, Units};
 use crate::numbers::mean_and_error;
 
 /// The mean of a positive quantity over seeds, on a logarithmic scale. Products over many layers
@@ -55,6 +55,13 @@ impl Runs {
     /// The mean of the [decades](Measurement::decades) over the seeds.
     pub fn decades(&self) -> LogMean {
         LogMean::of_logs(&self.seeds.iter().map(Measurement::decades).collect::<Vec<_>>())
+    }
+
+    /// The largest fraction of units in any layer, such as `|units| units.dead`; 0 without
+    /// activations.
+    pub fn largest(&self, fraction: impl Fn(&Units) -> f64) -> f64 {
+        let layers = self.seeds.iter().flat_map(|measurement| &measurement.layers);
+        layers.filter_map(|layer| layer.units.as_ref().map(&fraction)).fold(0.0, f64::max)
     }
 
     /// The geometric mean of the [ratio](Measurement::ratio) per layer over the seeds.

@@ -16,7 +16,7 @@ use geartrain_lab::{
 };
 use ndarray::s;
 
-use crate::design::Weights;
+use crate::design::{Scheme, Weights};
 use crate::failure::{Failure, Outcome};
 use crate::train::network::at_least;
 use crate::{interrupt, output};
@@ -48,9 +48,9 @@ pub struct Options {
     #[arg(long, default_value_t = 64, value_parser = at_least(1), help_heading = "Networks")]
     width: usize,
 
-    /// Distribution of the weights [default: he for relu and its relatives, xavier for the others]
-    #[arg(long, value_enum, help_heading = "Networks")]
-    init: Option<Scheme>,
+    /// Distribution of the weights
+    #[arg(long, value_enum, default_value = "auto", help_heading = "Networks")]
+    init: Scheme,
 
     /// Factor for all weights
     #[arg(long, default_value_t = 1.0, help_heading = "Networks")]
@@ -106,15 +106,6 @@ pub struct Options {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Scheme {
-    Xavier,
-    He,
-    Lecun,
-    Orthogonal,
-    Torch,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Toy {
     Friedman,
     Sine,
@@ -159,8 +150,8 @@ pub fn run(options: &Options) -> Outcome {
         return Err(Failure::Interrupted);
     }
     let title = format!("Gradients in networks of {} layers of {} units", options.depth, options.width);
-    let recordings = trained.iter().map(|trained| trained.recording.clone()).collect();
-    let courses = trained.iter().map(|trained| trained.course.clone()).collect();
+    let recordings = trained.iter().map(|one| one.recording.clone()).collect();
+    let courses = trained.iter().map(|one| one.course.clone()).collect();
     let report = Report { title, experiments, spectra, recordings, courses };
     if options.json {
         output::print(&format!("{}\n", report.json()))?;
@@ -203,14 +194,8 @@ fn load(options: &Options) -> Outcome<Dataset<f64>> {
 }
 
 fn weights(options: &Options) -> Weights {
-    let init = options.init.map(|scheme| match scheme {
-        Scheme::Xavier => Init::xavier_normal(),
-        Scheme::He => Init::he_normal(),
-        Scheme::Lecun => Init::lecun_normal(),
-        Scheme::Orthogonal => Init::orthogonal(),
-        Scheme::Torch => Init::torch_linear(),
-    });
-    let init = options.sigma_w.map(|sigma_w| Init::lecun_normal().gain(sigma_w)).or(init);
+    let sigma_w = options.sigma_w.map(|sigma_w| Init::lecun_normal().gain(sigma_w));
+    let init = sigma_w.or(options.init.init());
     Weights { init, gain: options.gain, sigma_b: options.sigma_b }
 }
 

@@ -13,10 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::design::Design;
-use crate::lab::choices::{Normalised, Scheme, within};
+use crate::design::{Design, Norm, Scheme, Weights};
 use crate::lab::lines::{Lines, Writer, lines};
-use crate::lab::reply::{Problem, Question, compute, number};
+use crate::lab::reply::{Problem, Question, compute, number, within};
 
 pub fn routes() -> Router {
     Router::new().route("/api/flow", post(answer))
@@ -45,7 +44,7 @@ struct Asked {
     gain: f64,
     sigma_b: f64,
     skip: Option<f64>,
-    norm: Normalised,
+    norm: Norm,
 }
 
 async fn answer(Question(asked): Question<Asked>) -> Result<Lines, Problem> {
@@ -96,9 +95,9 @@ impl Asked {
             hidden: &vec![self.width; self.depth],
             outputs: 1,
             activation: &self.activation,
-            weights: self.init.weights(self.gain, self.sigma_b),
+            weights: Weights { init: self.init.init(), gain: self.gain, sigma_b: self.sigma_b },
             skip: self.skip,
-            norm: self.norm.into(),
+            norm: self.norm,
         };
         let network = design.network().map_err(|error| Problem::in_field("activation", error))?;
         Ok(Looked { network, depth: self.depth, x })
@@ -140,27 +139,10 @@ impl Looked {
     }
 }
 
-/// `|δ|` of the station `row` relative to the last one, as in the laboratory's report.
-fn gradient(measured: &Measurement, row: usize) -> f64 {
-    let top = measured.stations().last().copied().unwrap_or(row);
-    measured.layers[row].gradient / measured.layers[top].gradient
-}
-
-fn signal(measured: &Measurement, row: usize) -> f64 {
-    let output = measured.layers[row].output;
-    output.mean.powi(2) + output.variance
-}
-
-/// The gradient of the weight at or below the station `row`; for a residual connection, of the last
-/// layer in its body.
-fn weight(measured: &Measurement, row: usize) -> f64 {
-    let weights = measured.layers[..=row].iter().rev().find_map(|layer| layer.weights);
-    weights.map_or(f64::NAN, |weights| weights.gradient)
-}
-
 fn measurement(measured: &Runs) -> Value {
     let first = &measured.seeds[0];
     let stations = first.stations();
+    // the quantities of the laboratory's report
     let logs = |quantity: fn(&Measurement, usize) -> f64| -> Value {
         let log = |&row: &usize| {
             let LogMean { mean, error } = measured.log(|m| quantity(m, row));
@@ -168,23 +150,19 @@ fn measurement(measured: &Runs) -> Value {
         };
         stations.iter().map(log).collect()
     };
-    let worst = |fraction: fn(&lab::Units) -> f64| {
-        let layers = measured.seeds.iter().flat_map(|m| &m.layers);
-        layers.filter_map(|layer| layer.units.as_ref().map(fraction)).fold(0.0, f64::max)
-    };
     let decades = measured.decades();
     json!({
         "kind": "measured",
         "seeds": measured.seeds.len(),
         "layers": stations.iter().map(|&row| format!("{} {}", first.layers[row].path, first.layers[row].layer)).collect::<Value>(),
-        "gradient": logs(gradient),
-        "signal": logs(signal),
-        "weight": logs(weight),
+        "gradient": logs(Measurement::relative_gradient),
+        "signal": logs(|m, row| m.layers[row].output.mean_square()),
+        "weight": logs(Measurement::weight_gradient),
         "ratio": number(measured.ratio()),
         "decades": number(decades.mean),
         "decades_error": number(decades.error),
-        "dead": worst(|units| units.dead),
-        "saturated": worst(|units| units.saturated - units.off),
+        "dead": measured.largest(|units| units.dead),
+        "saturated": measured.largest(|units| units.saturated - units.off),
     })
 }
 
@@ -196,12 +174,10 @@ fn prediction(
 ) -> Result<Value, Error> {
     let predicted = lab::predict(network, x, dy)?;
     let stations = measured.stations();
-    let top = stations.last().map(|&top| &predicted.layers[top]);
+    let top = stations.last().copied().unwrap_or(0);
     let gradient = |&row: &usize| -> Option<Value> {
-        let (layer, top) = (&predicted.layers[row], top?);
-        // one standard deviation of the log ratio between networks of this width
-        let band = (layer.deviation.powi(2) - top.deviation.powi(2)).max(0.0).sqrt() / 10_f64.ln();
-        Some(json!([number((layer.gradient? / top.gradient?).log10()), number(band)]))
+        let gradient = predicted.relative_gradient(row, top)?.log10();
+        Some(json!([number(gradient), number(predicted.relative_deviation(row, top))]))
     };
     let signal = |&row: &usize| predicted.layers[row].q.map(|q| json!([number(q.log10()), 0.0]));
     let phase = Phase::of(network, x)?.map(|Phase { activation, sigma_w, sigma_b, edge, .. }| {

@@ -7,12 +7,10 @@
 //! | `security` | refuses requests of other pages and other computers |
 //! | `reply` | questions and problems as JSON |
 //! | `lines` | answers as a stream of JSON lines |
-//! | `choices` | settings that two tabs share |
 //! | `chain`, `flow`, `training` | the three tabs |
 //! | `page/` | the page itself: HTML, CSS and JavaScript |
 
 mod chain;
-mod choices;
 mod connections;
 mod flow;
 mod lines;

@@ -1,6 +1,7 @@
 //! Questions and error replies as JSON: `{"error": …, "field": …}`.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -57,6 +58,14 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         (self.status, Json(self)).into_response()
     }
+}
+
+/// Refuses a value outside the range of its field.
+pub fn within<T: PartialOrd + Display>(field: &str, value: T, least: T, most: T) -> Result<T, Problem> {
+    if value >= least && value <= most {
+        return Ok(value);
+    }
+    Err(Problem::in_field(field, format!("must be from {least} to {most}, got {value}")))
 }
 
 /// Time for a client to send the body of a request.

@@ -11,7 +11,7 @@ use crate::lab::security::{self, Hosts};
 use crate::lab::{chain, flow, training};
 
 /// The size limit of a request in bytes, enough for a pasted table.
-pub const LARGEST_REQUEST: usize = 2 << 20;
+const LARGEST_REQUEST: usize = 2 << 20;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";

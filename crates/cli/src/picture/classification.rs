@@ -4,9 +4,9 @@ use geartrain::data::Dataset;
 use geartrain::metrics::ConfusionMatrix;
 use ndarray::Array2;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
-use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION};
+use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION, text_style};
 use crate::output::shortened;
 use crate::train::experiment::Trained;
 
@@ -32,7 +32,6 @@ pub fn regions(
         title: &format!("Decisions and {which}: accuracy {accuracy:.3}"),
         x_label: &data.feature_names()[0],
         y_label: &data.feature_names()[1],
-        log_x: false,
         log_y: false,
     };
     let mut panel = plot::panel(area, &frame, x.clone(), y.clone())?;
@@ -58,10 +57,7 @@ pub fn regions(
         let rows = inputs.rows().into_iter().zip(test.y());
         let of_class = rows.filter(|(_, truth)| **truth as usize == class);
         let points: Vec<_> = of_class.map(|(x, _)| (x[0], x[1])).collect();
-        let style = COLOURS[class].filled();
-        let shown = plot::thinned(points.into_iter());
-        let drawn = panel.draw_series(shown.map(|point| Circle::new(point, 4, style)))?;
-        drawn.label(name).legend(plot::point_sample(style));
+        plot::points(&mut panel, points.into_iter(), 4, COLOURS[class].filled(), name)?;
     }
     plot::legend(&mut panel, SeriesLabelPosition::UpperRight)
 }
@@ -69,12 +65,10 @@ pub fn regions(
 /// The confusion matrix of all folds together: darker for a larger share of the true class.
 pub fn confusion(area: &Area, confusion: &ConfusionMatrix, classes: &[String]) -> Result<(), Failure> {
     let counts = confusion.counts();
-    let text = |size: i32, position| ("sans-serif", size).into_font().color(&INK).pos(position);
-    let centre = Pos::new(HPos::Center, VPos::Center);
     let title = format!("Test rows: accuracy {:.3}", confusion.accuracy());
-    area.draw(&Text::new(title, (340, 28), text(21, centre)))?;
-    area.draw(&Text::new("predicted class", (340, 520), text(17, centre)))?;
-    area.draw(&Text::new("true class", (20, 52), text(17, Pos::new(HPos::Left, VPos::Center))))?;
+    area.draw(&Text::new(title, (340, 28), text_style(21, HPos::Center)))?;
+    area.draw(&Text::new("predicted class", (340, 520), text_style(17, HPos::Center)))?;
+    area.draw(&Text::new("true class", (20, 52), text_style(17, HPos::Left)))?;
     // With more classes the cells are too small for text.
     let readable = classes.len() <= 10;
     let (left, top, side) = (130, 65, 420);
@@ -88,16 +82,15 @@ pub fn confusion(area: &Area, confusion: &ConfusionMatrix, classes: &[String]) -
         area.draw(&Rectangle::new(corners, INK.mix(0.2).stroke_width(1)))?;
         if readable {
             let at = (left + middle(said), top + middle(truth));
-            area.draw(&Text::new(count.to_string(), at, text(18, centre)))?;
+            area.draw(&Text::new(count.to_string(), at, text_style(18, HPos::Center)))?;
         }
     }
     for (i, name) in classes.iter().enumerate().filter(|_| readable) {
         let name = shortened(name, 12);
-        let right = Pos::new(HPos::Right, VPos::Center);
-        area.draw(&Text::new(name.clone(), (left - 8, top + middle(i)), text(15, right)))?;
+        area.draw(&Text::new(name.clone(), (left - 8, top + middle(i)), text_style(15, HPos::Right)))?;
         // Every second name is lower, so that neighbours do not overlap.
         let below = top + side as i32 + if i % 2 == 1 && classes.len() > 4 { 30 } else { 14 };
-        area.draw(&Text::new(name, (left + middle(i), below), text(15, centre)))?;
+        area.draw(&Text::new(name, (left + middle(i), below), text_style(15, HPos::Center)))?;
     }
     Ok(())
 }

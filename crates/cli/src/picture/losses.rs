@@ -20,7 +20,6 @@ pub fn draw(area: &Area, networks: &[Losses], watched: &str, loss: &str) -> Resu
         title: if epochs == 0 { "Loss: untrained" } else { "Loss in training" },
         x_label: "epoch",
         y_label: loss,
-        log_x: false,
         log_y: true,
     };
     let mut panel = plot::panel(area, &frame, 0.0..epochs.max(5) as f64, plot::range(all().map(log)))?;

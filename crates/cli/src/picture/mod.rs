@@ -6,8 +6,6 @@ mod plot;
 mod regression;
 mod tabular;
 
-use plotters::prelude::*;
-
 use crate::failure::Outcome;
 use crate::table::BuiltIn;
 use crate::train::Options;
@@ -20,31 +18,16 @@ pub use tabular::draw as draw_tabular;
 /// Classes up to which the cells of a confusion matrix are distinguishable.
 const MOST_CLASSES: usize = 100;
 
-/// A picture of two panels as the text of an SVG file.
-fn panels(draw: impl FnOnce(&Area, &Area) -> Result<(), Failure>) -> Outcome<String> {
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (1200, 540)).into_drawing_area();
-        root.fill(&WHITE).map_err(Failure::from)?;
-        let (left, right) = root.split_horizontally(600);
-        draw(&left, &right)?;
-        root.present().map_err(Failure::from)?;
-    }
-    Ok(svg)
-}
+/// The size of a row of two panels.
+const ROW: (u32, u32) = (1200, 540);
 
-/// The picture of networks of the user's design.
+/// The picture of networks of the user's design, as the text of an SVG file.
 pub fn draw(options: &Options, problem: &Problem, trained: &[Trained]) -> Outcome<String> {
-    panels(|left, right| draw_on(left, right, options, problem, trained))
+    Ok(plot::svg(ROW, |root| draw_on(root, options, problem, trained))?)
 }
 
-fn draw_on(
-    left: &Area,
-    right: &Area,
-    options: &Options,
-    problem: &Problem,
-    trained: &[Trained],
-) -> Result<(), Failure> {
+fn draw_on(root: &Area, options: &Options, problem: &Problem, trained: &[Trained]) -> Result<(), Failure> {
+    let (left, right) = &root.split_horizontally(600);
     let histories: Vec<_> =
         trained.iter().map(|one| [one.history.train_losses(), one.history.validation_losses()]).collect();
     let loss = match problem.task {

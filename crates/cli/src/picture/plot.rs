@@ -7,6 +7,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 // The palette of Okabe and Ito (2008).
 pub const BLUE: RGBColor = RGBColor(0, 114, 178);
@@ -17,7 +18,7 @@ const GRID: RGBColor = RGBColor(228, 228, 228);
 const FONT: &str = "sans-serif";
 
 /// Points drawn of one series at most: the picture of a large table stays small.
-pub const MOST_POINTS: usize = 2000;
+const MOST_POINTS: usize = 2000;
 
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub type Panel<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>;
@@ -29,15 +30,13 @@ pub struct Frame<'a> {
     pub title: &'a str,
     pub x_label: &'a str,
     pub y_label: &'a str,
-    /// The x values are decimal logarithms; the labels show the numbers themselves.
-    pub log_x: bool,
-    /// The same for y.
+    /// The y values are decimal logarithms; the labels show the numbers themselves.
     pub log_y: bool,
 }
 
 /// An empty panel with title, axes and grid.
 pub fn panel<'a>(area: &Area<'a>, frame: &Frame, x: Range<f64>, y: Range<f64>) -> Result<Panel<'a>, Failure> {
-    let ((x_ticks, x_text), (y_ticks, y_text)) = (scale(&x, frame.log_x), scale(&y, frame.log_y));
+    let ((x_ticks, x_text), (y_ticks, y_text)) = (scale(&x, false), scale(&y, frame.log_y));
     let mut panel = ChartBuilder::on(area)
         .caption(label(frame.title), (FONT, 21).into_font().color(&INK))
         .margin(16)
@@ -60,6 +59,44 @@ pub fn panel<'a>(area: &Area<'a>, frame: &Frame, x: Range<f64>, y: Range<f64>) -
     Ok(panel)
 }
 
+/// A picture as the text of an SVG file.
+pub fn svg(size: (u32, u32), draw: impl FnOnce(&Area) -> Result<(), Failure>) -> Result<String, Failure> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        root.fill(&WHITE)?;
+        draw(&root)?;
+        root.present()?;
+    }
+    Ok(svg)
+}
+
+/// The style of text beside panels.
+pub fn text_style(size: i32, horizontal: HPos) -> TextStyle<'static> {
+    (FONT, size).into_font().color(&INK).pos(Pos::new(horizontal, VPos::Center))
+}
+
+/// Points with an entry in the legend.
+pub fn points(
+    panel: &mut Panel,
+    points: impl ExactSizeIterator<Item = (f64, f64)>,
+    radius: i32,
+    style: ShapeStyle,
+    name: &str,
+) -> Result<(), Failure> {
+    let shown = thinned(points).map(|point| Circle::new(point, radius, style));
+    panel.draw_series(shown)?.label(name).legend(point_sample(style));
+    Ok(())
+}
+
+/// The line y = x over a range, with an entry in the legend.
+pub fn diagonal(panel: &mut Panel, range: Range<f64>, name: &str) -> Result<(), Failure> {
+    let style = INK.mix(0.7).stroke_width(2);
+    let ends = [(range.start, range.start), (range.end, range.end)];
+    panel.draw_series(LineSeries::new(ends, style))?.label(name).legend(line_sample(style));
+    Ok(())
+}
+
 /// A legend for the series that were drawn with a label.
 pub fn legend(panel: &mut Panel, position: SeriesLabelPosition) -> Result<(), Failure> {
     panel
@@ -80,7 +117,7 @@ pub fn line_sample(style: ShapeStyle) -> impl Fn((i32, i32)) -> PathElement<(i32
 }
 
 /// A sample of a point for the legend.
-pub fn point_sample(style: ShapeStyle) -> impl Fn((i32, i32)) -> Circle<(i32, i32), i32> {
+fn point_sample(style: ShapeStyle) -> impl Fn((i32, i32)) -> Circle<(i32, i32), i32> {
     move |(x, y)| Circle::new((x + 10, y), 4, style)
 }
 

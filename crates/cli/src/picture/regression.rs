@@ -4,7 +4,7 @@ use geartrain::data::Dataset;
 use ndarray::Array2;
 use plotters::prelude::*;
 
-use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, INK, VERMILLION};
+use super::plot::{self, Area, BLUE, Failure, Frame, GREEN, VERMILLION};
 use crate::train::experiment::Trained;
 
 /// Predicted against actual numbers of the test rows, with the diagonal of perfect predictions.
@@ -14,16 +14,11 @@ pub fn scatter(area: &Area, points: &[(f64, f64)], target: &str, title: &str) ->
         title,
         x_label: &format!("actual {target}"),
         y_label: &format!("predicted {target}"),
-        log_x: false,
         log_y: false,
     };
     let mut panel = plot::panel(area, &frame, range.clone(), range.clone())?;
-    let diagonal = INK.mix(0.7).stroke_width(2);
-    panel
-        .draw_series(LineSeries::new([(range.start, range.start), (range.end, range.end)], diagonal))?
-        .label("predicted = actual")
-        .legend(plot::line_sample(diagonal));
-    points_of(&mut panel, points, BLUE, "test rows")?;
+    plot::diagonal(&mut panel, range, "predicted = actual")?;
+    plot::points(&mut panel, points.iter().copied(), 4, BLUE.mix(0.55).filled(), "test rows")?;
     plot::legend(&mut panel, SeriesLabelPosition::UpperLeft)
 }
 
@@ -41,15 +36,10 @@ pub fn curve(
     let (low, high) =
         rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), row| (l.min(row.0), h.max(row.0)));
     let x = Array2::from_shape_fn((301, 1), |(i, _)| low + (high - low) * i as f64 / 300.0);
-    let frame = Frame {
-        title,
-        x_label: &data.feature_names()[0],
-        y_label: &data.target_names()[0],
-        log_x: false,
-        log_y: false,
-    };
+    let frame =
+        Frame { title, x_label: &data.feature_names()[0], y_label: &data.target_names()[0], log_y: false };
     let mut panel = plot::panel(area, &frame, x_range, y_range)?;
-    points_of(&mut panel, &rows, BLUE, "all rows")?;
+    plot::points(&mut panel, rows.iter().copied(), 4, BLUE.mix(0.55).filled(), "all rows")?;
     if let Some(truth) = truth {
         let style = GREEN.stroke_width(3);
         let line = x.iter().map(|&x| (x, truth(x)));
@@ -65,17 +55,4 @@ pub fn curve(
         }
     }
     plot::legend(&mut panel, SeriesLabelPosition::UpperLeft)
-}
-
-fn points_of(
-    panel: &mut plot::Panel,
-    points: &[(f64, f64)],
-    colour: RGBColor,
-    name: &str,
-) -> Result<(), Failure> {
-    let style = colour.mix(0.55).filled();
-    let shown = plot::thinned(points.iter().copied());
-    let drawn = panel.draw_series(shown.map(|point| Circle::new(point, 4, style)))?;
-    drawn.label(name).legend(plot::point_sample(style));
-    Ok(())
 }

@@ -3,12 +3,12 @@
 
 use geartrain_tables::Importance;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
 use super::classification;
 use super::losses::{self, Losses};
-use super::plot::{self, Area, BLUE, Failure, Frame, INK};
-use super::{MOST_CLASSES, regression};
+use super::plot::{self, Area, BLUE, Failure, Frame, INK, text_style};
+use super::{MOST_CLASSES, ROW, regression};
 use crate::failure::Outcome;
 use crate::output::shortened;
 use crate::train::report::short;
@@ -16,8 +16,6 @@ use crate::train::tabular::results::{Classes, Results};
 
 /// Columns in the panel of importances.
 const MOST_COLUMNS: usize = 15;
-/// Height of a row of panels.
-const HEIGHT: u32 = 540;
 
 /// The picture as the text of an SVG file. Of several targets, it shows the first. Without
 /// `importances` it has one row of panels.
@@ -27,12 +25,10 @@ pub fn draw(
     results: &Results,
     importances: Option<&[Importance]>,
 ) -> Outcome<String> {
-    let mut svg = String::new();
-    {
-        let rows = 1 + u32::from(importances.is_some());
-        let root = SVGBackend::with_string(&mut svg, (1200, rows * HEIGHT)).into_drawing_area();
-        root.fill(&WHITE).map_err(Failure::from)?;
-        let (above, below) = root.split_vertically(HEIGHT);
+    let (width, height) = ROW;
+    let rows = 1 + u32::from(importances.is_some());
+    let svg = plot::svg((width, rows * height), |root| {
+        let (above, below) = root.split_vertically(height);
         let (left, right) = above.split_horizontally(600);
         losses::draw(&left, networks, "validation rows", loss)?;
         predictions(&right, results)?;
@@ -43,9 +39,9 @@ pub fn draw(
                 calibration(&right, classes)?;
             }
         }
-        root.present().map_err(Failure::from)?;
-    }
-    Ok(svg)
+        Ok(())
+    });
+    Ok(svg?)
 }
 
 fn predictions(area: &Area, results: &Results) -> Result<(), Failure> {
@@ -66,25 +62,23 @@ fn predictions(area: &Area, results: &Results) -> Result<(), Failure> {
 
 /// A bar for each of the most important columns, with a line of one standard error to each side.
 fn importance(area: &Area, importances: &[Importance], loss: &str) -> Result<(), Failure> {
-    let text = |size: i32, position| ("sans-serif", size).into_font().color(&INK).pos(position);
     let (title, row, left, width) = (40, 30, 190, 300.0);
     let heading = format!("Importance: rise of the {loss} if shuffled, ± standard error");
-    area.draw(&Text::new(heading, (300, 22), text(19, Pos::new(HPos::Center, VPos::Center))))?;
+    area.draw(&Text::new(heading, (300, 22), text_style(19, HPos::Center)))?;
     let shown = &importances[..importances.len().min(MOST_COLUMNS)];
     let ends = shown.iter().map(|i| i.mean + i.standard_error);
     let scale = width / ends.fold(f64::MIN_POSITIVE, f64::max);
     let place = |value: f64| left + (value * scale).clamp(-0.1 * width, width) as i32;
     for (i, Importance { column, mean, standard_error }) in shown.iter().enumerate() {
         let middle = title + 20 + row * i as i32;
-        let right = Pos::new(HPos::Right, VPos::Center);
-        area.draw(&Text::new(shortened(column, 22), (left - 12, middle), text(15, right)))?;
+        area.draw(&Text::new(shortened(column, 22), (left - 12, middle), text_style(15, HPos::Right)))?;
         let bar = [(left, middle - 9), (place(*mean), middle + 9)];
         area.draw(&Rectangle::new(bar, BLUE.mix(0.7).filled()))?;
         let error = [-1.0, 1.0].map(|side| (place(mean + side * standard_error), middle));
         area.draw(&PathElement::new(error.to_vec(), INK.stroke_width(2)))?;
         let number = format!("{} ± {}", short(*mean), short(*standard_error));
         let at = (place(mean + standard_error).max(left) + 8, middle);
-        area.draw(&Text::new(number, at, text(14, Pos::new(HPos::Left, VPos::Center))))?;
+        area.draw(&Text::new(number, at, text_style(14, HPos::Left)))?;
     }
     Ok(())
 }
@@ -95,15 +89,10 @@ fn calibration(area: &Area, classes: &Classes) -> Result<(), Failure> {
         title: "Calibration on test rows, all classes",
         x_label: "predicted probability",
         y_label: "share of rows of the class",
-        log_x: false,
         log_y: false,
     };
     let mut panel = plot::panel(area, &frame, 0.0..1.0, 0.0..1.0)?;
-    let diagonal = INK.mix(0.7).stroke_width(2);
-    panel
-        .draw_series(LineSeries::new([(0.0, 0.0), (1.0, 1.0)], diagonal))?
-        .label("perfectly calibrated")
-        .legend(plot::line_sample(diagonal));
+    plot::diagonal(&mut panel, 0.0..1.0, "perfectly calibrated")?;
     // Two standard deviations of a share of so many rows.
     let bars = classes.calibration.iter().map(|group| {
         let error = 2.0 * (group.share * (1.0 - group.share) / group.rows as f64).sqrt();
@@ -111,11 +100,7 @@ fn calibration(area: &Area, classes: &Classes) -> Result<(), Failure> {
         PathElement::new(ends.to_vec(), BLUE.stroke_width(2))
     });
     panel.draw_series(bars)?;
-    let style = BLUE.filled();
     let points = classes.calibration.iter().map(|group| (group.predicted, group.share));
-    panel
-        .draw_series(points.map(|point| Circle::new(point, 5, style)))?
-        .label("groups of rows")
-        .legend(plot::point_sample(style));
+    plot::points(&mut panel, points, 5, BLUE.filled(), "groups of rows")?;
     plot::legend(&mut panel, SeriesLabelPosition::UpperLeft)
 }

@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use geartrain::layers::{ELU, LayerSpec, LeakyReLU};
 use geartrain_lab::{Decades, Grid, Setting};
 
 use super::RunOptions;
+use crate::design;
 use crate::failure::{Failure, Outcome};
 use crate::train::network::at_least;
 
@@ -65,9 +65,10 @@ pub struct Options {
 
 impl Options {
     pub fn grid(&self) -> Outcome<Grid> {
-        let activations = self.activations.iter().map(|name| activation(name)).collect::<Outcome<_>>()?;
+        let activation = |name: &String| Ok(design::activation(name)?.0);
+        let activations = self.activations.iter().map(activation).collect::<Result<_, String>>();
         let grid = Grid {
-            activations,
+            activations: activations.map_err(Failure::option)?,
             depths: self.depths.clone(),
             widths: self.widths.clone(),
             sigma_w: self.sigma_w.0.clone(),
@@ -109,33 +110,11 @@ impl FromStr for Numbers {
     }
 }
 
-/// The names of activations.
-fn names() -> [(&'static str, LayerSpec); 8] {
-    let spec = |layer: &dyn geartrain::Layer<f64>| LayerSpec::of(layer).expect("a layer of the trainer");
-    [
-        ("sigmoid", LayerSpec::Sigmoid),
-        ("tanh", LayerSpec::Tanh),
-        ("relu", LayerSpec::ReLU),
-        ("leaky_relu", spec(&LeakyReLU::default())),
-        ("elu", spec(&ELU::default())),
-        ("selu", LayerSpec::SELU),
-        ("gelu", LayerSpec::GELU),
-        ("silu", LayerSpec::SiLU),
-    ]
-}
-
-fn activation(name: &str) -> Outcome<LayerSpec> {
-    let found = names().into_iter().find(|(known, _)| *known == name);
-    found.map(|(_, spec)| spec).ok_or_else(|| {
-        let known = names().map(|(known, _)| known).join(", ");
-        Failure::option(format!("unknown activation `{name}`; known: {known}"))
-    })
-}
-
 /// The cells of the settings of a job.
 pub fn setting(grid: &Grid, job: usize) -> String {
     let Setting { activation, depth, width, sigma_w, sigma_b, steps, seed } = grid.setting(job);
-    let name = names().into_iter().find(|(_, spec)| *spec == activation).map_or("", |(name, _)| name);
+    let found = design::activations().into_iter().find(|(_, spec, _)| *spec == activation);
+    let name = found.map_or("", |(name, ..)| name);
     format!("{name},{depth},{width},{steps},{sigma_w:?},{sigma_b:?},{seed}")
 }
 

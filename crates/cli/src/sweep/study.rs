@@ -56,7 +56,7 @@ impl Study {
     pub fn picture(&self, rows: &[&str]) -> Outcome<String> {
         Ok(match self {
             Study::Gradients(grid) => {
-                let decades: Vec<f64> = rows.iter().map(|row| self.number(row, "decades")).collect();
+                let decades = numbers(gradients::COLUMNS, rows, "decades");
                 let title = "Change of the gradient per layer, measured; line: edge of chaos";
                 phase_maps_svg(title, "log₁₀", &grid.phase_maps(&decades)?, MapColours::Diverging)
             }
@@ -75,17 +75,13 @@ impl Study {
         };
         rows.iter().map(object).collect()
     }
-
-    /// The number in a column of a row; NaN if it has none.
-    fn number(&self, row: &str, column: &str) -> f64 {
-        cell(self.columns(), row, column).and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
-    }
 }
 
-/// The text in a column of a row.
-pub fn cell<'a>(columns: &str, row: &'a str, column: &str) -> Option<&'a str> {
-    let index = columns.split(',').position(|name| name == column)?;
-    row.split(',').nth(index)
+/// The numbers in a column of all rows; NaN for a cell without a number.
+pub fn numbers(columns: &str, rows: &[&str], column: &str) -> Vec<f64> {
+    let index = columns.split(',').position(|name| name == column);
+    let cell = |row: &&str| row.split(',').nth(index?)?.parse().ok();
+    rows.iter().map(|row| cell(row).unwrap_or(f64::NAN)).collect()
 }
 
 fn value(text: &str) -> Value {

@@ -9,7 +9,7 @@ use geartrain_lab::{LogMean, MapAxis, PhaseMap};
 use serde::{Deserialize, Serialize};
 
 use super::RunOptions;
-use super::study::cell;
+use super::study::numbers;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 use crate::table::{self, TableOptions};
@@ -148,8 +148,7 @@ impl TrainingStudy {
     /// The mean score of each rate and width, in order of the jobs, with its standard error; NaN
     /// where a training diverged.
     fn scores(&self, rows: &[&str]) -> Vec<LogMean> {
-        let score = |row: &&str| cell(self.columns(), row, self.score()).and_then(|text| text.parse().ok());
-        let scores: Vec<f64> = rows.iter().map(|row| score(row).unwrap_or(f64::NAN)).collect();
+        let scores = numbers(self.columns(), rows, self.score());
         // The mean and its error are those of given numbers, whatever they mean.
         scores.chunks(self.folds * self.seeds as usize).map(LogMean::of_logs).collect()
     }

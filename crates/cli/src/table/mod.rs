@@ -1,16 +1,31 @@
 //! Which table to read, and how, as options of a command.
+//!
+//! | file | content |
+//! |---|---|
+//! | `built_in` | data sets that are part of the program |
+//! | `source` | reading a table for the network |
+//! | `advice` | errors and notes with advice in options |
+
+mod advice;
+mod built_in;
+mod source;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use geartrain::data::{Csv, DataError, Missing, Note, Suggestion};
+use geartrain::data::{Csv, Missing, Suggestion};
 use geartrain_tables::{ColumnType, CsvOptions};
+use serde::Deserialize;
+
+pub use advice::{note, with_options};
+pub use built_in::BuiltIn;
+pub use source::Table;
 
 use crate::failure::{Failure, Outcome};
-use crate::output::{self, csv_cell};
+use crate::output;
+use advice::{advice, quoted};
+use source::Source;
 
 /// The format of a CSV file.
 #[derive(Debug, Args)]
@@ -54,8 +69,10 @@ pub struct Format {
     missing: Option<MissingCells>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MissingCells {
+/// What to do with missing values.
+#[derive(Debug, Clone, Copy, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingCells {
     /// Stop, and say where
     Error,
     /// Leave out the row
@@ -64,6 +81,17 @@ enum MissingCells {
     Mean,
     /// Fill a feature with the median of its column
     Median,
+}
+
+impl From<MissingCells> for Missing {
+    fn from(chosen: MissingCells) -> Self {
+        match chosen {
+            MissingCells::Error => Missing::Error,
+            MissingCells::Drop => Missing::DropRows,
+            MissingCells::Mean => Missing::Mean,
+            MissingCells::Median => Missing::Median,
+        }
+    }
 }
 
 impl Format {
@@ -89,12 +117,6 @@ impl Format {
 
     /// A reader of files of this format; `missing` is the default for missing values.
     pub fn csv(&self, target: &str, missing: Missing) -> Csv {
-        let missing = self.missing.map_or(missing, |chosen| match chosen {
-            MissingCells::Error => Missing::Error,
-            MissingCells::Drop => Missing::DropRows,
-            MissingCells::Mean => Missing::Mean,
-            MissingCells::Median => Missing::Median,
-        });
         let mut csv = Csv::new(target)
             .delimiter(self.delimiter)
             .header(!self.no_header)
@@ -102,7 +124,7 @@ impl Format {
             .decimal_comma(self.decimal_comma)
             .ignore_in_numbers(&self.ignore_in_numbers)
             .keep_index(self.keep_index)
-            .missing(missing);
+            .missing(self.missing.map_or(missing, Missing::from));
         if let Some(comment) = self.comment {
             csv = csv.comment(comment);
         }
@@ -161,83 +183,6 @@ pub struct TableOptions {
 /// Names of columns.
 #[derive(Debug, Clone, Default)]
 pub struct Names(Vec<String>);
-
-#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
-pub enum BuiltIn {
-    /// 392 cars: miles per gallon by seven numbers
-    AutoMpg,
-    /// 342 penguins of three species, four measurements
-    Penguins,
-    /// 150 irises of three species, four measurements
-    Iris,
-    /// 500 rows of y = sin x, noise of standard deviation 0.1
-    Sine,
-    /// 500 rows, ten features of which five count, noise of standard deviation 1 (Friedman 1991)
-    Friedman1,
-    /// 500 points on two interleaved half circles, noise 0.2
-    Moons,
-    /// 400 points on two intertwined spirals, noise 0.1
-    Spirals,
-}
-
-/// A table that is part of the program.
-struct Shipped {
-    path: &'static str,
-    text: &'static str,
-    target: &'static str,
-    /// Columns that do not hold numbers.
-    text_columns: &'static [&'static str],
-    missing: Missing,
-}
-
-impl BuiltIn {
-    /// The table; `None` for generated data.
-    fn shipped(self) -> Option<Shipped> {
-        let table = match self {
-            BuiltIn::AutoMpg => Shipped {
-                path: "auto-mpg.csv",
-                text: include_str!("../../../data/auto-mpg.csv"),
-                target: "mpg",
-                text_columns: &["name"],
-                missing: Missing::Error,
-            },
-            BuiltIn::Penguins => Shipped {
-                path: "penguins.csv",
-                text: include_str!("../../../data/penguins.csv"),
-                target: "species",
-                text_columns: &["species", "island", "sex"],
-                missing: Missing::DropRows,
-            },
-            BuiltIn::Iris => Shipped {
-                path: "iris.csv",
-                text: include_str!("../../../data/iris.csv"),
-                target: "species",
-                text_columns: &["species"],
-                missing: Missing::Error,
-            },
-            BuiltIn::Sine | BuiltIn::Friedman1 | BuiltIn::Moons | BuiltIn::Spirals => return None,
-        };
-        Some(table)
-    }
-}
-
-/// A table that can be read several times, and the reader with its options.
-pub struct Table<'a> {
-    csv: Csv,
-    /// The columns left out; `None` if the features are given by name.
-    dropped: Option<Vec<String>>,
-    /// The column to predict.
-    pub target: String,
-    /// Columns of text in a file are [`Failure::TextColumns`], instead of being left out.
-    pub refuses_text: bool,
-    name: String,
-    source: Source<'a>,
-}
-
-enum Source<'a> {
-    File(&'a Path),
-    Text(&'static str),
-}
 
 impl TableOptions {
     /// The table with the chosen columns; `None` for generated data.
@@ -314,10 +259,10 @@ impl TableOptions {
                 let advice = advice(&Suggestion::Numbers(column.number_formats().to_vec()));
                 let kept = quoted(&format!("{name}=category"));
                 return Err(Failure::other(format!(
-                    "{}, column `{}`: all cells are numbers in another notation ({advice}; --type {kept} keeps \
+                    "{}, column {}: all cells are numbers in another notation ({advice}; --type {kept} keeps \
                      them as text)",
                     path.display(),
-                    output::shortened(name, 40),
+                    output::quoted_name(name),
                 )));
             }
             column.notes().iter().for_each(|found| output::note(&note(found)));
@@ -363,61 +308,6 @@ pub fn read_tabular(path: &Path, options: &CsvOptions) -> Outcome<geartrain_tabl
     })
 }
 
-impl<'a> Table<'a> {
-    /// Hands the table and its name to `read`, a method of [`Csv`]. Leaves out columns of text,
-    /// with a note, unless the features are given by name.
-    pub fn read<T>(
-        &mut self,
-        read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
-    ) -> Outcome<T> {
-        self.try_read(read)?.map_err(|error| Failure::other(with_options(error)))
-    }
-
-    /// The same with errors of data that are to be looked at.
-    pub fn try_read<T>(
-        &mut self,
-        read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
-    ) -> Outcome<Result<T, DataError>> {
-        loop {
-            let result = match self.source {
-                Source::Text(text) => read(&self.csv, &mut text.as_bytes(), &self.name),
-                Source::File(path) => {
-                    let file = File::open(path);
-                    let mut file = file.map_err(|error| Failure::other(format!("{}: {error}", self.name)))?;
-                    read(&self.csv, &mut file, &self.name)
-                }
-            };
-            match (result, &mut self.dropped) {
-                (Err(DataError { suggestion: Some(Suggestion::DropColumns(_)), .. }), _)
-                    if self.refuses_text && matches!(self.source, Source::File(_)) =>
-                {
-                    return Err(Failure::TextColumns);
-                }
-                (
-                    Err(DataError { suggestion: Some(Suggestion::DropColumns(columns)), .. }),
-                    Some(dropped),
-                ) => {
-                    let names: Vec<String> = columns.into_iter().map(|column| column.name).collect();
-                    note_text_columns(&names);
-                    dropped.extend(names);
-                    self.csv = self.csv.clone().drop_columns(dropped.iter());
-                }
-                (result, _) => return Ok(result),
-            }
-        }
-    }
-}
-
-fn note_text_columns(names: &[String]) {
-    const MOST: usize = 20;
-    let shown = names.iter().take(MOST).map(|name| format!("`{}`", output::shortened(name, 40)));
-    let mut list = shown.collect::<Vec<_>>().join(", ");
-    if names.len() > MOST {
-        list += &format!(" and {} more", names.len() - MOST);
-    }
-    output::note(&format!("note: left out, because the network reads numbers only: {list}"));
-}
-
 /// A column's name and its type.
 fn column_type(text: &str) -> Result<(String, ColumnType), String> {
     let types = [
@@ -451,76 +341,6 @@ fn names(text: &str) -> Result<Names, String> {
         }
     }
     if quoted { Err("a double quote is not closed".into()) } else { Ok(Names(names)) }
-}
-
-/// The error with advice that names options of the command line instead of methods.
-pub fn with_options(mut error: DataError) -> String {
-    match error.suggestion.take() {
-        None => error.to_string(),
-        Some(suggestion) => format!("{error} ({})", advice(&suggestion)),
-    }
-}
-
-/// The note with such advice.
-pub fn note(note: &Note) -> String {
-    match note.suggestion() {
-        None => format!("note: {}", note.message()),
-        Some(suggestion) => format!("note: {} ({})", note.message(), advice(&suggestion)),
-    }
-}
-
-/// An argument for a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// What may help, in options of the command line.
-fn advice(suggestion: &Suggestion) -> String {
-    let separated =
-        |by: &str, option: &str| format!("are the cells separated by {by}? Add --delimiter {option}");
-    match suggestion {
-        Suggestion::Delimiter(b'\t') => separated("tabs", "tab"),
-        Suggestion::Delimiter(b' ') => separated("blanks", "blanks"),
-        Suggestion::Delimiter(byte) => {
-            let quoted = format!("'{}'", char::from(*byte));
-            separated(&quoted, &quoted)
-        }
-        Suggestion::Comment(byte) => {
-            let quoted = quoted(&char::from(*byte).to_string());
-            format!("are lines that start with {quoted} comments? Add --comment {quoted}")
-        }
-        Suggestion::SkipLines(lines) => format!("does the header come later? Add --skip-lines {lines}"),
-        Suggestion::Header => "is this line a header? Leave out --no-header".into(),
-        Suggestion::DropColumns(columns) => {
-            const MOST: usize = 100;
-            let names = columns.iter().take(MOST).map(|column| csv_cell(&column.name));
-            let names = quoted(&names.collect::<Vec<_>>().join(","));
-            let kind = if columns.len() == 1 { "a column of text" } else { "columns of text" };
-            format!("leave out {kind} with --drop {names}")
-        }
-        Suggestion::Numbers(formats) => {
-            let advice = formats.iter().map(|format| {
-                let comma = if format.decimal_comma { "--decimal-comma " } else { "" };
-                let ignore = match format.ignored.as_str() {
-                    "" => String::new(),
-                    signs => format!("--ignore-in-numbers {} ", quoted(signs)),
-                };
-                format!("{comma}{ignore}reads {}", format.value)
-            });
-            advice.collect::<Vec<_>>().join(", ")
-        }
-        Suggestion::Missing => "accept missing values with --missing drop, mean or median".into(),
-        Suggestion::MissingTarget => "leave out rows without a target with --missing drop".into(),
-        Suggestion::MissingMarker(text) => {
-            format!("if it stands for a missing value, add --missing-markers {}", quoted(&csv_cell(text)))
-        }
-        Suggestion::LabelMarker => {
-            "--missing drop leaves its row out; --missing-markers '' makes it a class".into()
-        }
-        Suggestion::Classes => "these look like classes; add --task classification".into(),
-        Suggestion::KeepIndex => "--keep-index keeps it".into(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -87,8 +87,8 @@ pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
     if let Task::Classification(classes) = &mut problem.task
         && let [only] = &classes[..]
     {
-        let only = output::shortened(only, 40);
-        output::note(&format!("warning: every row is of the class `{only}`: there is nothing to learn"));
+        let name = output::quoted_name(only);
+        output::note(&format!("warning: every row is of the class {name}: there is nothing to learn"));
         // With a single output the network would return the logit of class 1.
         classes.push(format!("not {only}"));
         problem.data = problem.data.with_classes(&*classes)?;
@@ -170,13 +170,7 @@ fn warn_about_constants(splits: &[Split]) {
         names.extend(split.scaling.constant_columns());
     }
     if !names.is_empty() {
-        const MOST: usize = 20;
-        let more = names.len().saturating_sub(MOST);
-        let names = names.into_iter().take(MOST).map(|name| format!("`{}`", output::shortened(name, 40)));
-        let mut list = names.collect::<Vec<_>>().join(", ");
-        if more > 0 {
-            list += &format!(" and {more} more");
-        }
+        let list = output::listed(&names.into_iter().collect::<Vec<_>>());
         output::note(&format!("warning: columns without information, constant in the training rows: {list}"));
     }
 }

@@ -7,16 +7,14 @@ use super::Options;
 use super::experiment::{Scores, Trained, join};
 use super::task::{Problem, Task};
 use crate::failure::Outcome;
-use crate::output::shortened;
+use crate::output::{LONGEST_NAME, quoted_name, shortened};
 
 /// The most classes with a printed confusion matrix.
 const READABLE_CLASSES: usize = 20;
 /// The most classes with a confusion matrix in the JSON object.
 pub const JSON_CLASSES: usize = 50;
 /// Lines of folds and of confused classes at most.
-pub const MOST_LINES: usize = 20;
-/// Characters of a name at most.
-pub const LONGEST_NAME: usize = 40;
+const MOST_LINES: usize = 20;
 
 /// The results of all trained networks; several are the folds of a cross-validation.
 pub fn report(
@@ -34,7 +32,7 @@ pub fn report(
                 "task": match task { Task::Regression => "regression", Task::Classification(_) => "classification" },
                 "target": problem.target,
                 "rows": problem.data.rows(),
-                "test_rows": rows(trained),
+                "test_rows": test_rows(trained),
                 "interrupted": interrupted,
             });
             let scores = match task {
@@ -50,31 +48,51 @@ pub fn report(
     Ok(text)
 }
 
-/// A table of scores.
+/// The rows of the folds of a cross-validation in a [`score_table`], and of their mean.
+pub fn fold_rows(folds: &[Vec<f64>]) -> Vec<(String, Vec<f64>)> {
+    let shown = folds.iter().take(MOST_LINES).enumerate();
+    let mut rows: Vec<_> = shown.map(|(i, scores)| (format!("fold {}", i + 1), scores.clone())).collect();
+    if folds.len() > MOST_LINES {
+        rows.push((format!("and {} more folds", folds.len() - MOST_LINES), Vec::new()));
+    }
+    let mean = |i: usize| mean(&folds.iter().map(|fold| fold[i]).collect::<Vec<_>>());
+    rows.push(("mean of folds".into(), (0..folds[0].len()).map(mean).collect()));
+    rows
+}
+
+/// Rows of scores under their names.
+pub fn score_table(heading: &str, names: &[String], rows: &[(String, Vec<f64>)]) -> String {
+    let longest = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = longest.max(heading.chars().count());
+    let mut text = format!("{heading:width$}");
+    names.iter().for_each(|name| text += &format!("  {name:>10}"));
+    for (name, values) in rows {
+        let mut line = format!("{name:width$}");
+        for (value, name) in values.iter().zip(names) {
+            let width = name.chars().count().max(10);
+            line += &format!("  {:>width$}", short(*value));
+        }
+        text += &format!("\n{}", line.trim_end());
+    }
+    text
+}
+
 fn regression_text(trained: &[Trained], folds: bool, target: &str) -> Outcome<String> {
     let (network, baseline) = pooled_scores(trained)?;
-    let mut lines = Vec::new();
-    if folds {
-        let each = trained.iter().map(Trained::scores).collect::<Outcome<Vec<_>>>()?;
-        lines.extend(each.iter().take(MOST_LINES).enumerate().map(|(i, &s)| (format!("fold {}", i + 1), s)));
-        lines.push(("mean of folds".into(), Scores::mean(&each)));
-        lines.push(("all folds together".into(), network));
-        lines.extend(baseline.map(|scores| ("linear baseline, together".to_string(), scores)));
+    let values = |Scores { r2, rmse, mae }| vec![r2, rmse, mae];
+    let mut rows = Vec::new();
+    let names = if folds {
+        let each = trained.iter().map(|one| Ok(values(one.scores()?))).collect::<Outcome<Vec<_>>>()?;
+        rows = fold_rows(&each);
+        ["all folds together", "linear baseline, together"]
     } else {
-        lines.push(("network".into(), network));
-        lines.extend(baseline.map(|scores| ("linear baseline".to_string(), scores)));
-    }
-    let heading = format!("{} test rows", rows(trained));
-    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max(heading.len());
-    let mut text = format!("{heading:width$}  {:>9}  {:>10}  {:>10}\n", "R²", "RMSE", "MAE");
-    for (i, (name, Scores { r2, rmse, mae })) in lines.iter().enumerate() {
-        if i == MOST_LINES && trained.len() > MOST_LINES {
-            text += &format!("and {} more folds\n", trained.len() - MOST_LINES);
-        }
-        let r2 = if r2.is_nan() { "undefined".into() } else { format!("{r2:.4}") };
-        text += &format!("{name:width$}  {r2:>9}  {:>10}  {:>10}\n", short(*rmse), short(*mae));
-    }
-    text += &format!("RMSE and MAE are in the unit of `{}`.", shortened(target, LONGEST_NAME));
+        ["network", "linear baseline"]
+    };
+    let pooled = names.into_iter().zip([Some(network), baseline]);
+    rows.extend(pooled.filter_map(|(name, scores)| Some((name.to_string(), values(scores?)))));
+    let heading = format!("{} test rows", test_rows(trained));
+    let mut text = score_table(&heading, &["R²", "RMSE", "MAE"].map(String::from), &rows);
+    text += &format!("\nRMSE and MAE are in the unit of {}.", quoted_name(target));
     match baseline {
         None => text += "\nNo linear baseline: least squares would take too long with this many columns.",
         Some(baseline) if baseline.rmse < network.rmse => {
@@ -117,21 +135,16 @@ fn object(Scores { r2, rmse, mae }: Scores) -> Value {
 /// The accuracy and the confusion matrix.
 fn classification_text(trained: &[Trained], folds: bool, classes: &[String]) -> Outcome<String> {
     let all = pooled_confusion(trained)?;
-    let mut text = format!("{} test rows\n", rows(trained));
-    if folds {
-        let each = accuracies(trained)?;
-        for (i, accuracy) in each.iter().take(MOST_LINES).enumerate() {
-            text += &format!("fold {:<14} accuracy {accuracy:.4}\n", i + 1);
-        }
-        if each.len() > MOST_LINES {
-            text += &format!("and {} more folds\n", each.len() - MOST_LINES);
-        }
-        text += &format!("mean of folds       accuracy {:.4}\n", mean(&each));
-        text += &format!("all folds together  accuracy {:.4}\n\n", all.accuracy());
+    let heading = format!("{} test rows", test_rows(trained));
+    let scores = if folds {
+        let each: Vec<_> = accuracies(trained)?.into_iter().map(|accuracy| vec![accuracy]).collect();
+        let mut rows = fold_rows(&each);
+        rows.push(("all folds together".into(), vec![all.accuracy()]));
+        score_table(&heading, &["accuracy".into()], &rows)
     } else {
-        text += &format!("accuracy {:.4}\n\n", all.accuracy());
-    }
-    Ok(text + &confusion_text(&all, classes)?)
+        format!("{heading}\naccuracy {:.4}", all.accuracy())
+    };
+    Ok(format!("{scores}\n\n{}", confusion_text(&all, classes)?))
 }
 
 /// The confusion matrix, or the most frequent confusions of many classes.
@@ -142,8 +155,7 @@ pub fn confusion_text(all: &ConfusionMatrix, classes: &[String]) -> Outcome<Stri
 
 fn classification_json(trained: &[Trained], folds: bool, classes: &[String]) -> Outcome<Value> {
     let object = |confusion: ConfusionMatrix| {
-        let rows = || confusion.counts().rows().into_iter().map(|row| row.to_vec()).collect::<Value>();
-        let counts = if classes.len() <= JSON_CLASSES { rows() } else { Value::Null };
+        let counts = (classes.len() <= JSON_CLASSES).then(|| counts(&confusion));
         json!({ "accuracy": confusion.accuracy(), "confusion": counts })
     };
     let all = object(pooled_confusion(trained)?);
@@ -153,6 +165,11 @@ fn classification_json(trained: &[Trained], folds: bool, classes: &[String]) -> 
     let list = trained.iter().map(|one| Ok(object(one.confusion()?))).collect::<Outcome<Vec<_>>>()?;
     let mean = json!({ "accuracy": mean(&accuracies(trained)?) });
     Ok(json!({ "classes": classes, "test": null, "folds": list, "mean": mean, "pooled": all }))
+}
+
+/// A row of counts for each true class.
+pub fn counts(confusion: &ConfusionMatrix) -> Value {
+    confusion.counts().rows().into_iter().map(|row| row.to_vec()).collect()
 }
 
 /// The confusion matrix of all test predictions together.
@@ -182,7 +199,7 @@ fn confusions(all: &ConfusionMatrix, names: &[String]) -> String {
     lines.join("\n")
 }
 
-fn rows(trained: &[Trained]) -> usize {
+fn test_rows(trained: &[Trained]) -> usize {
     trained.iter().map(|one| one.test.rows()).sum()
 }
 

@@ -8,6 +8,7 @@ use geartrain::data::{DataError, Dataset, Suggestion, toy};
 use geartrain::prelude::*;
 
 use crate::failure::{Failure, Outcome};
+use crate::output::quoted_name;
 use crate::table::{BuiltIn, Table, TableOptions};
 
 /// The kind of task, as an option.
@@ -117,7 +118,7 @@ fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>, Option<Dataset<f6
             (values.numeric, values.different, None)
         }
     };
-    let target = crate::output::shortened(&table.target, 40);
+    let target = quoted_name(&table.target);
     let (kind, what, other) = match (numeric, count) {
         (false, _) if data.as_ref().is_some_and(are_long) => {
             (Kind::Classification, format!("{count} different numbers too long for f64"), Some("regression"))
@@ -130,7 +131,7 @@ fn decide(table: &mut Table) -> Outcome<(Kind, Option<String>, Option<Dataset<f6
     let hint = other.map_or(String::new(), |other| format!(" (--task {other} overrides this)"));
     let is_read = |data: &Dataset<f64>| kind == Kind::Regression || !data.classes().is_empty();
     let data = data.filter(is_read);
-    Ok((kind, Some(format!("Task: {name}, because `{target}` holds {what}{hint}")), data))
+    Ok((kind, Some(format!("Task: {name}, because {target} holds {what}{hint}")), data))
 }
 
 /// Whether targets have more digits than `f64` holds.
@@ -159,8 +160,8 @@ fn test_rows(table: &mut Table, task: &Task) -> Outcome<Dataset<f64>> {
     let indices = data.classes().iter().map(|class| match known.iter().position(|name| name == class) {
         Some(index) => Ok(index as f64),
         None => Err(Failure::other(format!(
-            "the test rows have a class that the training rows do not have: `{}`",
-            crate::output::shortened(class, 40)
+            "the test rows have a class that the training rows do not have: {}",
+            quoted_name(class)
         ))),
     });
     let indices = indices.collect::<Outcome<Vec<f64>>>()?;

@@ -70,11 +70,23 @@ pub struct LayerPrediction {
 }
 
 impl Prediction {
+    /// `|δ|` of the layer `row`, relative to the layer `top`.
+    pub fn relative_gradient(&self, row: usize, top: usize) -> Option<f64> {
+        Some(self.layers[row].gradient? / self.layers[top].gradient?)
+    }
+
+    /// The standard deviation of `log₁₀` of the [relative
+    /// gradient](Prediction::relative_gradient) over random networks of this width.
+    pub fn relative_deviation(&self, row: usize, top: usize) -> f64 {
+        let [row, top] = [row, top].map(|i| self.layers[i].deviation.powi(2));
+        (row - top).max(0.0).sqrt() / 10_f64.ln()
+    }
+
     /// The predicted [decades](crate::Measurement::decades) between the first and the last of
     /// `stations`; `None` if the theory does not cover all layers above the first.
     pub fn decades(&self, stations: &[usize]) -> Option<f64> {
         let (&[first, ..], &[.., last]) = (stations, stations) else { return None };
-        let decades = (self.layers[first].gradient? / self.layers[last].gradient?).log10();
+        let decades = self.relative_gradient(first, last)?.log10();
         // 0 of 0
         (!decades.is_nan()).then_some(decades)
     }

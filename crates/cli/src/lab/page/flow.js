@@ -1,16 +1,10 @@
 // The tab "Gradient flow": up to four deep networks, how gradients flow through them, and why.
 
 import { Problem, address, announce, brief, element, table, toNumber } from "./common.js";
-import { check, select, sliding } from "./form.js";
+import { ACTIVATIONS, INITS, NORMS, check, complain, select, sliding } from "./form.js";
 import { follow } from "./lines.js";
-import { Plot, behind, extent, sample } from "./plot.js";
+import { Plot, behind, edgeOfChaos, extent, key, sample, thinned } from "./plot.js";
 
-const ACTIVATIONS = [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"], ["leaky_relu", "leaky ReLU"], ["elu", "ELU"], ["selu", "SELU"], ["gelu", "GELU"], ["silu", "SiLU"]];
-const INITS = [
-  ["auto", "default: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "normal, σw / √n"],
-  ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"],
-];
-const NORMS = [["none", "none"], ["batch", "batch norm"], ["layer", "layer norm"]];
 const SHOWN = {
   gradient: { name: "gradient |δ|", axis: "|δ|, last layer = 1", title: "Gradient by layer" },
   signal: { name: "signal q", axis: "q, mean square of the output", title: "Signal by layer" },
@@ -312,10 +306,7 @@ class FlowTab {
   }
 
   complain() {
-    const problem = this.current.problem;
-    for (const [name, field] of Object.entries(this.fields)) field.complain(problem?.field === name ? problem.message : "");
-    this.problem.textContent = problem && !this.fields[problem.field] ? problem.message : "";
-    this.problem.hidden = !this.problem.textContent;
+    complain(this.fields, this.problem, this.current.problem);
   }
 
   draw() {
@@ -325,11 +316,7 @@ class FlowTab {
     for (const entry of this.nets) {
       if (!entry.measured) continue;
       const measured = entry.measured[this.shown].map((pair) => pair.map(toNumber));
-      // at most about 50 marks
-      const every = Math.ceil(measured.length / 50);
-      const points = measured
-        .map(([mean, error], i) => [i + 1, mean, error, `layer ${i + 1}: 10^${brief(mean)}`])
-        .filter((_, i, all) => i % every === 0 || i === all.length - 1);
+      const points = thinned(measured.map(([mean, error], i) => [i + 1, mean, error, `layer ${i + 1}: 10^${brief(mean)}`]), 50);
       const predicted = entry.predicted?.[this.shown] ?? [];
       const line = predicted.map((pair, i) => pair && [i + 1, ...pair.map(toNumber)]).filter(Boolean);
       series.push({ index: entry.index, line, faded: entry.stale });
@@ -363,7 +350,7 @@ class FlowTab {
       const decades = element("span", { "data-value": measured.decades }, signed(measured.decades), measured.seeds > 1 ? ` ± ${brief(measured.decades_error, 2)}` : "");
       const theory = predicted?.decades == null ? "not covered" : signed(predicted.decades);
       return [
-        element("span", { class: "key" }, sample(entry.index), title(entry.net)),
+        key(entry.index, title(entry.net)),
         brief(measured.ratio, 4), decades, predicted ? theory : "…", percent(measured.dead), percent(measured.saturated),
       ];
     });
@@ -426,9 +413,7 @@ class FlowTab {
     for (const { predicted } of placed) if (!edges.has(predicted.phase.activation)) edges.set(predicted.phase.activation, predicted.phase.edge);
     const series = [...edges].map(([name, edge]) => {
       const entry = placed.find(({ predicted }) => predicted.phase.activation === name);
-      // scale-free activations: χ₁ does not depend on q, nor on σb
-      const line = edge.every(([, b]) => b === 0) && edge.length ? [[edge[0][0], 0, 0], [edge[0][0], top, 0]] : edge.map(([w, b]) => [w, b, 0]);
-      return { index: entry.index, line };
+      return { index: entry.index, line: edgeOfChaos(edge, top) };
     });
     for (const { index, predicted, net, stale } of placed) {
       const { sigma_w, sigma_b } = predicted.phase;

@@ -2,6 +2,14 @@
 
 import { element, freshId, slider } from "./common.js";
 
+// The choices for the networks of two tabs.
+export const ACTIVATIONS = [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"], ["leaky_relu", "leaky ReLU"], ["elu", "ELU"], ["selu", "SELU"], ["gelu", "GELU"], ["silu", "SiLU"]];
+export const INITS = [
+  ["auto", "default: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "LeCun: normal, σw / √n"],
+  ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"],
+];
+export const NORMS = [["none", "none"], ["batch", "batch norm"], ["layer", "layer norm"]];
+
 function place() {
   return element("p", { class: "error small", id: freshId(), hidden: true, role: "alert" });
 }
@@ -65,4 +73,11 @@ export function sliding(options) {
   const message = place();
   const node = element("div", { class: "field" }, made.node, message);
   return finish(node, [made.range, made.field], message, { slider: made });
+}
+
+/** Shows a problem beside its field, or in `general` if no field has its name. No problem: removes the message. */
+export function complain(fields, general, problem) {
+  for (const [name, one] of Object.entries(fields)) one.complain(problem?.field === name ? problem.message : "");
+  general.textContent = problem && !fields[problem.field] ? problem.message : "";
+  general.hidden = !general.textContent;
 }

@@ -268,8 +268,7 @@ export class Player {
 
   /** The gradient of a node so far; null before its first contribution. */
   sumAt(node) {
-    const come = this.sums[node].filter(({ index }) => index < this.at);
-    return come.length ? come[come.length - 1].sum : null;
+    return this.sums[node].findLast(({ index }) => index < this.at)?.sum ?? null;
   }
 
   /** The node that receives a contribution in a backward step. */

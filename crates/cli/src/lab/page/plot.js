@@ -19,6 +19,22 @@ export function sample(index, { line = true, points = true, hollow = false } = {
   );
 }
 
+/** An entry of a legend. */
+export const key = (index, text, look) => element("span", { class: "key" }, sample(index, look), text);
+
+/** About `most` entries of a list, evenly spaced, with the last one. */
+export function thinned(list, most) {
+  const every = Math.ceil(list.length / most);
+  return list.filter((_, i) => i % every === 0 || i === list.length - 1);
+}
+
+/** The edge of chaos as a line up to σb = `top`. */
+export function edgeOfChaos(edge, top) {
+  // scale-free activations: χ₁ does not depend on q, nor on σb
+  if (edge.length && edge.every(([, b]) => b === 0)) return [[edge[0][0], 0, 0], [edge[0][0], top, 0]];
+  return edge.map(([w, b]) => [w, b, 0]);
+}
+
 /** Multiples of 1, 2 or 5 times a power of ten. */
 function steps(low, high, most) {
   const rough = (high - low) / most;

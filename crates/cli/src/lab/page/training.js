@@ -1,14 +1,11 @@
 // The tab "Training": a network learns while the page shows its loss, its fit and its gradients.
 
-import { Problem, address, announce, brief, element, slider, table, toNumber } from "./common.js";
-import { check, field, number, select, sliding, text } from "./form.js";
+import { Problem, address, announce, brief, element, post, slider, table, toNumber } from "./common.js";
+import { ACTIVATIONS, INITS, NORMS, check, complain, field, number, select, sliding, text } from "./form.js";
 import { follow } from "./lines.js";
-import { Plot, behind, extent, sample, shade } from "./plot.js";
+import { Plot, behind, edgeOfChaos, extent, key, shade, thinned } from "./plot.js";
 
 const DATA = [["sine", "sine wave: 1 input"], ["friedman", "Friedman 1: 10 inputs"], ["moons", "two moons: 2 classes"], ["spirals", "two spirals: 2 classes"], ["table", "your own table (CSV)"]];
-const ACTIVATIONS = [["sigmoid", "sigmoid"], ["tanh", "tanh"], ["relu", "ReLU"], ["leaky_relu", "leaky ReLU"], ["elu", "ELU"], ["selu", "SELU"], ["gelu", "GELU"], ["silu", "SiLU"]];
-const INITS = [["auto", "default: He or Xavier"], ["xavier", "Xavier (Glorot)"], ["he", "He (Kaiming)"], ["lecun", "LeCun"], ["orthogonal", "orthogonal"], ["torch", "PyTorch's default"]];
-const NORMS = [["none", "none"], ["batch", "batch norm"], ["layer", "layer norm"]];
 const RULES = [["sgd", "SGD"], ["momentum", "SGD, momentum 0.9"], ["adam", "Adam"], ["adamw", "AdamW"], ["rmsprop", "RMSprop"]];
 const DELIMITERS = [["comma", "comma"], ["semicolon", "semicolon"], ["tab", "tab"]];
 const GAPS = [["error", "report an error"], ["drop", "drop the row"], ["mean", "fill with the mean"], ["median", "fill with the median"]];
@@ -28,6 +25,10 @@ const LONGEST = 16_000;
 /** Columns of the map of gradients at most; beyond, every second one is dropped. */
 const COLUMNS = 160;
 
+/** Entries of a legend: a line, a mark. */
+const LINE = { points: false };
+const MARK = { line: false };
+
 const BASE64 = [["+", "-"], ["/", "_"], ["=", ""]];
 
 async function through(stream, bytes) {
@@ -46,6 +47,12 @@ async function unpack(code) {
   const bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
   return new TextDecoder().decode(await through(new DecompressionStream("deflate-raw"), bytes));
 }
+
+/** The first line of a table that is not blank. */
+const header = (csv) => csv.slice(0, 10_000).split(/\r?\n/).find((line) => line.trim()) ?? "";
+
+/** The names of columns in a header. */
+const names = (line, delimiter) => line.split(SEPARATORS[delimiter]).map((name) => name.trim().replace(/^"(.*)"$/, "$1"));
 
 class TrainingTab {
   id = "training";
@@ -236,10 +243,10 @@ class TrainingTab {
   }
 
   paste(csv) {
-    const line = csv.slice(0, 10_000).split(/\r?\n/).find((line) => line.trim()) ?? "";
+    const line = header(csv);
     const delimiter = line.includes("\t") ? "tab" : line.split(";").length > line.split(",").length ? "semicolon" : "comma";
-    const names = line.split(SEPARATORS[delimiter]).map((name) => name.trim().replace(/^"(.*)"$/, "$1"));
-    const target = names.includes(this.chosen.target) ? this.chosen.target : names.at(-1);
+    const columns = names(line, delimiter);
+    const target = columns.includes(this.chosen.target) ? this.chosen.target : columns.at(-1);
     this.change({ csv, delimiter, target });
   }
 
@@ -266,9 +273,8 @@ class TrainingTab {
     if (chosen.skip !== null && this.fields.skip.slider.value !== chosen.skip) this.fields.skip.slider.value = chosen.skip;
     this.toy.hidden = chosen.data === "table";
     this.own.hidden = chosen.data !== "table";
-    const line = chosen.csv.slice(0, 10_000).split(/\r?\n/).find((line) => line.trim()) ?? "";
-    const names = line.split(SEPARATORS[chosen.delimiter]).slice(0, 200);
-    this.columns.replaceChildren(...names.map((name) => element("option", { value: name.trim().replace(/^"(.*)"$/, "$1") })));
+    const columns = names(header(chosen.csv), chosen.delimiter).slice(0, 200);
+    this.columns.replaceChildren(...columns.map((value) => element("option", { value })));
   }
 
   /** The settings in the server's format. */
@@ -298,9 +304,7 @@ class TrainingTab {
   }
 
   complain(problem) {
-    for (const [name, one] of Object.entries(this.fields)) one.complain(problem?.field === name ? problem.message : "");
-    this.problem.textContent = problem && !this.fields[problem.field] ? problem.message : "";
-    this.problem.hidden = !this.problem.textContent;
+    complain(this.fields, this.problem, problem);
   }
 
   /** Stops training and shows the untrained network. */
@@ -392,12 +396,7 @@ class TrainingTab {
   }
 
   async tellServer(order) {
-    const reply = await fetch(`/api/training/${this.known.id}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(order),
-    }).catch(() => null);
-    if (!reply?.ok) this.complain(new Problem(reply ? await reply.json() : { error: "The server does not answer." }));
+    await post(`/api/training/${this.known.id}`, order).catch((problem) => this.complain(problem));
   }
 
   enter(state, order) {
@@ -437,7 +436,7 @@ class TrainingTab {
       this.done.push(...line.epochs.map((pair) => pair.map(toNumber)));
       this.collect(line);
       this.edges.push(...line.sharpness.map((edge) => edge.map((value) => (value === null ? null : toNumber(value)))));
-      if (this.edges.length > 2 * COLUMNS) this.edges = this.edges.filter((_, i) => i % 2 === 0 || i === this.edges.length - 1);
+      if (this.edges.length > 2 * COLUMNS) this.edges = thinned(this.edges, 2 * COLUMNS);
       this.eigenvalues = line.density?.map((point) => point.map(toNumber)) ?? this.eigenvalues;
       if (real && this.stepping && line.step > 0) this.enter("paused");
     } else if (line.kind === "end") {
@@ -469,7 +468,7 @@ class TrainingTab {
   collect({ step, gradients }) {
     if (this.looks.at(-1)?.step === step) this.looks.pop();
     this.looks.push({ step, values: gradients.map((value) => Math.log10(toNumber(value))) });
-    if (this.looks.length > COLUMNS) this.looks = this.looks.filter((_, i) => i % 2 === 0 || i === this.looks.length - 1);
+    if (this.looks.length > COLUMNS) this.looks = thinned(this.looks, COLUMNS);
   }
 
   draw() {
@@ -508,9 +507,7 @@ class TrainingTab {
 
   drawLosses() {
     const { done } = this;
-    const every = Math.ceil(done.length / 400);
-    const line = (column) =>
-      done.map((pair, i) => [i + 1, Math.log10(pair[column]), 0]).filter((_, i, all) => i % every === 0 || i === all.length - 1);
+    const line = (column) => thinned(done.map((pair, i) => [i + 1, Math.log10(pair[column]), 0]), 400);
     const lines = [line(0), line(1)];
     const one = done.length === 1;
     const [low, high] = extent(lines.flat().map((point) => point[1]), 0.06);
@@ -523,8 +520,8 @@ class TrainingTab {
       texts: done.length ? [] : [{ at: [1, -1], text: "no epoch yet", anchor: "middle" }],
     });
     this.legend.replaceChildren(
-      element("span", { class: "key" }, sample(0, { points: false }), "training rows, during the epoch"),
-      element("span", { class: "key" }, sample(1, { points: false }), "validation rows, after each epoch"),
+      key(0, "training rows, during the epoch", LINE),
+      key(1, "validation rows, after each epoch", LINE),
     );
   }
 
@@ -550,7 +547,7 @@ class TrainingTab {
           { index: 2, line },
         ],
       });
-      note(...this.samples([0, "training rows"], [1, "validation rows", true]), element("span", { class: "key" }, sample(2, { points: false }), "the network"));
+      note(key(0, "training rows", MARK), key(1, "validation rows", { ...MARK, hollow: true }), key(2, "the network", LINE));
     } else if (kind === "plane") this.drawPlane(note);
     else if (kind === "scatter") {
       const pairs = look.picture.map(([t, p]) => [toNumber(t), toNumber(p), 0]);
@@ -568,10 +565,6 @@ class TrainingTab {
       this.confusion.replaceChildren(this.confusionTable(look.confusion, classes));
       note("Validation rows. Darker: a larger share of the true class.");
     }
-  }
-
-  samples(...entries) {
-    return entries.map(([index, name, hollow]) => element("span", { class: "key" }, sample(index, { line: false, hollow }), name));
   }
 
   drawPlane(note) {
@@ -611,7 +604,7 @@ class TrainingTab {
       cells,
       grid: false,
     });
-    if (classes) note(...this.samples(...classes.map((name, k) => [k, name])), element("span", {}, "Hollow marks: validation rows. Stronger colour: higher probability."));
+    if (classes) note(...classes.map((name, k) => key(k, name, MARK)), element("span", {}, "Hollow marks: validation rows. Stronger colour: higher probability."));
     else note(`From dark to bright: ${this.reach}.`);
   }
 
@@ -688,11 +681,10 @@ class TrainingTab {
         { index: 0, line: sharp, points: edges.length < 30 ? sharp : [], small: true },
       ],
     });
-    const key = (index, text) => element("span", { class: "key" }, sample(index, { points: false }), text);
     this.edgeLegend.replaceChildren(
-      key(0, "largest eigenvalue of the Hessian (sharpness)"),
-      key(1, "largest stable one: 2/η, with momentum (2 + 2β)/⁠η"),
-      key(2, "curvature along the gradient"),
+      key(0, "largest eigenvalue of the Hessian (sharpness)", LINE),
+      key(1, "largest stable one: 2/η, with momentum (2 + 2β)/⁠η", LINE),
+      key(2, "curvature along the gradient", LINE),
       element("span", {}, this.verdict(ratio)),
     );
   }
@@ -736,14 +728,13 @@ class TrainingTab {
     const reach = (column, least) => 1.15 * Math.max(least, ...placed.map((edge) => edge[column]));
     const [right, top] = [reach(4, 2.5), reach(5, 0.8)];
     const { edge, activation } = phase;
-    const line = edge.every(([, b]) => b === 0) && edge.length ? [[edge[0][0], 0, 0], [edge[0][0], top, 0]] : edge.map(([w, b]) => [w, b, 0]);
     const place = (edge) => [edge[4], edge[5], 0, `step ${edge[0]}: σw ${brief(edge[4], 3)}, σb ${brief(edge[5], 3)}`];
     this.phase.draw({
       label: `Phase diagram. Step ${now[0]}: σw ${brief(now[4], 3)}, σb ${brief(now[5], 3)}`,
       x: { label: "σw", low: 0, high: right },
       y: { label: "σb", low: -0.05 * top, high: top, left: 44 },
       series: [
-        { index: 1, line },
+        { index: 1, line: edgeOfChaos(edge, top) },
         { index: 2, line: placed.map(place), thin: true },
         { index: 2, points: [place(placed[0])], hollow: true },
         { index: 2, points: [place(now)] },
@@ -757,23 +748,18 @@ class TrainingTab {
   }
 
   edgeNumbers() {
-    const every = Math.ceil(this.edges.length / 40);
-    const shown = this.edges.filter((_, i) => i % every === 0 || i === this.edges.length - 1);
-    const rows = shown.map(([step, sharp, stable, along]) => [step, brief(sharp, 5), stable === null ? "" : brief(stable, 5), brief(along, 5)]);
+    const rows = thinned(this.edges, 40).map(([step, sharp, stable, along]) => [step, brief(sharp, 5), stable === null ? "" : brief(stable, 5), brief(along, 5)]);
     return table("", ["step", "sharpness", "largest stable", "along the gradient"], rows);
   }
 
   lossNumbers() {
-    const { done } = this;
-    const every = Math.ceil(done.length / 40);
-    const rows = done.map((pair, i) => [i + 1, brief(pair[0], 6), brief(pair[1], 6)]).filter((_, i) => i % every === 0 || i === done.length - 1);
-    return table("", ["epoch", "training loss", "validation loss"], rows);
+    const rows = this.done.map((pair, i) => [i + 1, brief(pair[0], 6), brief(pair[1], 6)]);
+    return table("", ["epoch", "training loss", "validation loss"], thinned(rows, 40));
   }
 
   mapNumbers() {
     const { looks, known } = this;
-    const every = Math.ceil(looks.length / 8);
-    const shown = looks.filter((_, i) => i % every === 0 || i === looks.length - 1);
+    const shown = thinned(looks, 8);
     const rows = known.layers.map((name, layer) => [layer + 1, name, ...shown.map(({ values }) => brief(10 ** values[layer], 3))]);
     return table("|δ| by layer", ["", "layer", ...shown.map(({ step }) => `step ${step}`)], rows);
   }

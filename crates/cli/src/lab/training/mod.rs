@@ -22,9 +22,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::lab::choices::within;
 use crate::lab::lines::{Lines, lines};
-use crate::lab::reply::{Problem, Question, compute};
+use crate::lab::reply::{Problem, Question, compute, within};
 use control::{Control, Order, Steering};
 use run::{Job, Model};
 use settings::{FASTEST, MOST_MOMENTUM, Settings};

@@ -1,6 +1,6 @@
 //! The predictions of a network, in the form that suits the data.
 
-use geartrain::data::{DataError, Dataset, StandardScaler};
+use geartrain::data::Dataset;
 use geartrain::metrics::ConfusionMatrix;
 use geartrain::{Error, Network, metrics};
 use ndarray::{Array2, ArrayRef2, ArrayView1, s};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::settings::Prepared;
 use crate::lab::reply::number;
+use crate::train::report::counts;
 
 /// Points of a curve, and of each side of a map.
 const CURVE: usize = 200;
@@ -30,7 +31,7 @@ pub enum Picture {
 impl Picture {
     pub fn of(prepared: &Prepared) -> Self {
         let x = prepared.train.x();
-        match (x.ncols(), &prepared.classes) {
+        match (x.ncols(), prepared.classes()) {
             (1, None) => {
                 let (low, high) = range(x.column(0));
                 let step = (high - low) / (CURVE - 1) as f64;
@@ -88,15 +89,15 @@ impl Picture {
     pub fn now(&self, prepared: &Prepared, network: &Network<f64>) -> Result<Value, Error> {
         let predict = |x: &ArrayRef2<f64>| -> Result<Array2<f64>, Error> {
             let y = network.predict(x)?;
-            match prepared.model.y_scale() {
+            match prepared.scaling.y() {
                 Some(scale) => Ok(scale.inverse_transform(&y)?),
                 None => metrics::probabilities(&y),
             }
         };
-        let at = |places: &Array2<f64>| predict(&scaled(prepared.model.x_scale(), places)?);
+        let at = |places: &Array2<f64>| predict(&prepared.scaling.x().transform(places)?);
         let validation = predict(prepared.scaled_validation.x())?;
         let truth = prepared.validation.y();
-        let confusion = match prepared.classes {
+        let confusion = match prepared.classes() {
             Some(_) => Some(ConfusionMatrix::from_probabilities(&validation, truth)?),
             None => None,
         };
@@ -122,15 +123,12 @@ impl Picture {
             Some(confusion) => ("accuracy", confusion.accuracy()),
             None => ("R²", metrics::r2(&validation, truth)?),
         };
-        let counts = |confusion: ConfusionMatrix| -> Value {
-            confusion.counts().rows().into_iter().map(|row| row.to_vec()).collect()
-        };
         let rows = validation.slice(s![..validation.nrows().min(ROWS), ..]);
         Ok(json!({
             "picture": picture,
             "predictions": rows.rows().into_iter().map(|row| row.to_vec()).collect::<Value>(),
             "score": { "name": name, "value": number(score) },
-            "confusion": confusion.map(counts),
+            "confusion": confusion.as_ref().map(counts),
         }))
     }
 }
@@ -141,10 +139,6 @@ fn range(values: ArrayView1<f64>) -> (f64, f64) {
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let margin = if high > low { 0.06 * (high - low) } else { 0.5 };
     (low - margin, high + margin)
-}
-
-fn scaled(scale: Option<&StandardScaler>, x: &Array2<f64>) -> Result<Array2<f64>, DataError> {
-    scale.map_or_else(|| Ok(x.clone()), |scale| scale.transform(x))
 }
 
 /// Rounded to `f32`, which halves the size of the text.

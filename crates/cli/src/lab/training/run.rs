@@ -86,7 +86,7 @@ fn fit(
     job: &Job,
     writer: &Writer,
 ) -> Result<(), Error> {
-    let mut network = prepared.model.network().clone();
+    let mut network = prepared.network.clone();
     let mut watcher = Watcher::new(prepared, job, writer);
     let start = watcher.start(&network)?;
     writer.write(&start);
@@ -186,10 +186,8 @@ impl<'a> Watcher<'a> {
 
     /// The first line: the constant part.
     fn start(&self, network: &Network<f64>) -> Result<Value, Error> {
-        let Prepared { model, train, validation, classes, epochs, .. } = self.prepared;
+        let Prepared { scaling, train, validation, epochs, .. } = self.prepared;
         let layers: Vec<String> = self.gradients(network)?.into_iter().map(|(name, _)| name).collect();
-        let constant = model.x_scale().map_or(&[][..], |scale| scale.constant_columns());
-        let constant: Vec<&str> = constant.iter().map(|&i| model.feature_names()[i].as_str()).collect();
         let phase = lab::Phase::of(network, &self.probe.0)?;
         let phase = phase.map(|phase| json!({ "activation": phase.activation, "edge": phase.edge }));
         Ok(json!({
@@ -197,13 +195,13 @@ impl<'a> Watcher<'a> {
             "id": self.job.id,
             "features": train.feature_names(),
             "target": train.target_names()[0],
-            "classes": classes,
+            "classes": self.prepared.classes(),
             "train_rows": train.rows(),
             "validation_rows": validation.rows(),
             "weights": network.params().len(),
             "epochs": epochs,
             "layers": layers,
-            "constant": constant,
+            "constant": scaling.constant_columns(),
             "phase": phase,
             "picture": self.picture.start(self.prepared),
         }))
@@ -261,15 +259,7 @@ impl<'a> Watcher<'a> {
 
     /// Keeps the network for download.
     fn leave(&self, network: &Network<f64>) -> Result<(), Error> {
-        let Prepared { model, .. } = self.prepared;
-        let mut predictor = Predictor::new(network.clone())
-            .named(model.feature_names().to_vec(), model.target_names().to_vec())?;
-        if let Some(scale) = model.x_scale() {
-            predictor = predictor.with_x_scale(scale.clone())?;
-        }
-        if let Some(scale) = model.y_scale() {
-            predictor = predictor.with_y_scale(scale.clone())?;
-        }
+        let predictor = Predictor::new(network.clone()).with_scaling(self.prepared.scaling.clone())?;
         let model = Model { predictor, epochs: self.epochs.clone() };
         *self.job.place() = Some(Arc::new(model));
         Ok(())
@@ -353,7 +343,7 @@ mod tests {
         let mut least = [f64::INFINITY; 2];
         for _ in 0..5 {
             let prepared = settings.prepare().expect("possible");
-            let mut network = prepared.model.network().clone();
+            let mut network = prepared.network.clone();
             let began = busy();
             Training::new(prepared.loss(), settings.optimizer())
                 .epochs(prepared.epochs)

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use geartrain::data::{DataError, StandardScaler, toy};
+use geartrain::data::{DataError, Scaling, toy};
 use geartrain::optim::RMSprop;
 use geartrain::prelude::*;
 use ndarray::Array2;
 use serde::Deserialize;
 
 use super::table::Table;
-use crate::design::Design;
-use crate::lab::choices::{Normalised, Scheme, within};
-use crate::lab::reply::Problem;
+use crate::design::{Design, Norm, Scheme, Weights};
+use crate::lab::reply::{Problem, within};
 
 const MOST_ROWS: usize = 5_000;
 const MOST_LAYERS: usize = 64;
@@ -39,7 +38,7 @@ pub struct Settings {
     init: Scheme,
     gain: f64,
     skip: Option<f64>,
-    norm: Normalised,
+    norm: Norm,
     optimizer: Rule,
     learning_rate: f64,
     batch: usize,
@@ -71,15 +70,14 @@ enum Rule {
 
 /// A training run that is ready to start.
 pub struct Prepared {
-    /// Untrained, with the scalers and names of the data.
-    pub model: Predictor<f64>,
+    /// Untrained.
+    pub network: Network<f64>,
+    pub scaling: Scaling,
     /// Training and validation rows, in their own units and scaled.
     pub train: Dataset<f64>,
     pub validation: Dataset<f64>,
     pub scaled_train: Dataset<f64>,
     pub scaled_validation: Dataset<f64>,
-    /// The names of the classes; `None` for a regression.
-    pub classes: Option<Vec<String>>,
     pub epochs: usize,
     pub batch: usize,
     pub seed: u64,
@@ -101,41 +99,23 @@ impl Settings {
         if self.speed != 0.0 {
             within("speed", self.speed, 0.1, 1_000.0)?;
         }
-        let (data, classes) = self.data()?;
-        let (train, validation) =
-            data.split(0.2, self.seed).map_err(|error| Problem::in_field(self.data_field(), error))?;
-        let outputs = classes.as_ref().map_or(data.outputs(), Vec::len);
-        let network = self.network(data.features(), outputs)?;
-
+        let data = self.data()?;
         let in_data = |error: DataError| Problem::in_field(self.data_field(), error);
+        let (train, validation) = data.split(0.2, self.seed).map_err(in_data)?;
+        let outputs = if data.classes().is_empty() { data.outputs() } else { data.classes().len() };
+        let network = self.network(data.features(), outputs)?;
         // Fitted on the training rows alone: nothing may be known of the validation rows.
-        let x_scale = StandardScaler::fit(train.x()).map_err(in_data)?;
-        let y_scale =
-            if classes.is_some() { None } else { Some(StandardScaler::fit(train.y()).map_err(in_data)?) };
-        let scaled = |data: &Dataset<f64>| -> Result<Dataset<f64>, DataError> {
-            let y = match &y_scale {
-                Some(scale) => scale.transform(data.y())?,
-                None => data.y().to_owned(),
-            };
-            Dataset::new(x_scale.transform(data.x())?, y)
-        };
-        let scaled_train = scaled(&train).map_err(in_data)?;
-        let scaled_validation = scaled(&validation).map_err(in_data)?;
-        let targets = classes.clone().unwrap_or_else(|| train.target_names().to_vec());
-        let in_network = |error: geartrain::Error| Problem::in_field("hidden", error);
-        let mut model = Predictor::new(network).with_x_scale(x_scale).map_err(in_network)?;
-        if let Some(scale) = y_scale {
-            model = model.with_y_scale(scale).map_err(in_network)?;
-        }
-        let model = model.named(train.feature_names().to_vec(), targets).map_err(in_network)?;
+        let scaling = Scaling::fit(&train).map_err(in_data)?;
+        let scaled_train = scaling.apply(&train).map_err(in_data)?;
+        let scaled_validation = scaling.apply(&validation).map_err(in_data)?;
         let sharpness_rows = first_rows(&scaled_train, 512);
         Ok(Prepared {
-            model,
+            network,
+            scaling,
             train,
             validation,
             scaled_train,
             scaled_validation,
-            classes,
             epochs: self.epochs,
             batch: self.batch,
             seed: self.seed,
@@ -150,26 +130,25 @@ impl Settings {
         if matches!(self.data, Data::Table) { "csv" } else { "rows" }
     }
 
-    fn data(&self) -> Result<(Dataset<f64>, Option<Vec<String>>), Problem> {
+    fn data(&self) -> Result<Dataset<f64>, Problem> {
         if let Data::Table = self.data {
             let table = self.table.as_ref().ok_or_else(|| Problem::in_field("csv", "paste a table"))?;
-            let (data, classes) = table.read()?;
+            let data = table.read()?;
             // The reader refuses `1e400`; this catches what else is not finite.
             data.check_finite().map_err(|error| Problem::in_field("csv", error))?;
             let cells = data.rows() * (data.features() + data.outputs());
             if cells > MOST_CELLS {
                 return Err(Problem::too_large("csv", format!("at most {MOST_CELLS} numbers, got {cells}")));
             }
-            return Ok((data, classes));
+            return Ok(data);
         }
         let rows = within("rows", self.rows, 10, MOST_ROWS)?;
         let noise = within("noise", self.noise, 0.0, 10.0)?;
-        let two = || Some(vec!["0".to_string(), "1".to_string()]);
         let made = match self.data {
-            Data::Sine => toy::sine(rows, noise, self.seed).map(|data| (data, None)),
-            Data::Friedman => toy::friedman1(rows, noise, self.seed).map(|data| (data, None)),
-            Data::Moons => toy::two_moons(rows, noise, self.seed).map(|data| (data, two())),
-            Data::Spirals | Data::Table => toy::two_spirals(rows, noise, self.seed).map(|data| (data, two())),
+            Data::Sine => toy::sine(rows, noise, self.seed),
+            Data::Friedman => toy::friedman1(rows, noise, self.seed),
+            Data::Moons => toy::two_moons(rows, noise, self.seed),
+            Data::Spirals | Data::Table => toy::two_spirals(rows, noise, self.seed),
         };
         made.map_err(|error| Problem::in_field("noise", error))
     }
@@ -196,9 +175,9 @@ impl Settings {
             hidden: &self.hidden,
             outputs,
             activation: &self.activation,
-            weights: self.init.weights(self.gain, 0.0),
+            weights: Weights { init: self.init.init(), gain: self.gain, sigma_b: 0.0 },
             skip: self.skip,
-            norm: self.norm.into(),
+            norm: self.norm,
         };
         let network = design.network().map_err(|error| Problem::in_field("activation", error))?;
         Ok(network.with_seed(self.seed))
@@ -217,9 +196,14 @@ impl Settings {
 }
 
 impl Prepared {
+    /// The names of the classes; `None` for a regression.
+    pub fn classes(&self) -> Option<&[String]> {
+        Some(self.train.classes()).filter(|classes| !classes.is_empty())
+    }
+
     /// Mean squared error for numbers, cross-entropy for classes.
     pub fn loss(&self) -> &'static dyn Loss<f64> {
-        if self.classes.is_some() { &CrossEntropy } else { &MeanSquaredError }
+        if self.classes().is_some() { &CrossEntropy } else { &MeanSquaredError }
     }
 
     /// Measures the sharpness, on the first rows.

@@ -1,9 +1,10 @@
 //! A table from the page: the library's reader, with errors in terms of the page's fields.
 
-use geartrain::data::{Csv, DataError, DataProblem, Dataset, Missing, Suggestion};
+use geartrain::data::{Csv, DataError, DataProblem, Dataset, Suggestion};
 use serde::Deserialize;
 
 use crate::lab::reply::Problem;
+use crate::table::MissingCells;
 
 /// The limit for a table, in bytes.
 const LARGEST: usize = 1 << 20;
@@ -18,7 +19,7 @@ pub struct Table {
     classes: bool,
     drop: Vec<String>,
     delimiter: Delimiter,
-    missing: Gaps,
+    missing: MissingCells,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -29,18 +30,9 @@ enum Delimiter {
     Tab,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Gaps {
-    Error,
-    Drop,
-    Mean,
-    Median,
-}
-
 impl Table {
-    /// The data, and the names of the classes if the target holds labels.
-    pub fn read(&self) -> Result<(Dataset<f64>, Option<Vec<String>>), Problem> {
+    /// The data.
+    pub fn read(&self) -> Result<Dataset<f64>, Problem> {
         if self.csv.len() > LARGEST {
             let error = format!("at most {LARGEST} bytes, got {}", self.csv.len());
             return Err(Problem::too_large("csv", error));
@@ -52,47 +44,36 @@ impl Table {
                 Delimiter::Semicolon => b';',
                 Delimiter::Tab => b'\t',
             })
-            .missing(match self.missing {
-                Gaps::Error => Missing::Error,
-                Gaps::Drop => Missing::DropRows,
-                Gaps::Mean => Missing::Mean,
-                Gaps::Median => Missing::Median,
-            });
+            .missing(self.missing.into());
         let source = self.csv.as_bytes();
-        if !self.classes {
-            let data = csv.read(source, "the table").map_err(|error| self.problem(error))?;
-            return Ok((data, None));
-        }
-        let data = csv.read_classes(source, "the table").map_err(|error| self.problem(error))?;
-        let classes = data.classes().to_vec();
-        if !(2..=MOST_CLASSES).contains(&classes.len()) {
+        let read =
+            if self.classes { csv.read_classes(source, "the table") } else { csv.read(source, "the table") };
+        let data: Dataset<f64> = read.map_err(|error| self.problem(error))?;
+        let classes = data.classes().len();
+        if self.classes && !(2..=MOST_CLASSES).contains(&classes) {
             let error = format!(
-                "{} holds {} different labels; this page takes 2 to {MOST_CLASSES}",
-                self.target,
-                classes.len()
+                "{} holds {classes} different labels; this page takes 2 to {MOST_CLASSES}",
+                self.target
             );
             return Err(Problem::in_field("target", error));
         }
-        Ok((data, Some(classes)))
+        Ok(data)
     }
 
     /// The field of an error, with advice that names fields instead of methods.
     fn problem(&self, mut error: DataError) -> Problem {
-        let hint = match error.suggestion.take() {
-            Some(Suggestion::Delimiter(b'\t')) => Some("are the cells separated by tabs?".into()),
-            Some(Suggestion::Delimiter(b';')) => Some("are the cells separated by semicolons?".into()),
-            Some(Suggestion::Delimiter(b',')) => Some("are the cells separated by commas?".into()),
-            Some(Suggestion::Delimiter(other)) => {
-                Some(format!("cells separated by {:?} are not read here", char::from(other)))
+        let hint = error.suggestion.take().map(|suggestion| match suggestion {
+            Suggestion::Delimiter(b'\t') => "are the cells separated by tabs?".into(),
+            Suggestion::Delimiter(b';') => "are the cells separated by semicolons?".into(),
+            Suggestion::Delimiter(b',') => "are the cells separated by commas?".into(),
+            Suggestion::Delimiter(other) => {
+                format!("cells separated by {:?} are not read here", char::from(other))
             }
-            Some(Suggestion::Classes) => Some("are these the names of classes?".into()),
-            Some(Suggestion::DropColumns(_)) => Some("a column of text can be left out".into()),
-            Some(Suggestion::Missing | Suggestion::MissingTarget) => {
-                Some("choose a rule for missing values".into())
-            }
-            Some(other) => Some(other.to_string()),
-            None => None,
-        };
+            Suggestion::Classes => "are these the names of classes?".into(),
+            Suggestion::DropColumns(_) => "a column of text can be left out".into(),
+            Suggestion::Missing | Suggestion::MissingTarget => "choose a rule for missing values".into(),
+            other => other.to_string(),
+        });
         let field = match &error.problem {
             DataProblem::UnknownColumn { name, .. } if *name == self.target => "target",
             DataProblem::UnknownColumn { .. } | DataProblem::ChosenTwice { .. } => "drop",

@@ -27,7 +27,7 @@ use results::{Part, Predicts, Results};
 use super::Options;
 use super::task::Kind;
 use crate::failure::{Failure, Outcome};
-use crate::output::shortened;
+use crate::output::quoted_name;
 use crate::{interrupt, output, picture};
 
 /// What to predict, and what counts.
@@ -137,8 +137,8 @@ fn decide(options: &Options, choice: &Choice, table: &Table) -> Outcome<Kind> {
     };
     if !options.quiet {
         let hint = if numbers { format!(" (--task {other} overrides this)") } else { String::new() };
-        let (name, column_type, why) = (shortened(target, 40), column.column_type(), column.reason());
-        output::note(&format!("Task: {task}, because `{name}` is a {column_type} column ({why}){hint}"));
+        let (name, column_type, why) = (quoted_name(target), column.column_type(), column.reason());
+        output::note(&format!("Task: {task}, because {name} is a {column_type} column ({why}){hint}"));
     }
     Ok(kind)
 }
@@ -154,7 +154,7 @@ fn train<T: Predicts>(options: &Options, choice: &Choice, table: Table) -> Outco
                 && !choice.targets.iter().any(|name| name == column.name())
         };
         for column in table.columns().filter(left_out) {
-            output::note(&format!("note: `{}`: {}", shortened(column.name(), 40), column.reason()));
+            output::note(&format!("note: {}: {}", quoted_name(column.name()), column.reason()));
         }
     }
     let ensemble = options.recipe.ensemble;
@@ -181,7 +181,7 @@ fn train<T: Predicts>(options: &Options, choice: &Choice, table: Table) -> Outco
         if interrupted {
             break;
         }
-        baselines.push(T::train(&linear, &split.train, &choice.targets, |_| ControlFlow::Continue(()))?);
+        baselines.push(T::train(&linear, &split.train, &choice.targets, &|_| ControlFlow::Continue(()))?);
     }
     let interrupted = stop.load(Ordering::Relaxed);
     if models.is_empty() {
@@ -275,10 +275,9 @@ fn usable(table: &Table, choice: &Choice) -> Outcome<Table> {
     if missing == 0 {
         return Ok(table.clone());
     }
-    let names: Vec<String> =
-        choice.targets.iter().map(|target| format!("`{}`", shortened(target, 40))).collect();
     let weight = if choice.weights.is_some() { " or with weight 0" } else { "" };
-    output::note(&format!("{missing} rows without {}{weight} are left out", names.join(", ")));
+    let targets = output::listed(&choice.targets);
+    output::note(&format!("{missing} rows without {targets}{weight} are left out"));
     Ok(table.select(&rows))
 }
 
@@ -328,7 +327,7 @@ fn fit<T: Predicts>(
             false => ControlFlow::Continue(()),
         }
     };
-    let model = T::train(recipe, &split.train, &choice.targets, progress)?;
+    let model = T::train(recipe, &split.train, &choice.targets, &progress)?;
     if let Some(name) = name {
         let seconds = start.elapsed().as_secs_f64();
         output::note(&format!("{}{name}: {seconds:.1} s", if terminal { "\r\x1b[K" } else { "" }));

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::results::{ByName, Predicts, Results};
 use super::{Choice, Measured};
 use crate::failure::Outcome;
-use crate::output::shortened;
-use crate::train::report::{self, LONGEST_NAME};
+use crate::output::{LONGEST_NAME, quoted_name, shortened};
+use crate::train::report;
 
 /// A table of scores for each target, and for classes the confusion matrix.
 pub fn text(measured: &Measured, choice: &Choice) -> Outcome<String> {
@@ -21,11 +21,7 @@ pub fn text(measured: &Measured, choice: &Choice) -> Outcome<String> {
         };
         let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
         if let Some(each) = each {
-            let folds: Vec<_> = each.iter().map(values).collect();
-            let named = folds.iter().enumerate().map(|(i, v)| (format!("fold {}", i + 1), v.clone()));
-            rows.extend(named.take(report::MOST_LINES));
-            let mean = |i: usize| folds.iter().map(|fold| fold[i]).sum::<f64>() / folds.len() as f64;
-            rows.push(("mean of folds".into(), (0..scores.len()).map(mean).collect()));
+            rows = report::fold_rows(&each.iter().map(values).collect::<Vec<_>>());
         }
         rows.extend(lines.iter().map(|(name, results)| ((*name).to_string(), values(results))));
         let mut heading = format!("{test_rows} test rows");
@@ -33,7 +29,7 @@ pub fn text(measured: &Measured, choice: &Choice) -> Outcome<String> {
             heading = format!("{}, {heading}", shortened(target, LONGEST_NAME));
         }
         let names: Vec<String> = scores.iter().map(|(name, _)| title(name)).collect();
-        parts.push(table(&heading, &names, &rows));
+        parts.push(report::score_table(&heading, &names, &rows));
         // The loss comes after R² or the accuracy, if there is one.
         let first = usize::from(["r2", "accuracy"].contains(&scores[0].0)).min(scores.len() - 1);
         let linear = lines.iter().find(|(name, _)| *name == LINEAR).map(|(_, linear)| values(linear)[first]);
@@ -49,7 +45,7 @@ pub fn text(measured: &Measured, choice: &Choice) -> Outcome<String> {
     match results {
         Results::Numbers(targets) => {
             let units = match &targets[..] {
-                [only] => format!("the unit of `{}`", shortened(&only.target, LONGEST_NAME)),
+                [only] => format!("the unit of {}", quoted_name(&only.target)),
                 _ => "the units of the targets".into(),
             };
             let errors =
@@ -91,21 +87,6 @@ fn title(name: &str) -> String {
         "rmse" | "mae" => name.to_uppercase(),
         other => other.into(),
     }
-}
-
-fn table(heading: &str, names: &[String], rows: &[(String, Vec<f64>)]) -> String {
-    let longest = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let width = longest.max(heading.chars().count());
-    let mut text = format!("{heading:width$}");
-    names.iter().for_each(|name| text += &format!("  {name:>10}"));
-    for (name, values) in rows {
-        text += &format!("\n{name:width$}");
-        for (value, name) in values.iter().zip(names) {
-            let width = name.chars().count().max(10);
-            text += &format!("  {:>width$}", report::short(*value));
-        }
-    }
-    text
 }
 
 /// One JSON object.
@@ -167,8 +148,7 @@ fn object(results: &Results) -> Value {
     if let Results::Classes(classes) = results
         && classes.names.len() <= report::JSON_CLASSES
     {
-        let counts = classes.confusion.counts();
-        fields.insert("confusion".into(), counts.rows().into_iter().map(|row| row.to_vec()).collect());
+        fields.insert("confusion".into(), report::counts(&classes.confusion));
     }
     Value::Object(fields)
 }

@@ -1,7 +1,11 @@
 //! The predictions for the test rows of all splits, and their scores.
 
+use std::ops::ControlFlow;
+
 use geartrain::metrics::ConfusionMatrix;
-use geartrain_tables::{Classification, Model, Recipe, Regression, RegressionLoss, Scores, Table, Task};
+use geartrain_tables::{
+    Classification, Model, Progress, Recipe, Regression, RegressionLoss, Scores, Table, Task,
+};
 use ndarray::{Array2, Axis, s};
 
 use super::Choice;
@@ -53,6 +57,12 @@ pub struct Part<'a> {
     predicted: Array2<f64>,
 }
 
+/// Called during a training, which it may end.
+pub type Watch<'a> = dyn Fn(Progress) -> ControlFlow<()> + Sync + 'a;
+
+/// A trained model.
+pub type Fitted<T> = Result<Model<T>, geartrain_tables::Error>;
+
 /// A task of the recipe with what the program needs of its models.
 pub trait Predicts: Task {
     const KIND: &'static str;
@@ -66,12 +76,7 @@ pub trait Predicts: Task {
     /// The recipe with the options of this task.
     fn with_choice(recipe: Recipe<Self>, choice: &Choice) -> Recipe<Self>;
 
-    fn train(
-        recipe: &Recipe<Self>,
-        table: &Table,
-        targets: &[String],
-        progress: impl Fn(geartrain_tables::Progress) -> std::ops::ControlFlow<()> + Sync,
-    ) -> Result<Model<Self>, geartrain_tables::Error>;
+    fn train(recipe: &Recipe<Self>, table: &Table, targets: &[String], watch: &Watch) -> Fitted<Self>;
 
     /// The names of the outputs.
     fn output_names(model: &Model<Self>) -> Vec<String>;
@@ -142,14 +147,9 @@ impl Predicts for Regression {
         recipe.loss(choice.loss.clone())
     }
 
-    fn train(
-        recipe: &Recipe<Self>,
-        table: &Table,
-        targets: &[String],
-        progress: impl Fn(geartrain_tables::Progress) -> std::ops::ControlFlow<()> + Sync,
-    ) -> Result<Model<Self>, geartrain_tables::Error> {
+    fn train(recipe: &Recipe<Self>, table: &Table, targets: &[String], watch: &Watch) -> Fitted<Self> {
         let names: Vec<&str> = targets.iter().map(String::as_str).collect();
-        recipe.fit_targets_with_progress(table, &names, progress)
+        recipe.fit_targets_with_progress(table, &names, watch)
     }
 
     fn output_names(model: &Model<Self>) -> Vec<String> {
@@ -197,13 +197,8 @@ impl Predicts for Classification {
         recipe.class_weights(choice.class_weights.clone())
     }
 
-    fn train(
-        recipe: &Recipe<Self>,
-        table: &Table,
-        targets: &[String],
-        progress: impl Fn(geartrain_tables::Progress) -> std::ops::ControlFlow<()> + Sync,
-    ) -> Result<Model<Self>, geartrain_tables::Error> {
-        recipe.fit_with_progress(table, &targets[0], progress)
+    fn train(recipe: &Recipe<Self>, table: &Table, targets: &[String], watch: &Watch) -> Fitted<Self> {
+        recipe.fit_with_progress(table, &targets[0], watch)
     }
 
     fn output_names(model: &Model<Self>) -> Vec<String> {
