@@ -66,8 +66,8 @@ pub fn exception(error: Error) -> PyErr {
     }
 }
 
-/// `FileNotFoundError`, `PermissionError` or another `OSError` for what the operating system refuses,
-/// `ValueError` for a wrong file.
+/// `FileNotFoundError`, `PermissionError` or another `OSError` for what the operating system
+/// refuses, `ValueError` for a wrong file.
 pub fn file_exception(error: &FileError) -> PyErr {
     match &error.problem {
         FileProblem::Io { source, .. } => std::io::Error::new(source.kind(), error.to_string()).into(),

@@ -2,7 +2,7 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `border` | errors, files, panics, signals and number types at the border of the two languages |
+//! | `border` | errors, files, panics, signals and number types between the two languages |
 //! | `network` | `Network`: predictions, gradients, model files |
 //! | `objective` | losses with scikit-learn's conventions |
 //! | `optimizer` | `Optimizer`: update rules with a state that can be pickled |
