@@ -34,6 +34,13 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Outcome {
     Ok(io::atomic::write(path, bytes.as_ref())?)
 }
 
+/// Writes a picture, and says where it is.
+pub fn write_picture(path: &Path, svg: &str) -> Outcome {
+    write(path, svg)?;
+    note(&format!("The picture is in {}", path.display()));
+    Ok(())
+}
+
 /// Checks that files can be written to each of the paths, before work that would be lost otherwise.
 pub fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Outcome {
     Ok(paths.into_iter().try_for_each(io::check_writable)?)

@@ -118,7 +118,7 @@ fn network_predictions(options: &Options) -> Outcome<Predictions> {
         geartrain::Error::Data(error) => Failure::other(with_options(*error)),
         other => other.into(),
     })?;
-    predictions.notes.iter().for_each(|note| output::note(&table::note(note)));
+    table::print_notes(&predictions.notes);
     let mut rows = Vec::new();
     for (i, row) in predictions.y.rows().into_iter().enumerate() {
         let mut values: Vec<Value> = match &predictions.classes {

@@ -191,11 +191,10 @@ fn report(results: &Results, svg: Option<&std::path::Path>, json: bool) -> Outco
     } else {
         output::print(&study.summary(&rows))?;
     }
-    if let Some(path) = svg {
-        output::write(path, study.picture(&rows)?)?;
-        output::note(&format!("The picture is in {}", path.display()));
+    match svg {
+        Some(path) => output::write_picture(path, &study.picture(&rows)?),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Runs the command.

@@ -94,9 +94,7 @@ impl Options {
         if let Some(reason) = reason.filter(|_| !self.run.quiet) {
             output::note(&reason);
         }
-        for note in data.notes() {
-            output::note(&table::note(note));
-        }
+        table::print_notes(data.notes());
         let splits = match self.folds {
             Some(folds) => data.folds(folds, options.seed)?,
             None => vec![data.split(0.2, options.seed)?],

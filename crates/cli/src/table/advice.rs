@@ -2,7 +2,7 @@
 
 use geartrain::data::{DataError, Note, Suggestion};
 
-use crate::output::csv_cell;
+use crate::output::{self, csv_cell};
 
 /// The error with advice that names options of the command line instead of methods.
 pub fn with_options(mut error: DataError) -> String {
@@ -12,11 +12,11 @@ pub fn with_options(mut error: DataError) -> String {
     }
 }
 
-/// The note with such advice.
-pub fn note(note: &Note) -> String {
-    match note.suggestion() {
-        None => format!("note: {}", note.message()),
-        Some(suggestion) => format!("note: {} ({})", note.message(), advice(&suggestion)),
+/// Prints notes with such advice.
+pub fn print_notes(notes: &[Note]) {
+    for note in notes {
+        let advice = note.suggestion().map(|suggestion| format!(" ({})", advice(&suggestion)));
+        output::note(&format!("note: {}{}", note.message(), advice.unwrap_or_default()));
     }
 }
 

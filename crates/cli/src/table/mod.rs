@@ -18,7 +18,7 @@ use geartrain::data::{Csv, Missing, Suggestion};
 use geartrain_tables::{ColumnType, CsvOptions};
 use serde::Deserialize;
 
-pub use advice::{note, with_options};
+pub use advice::{print_notes, with_options};
 pub use built_in::BuiltIn;
 pub use source::Table;
 
@@ -265,7 +265,7 @@ impl TableOptions {
                     output::quoted_name(name),
                 )));
             }
-            column.notes().iter().for_each(|found| output::note(&note(found)));
+            print_notes(column.notes());
         }
         Ok(table)
     }

@@ -94,9 +94,7 @@ pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
         problem.data = problem.data.with_classes(&*classes)?;
         problem.test = problem.test.map(|test| test.with_classes(&*classes)).transpose()?;
     }
-    for note in problem.data.notes() {
-        output::note(&table::note(note));
-    }
+    table::print_notes(problem.data.notes());
     let Problem { task, data, .. } = &problem;
     let network = options.model.network(data.features(), task.outputs())?;
     if !options.quiet && !options.json {
@@ -134,9 +132,7 @@ pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
         output::note(&format!("The model is in {}", path.display()));
     }
     if let Some(path) = &options.svg {
-        let svg = picture::draw(options, &problem, &trained)?;
-        output::write(path, svg)?;
-        output::note(&format!("The picture is in {}", path.display()));
+        output::write_picture(path, &picture::draw(options, &problem, &trained)?)?;
     }
     match (interrupted, trained[0].history.epochs.len()) {
         (false, _) => Ok(()),

@@ -1,7 +1,7 @@
 //! The results as text and as JSON.
 
 use geartrain::metrics::ConfusionMatrix;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Options;
 use super::experiment::{Scores, Trained, join};
@@ -28,20 +28,18 @@ pub fn report(
         (Task::Regression, false) => regression_text(trained, folds, &problem.target)?,
         (Task::Classification(classes), false) => classification_text(trained, folds, classes)?,
         (task, true) => {
-            let common = json!({
-                "task": match task { Task::Regression => "regression", Task::Classification(_) => "classification" },
-                "target": problem.target,
-                "rows": problem.data.rows(),
-                "test_rows": test_rows(trained),
-                "interrupted": interrupted,
-            });
-            let scores = match task {
-                Task::Regression => regression_json(trained, folds)?,
-                Task::Classification(classes) => classification_json(trained, folds, classes)?,
+            let (kind, mut fields) = match task {
+                Task::Regression => ("regression", regression_json(trained, folds)?),
+                Task::Classification(classes) => {
+                    ("classification", classification_json(trained, folds, classes)?)
+                }
             };
-            let object = |value| if let Value::Object(fields) = value { fields } else { Map::new() };
-            let fields: Map<String, Value> = object(common).into_iter().chain(object(scores)).collect();
-            Value::Object(fields).to_string()
+            fields["task"] = kind.into();
+            fields["target"] = problem.target.as_str().into();
+            fields["rows"] = problem.data.rows().into();
+            fields["test_rows"] = test_rows(trained).into();
+            fields["interrupted"] = interrupted.into();
+            fields.to_string()
         }
     };
     text.push('\n');
@@ -106,17 +104,20 @@ fn regression_text(trained: &[Trained], folds: bool, target: &str) -> Outcome<St
 
 fn regression_json(trained: &[Trained], folds: bool) -> Outcome<Value> {
     let (network, baseline) = pooled_scores(trained)?;
-    let baseline = baseline.map(object);
-    if !folds {
-        let test = object(network);
-        return Ok(
-            json!({ "test": test, "folds": null, "mean": null, "pooled": null, "baseline": baseline }),
-        );
-    }
     let each = trained.iter().map(Trained::scores).collect::<Outcome<Vec<_>>>()?;
-    let list: Value = each.iter().copied().map(object).collect();
-    let (mean, pooled) = (object(Scores::mean(&each)), object(network));
-    Ok(json!({ "test": null, "folds": list, "mean": mean, "pooled": pooled, "baseline": baseline }))
+    let parts = (each.iter().copied().map(object).collect(), object(Scores::mean(&each)));
+    let mut fields = by_fold(object(network), folds.then_some(parts));
+    fields["baseline"] = json!(baseline.map(object));
+    Ok(fields)
+}
+
+/// The scores of all test rows together, under the name `test`; those of a cross-validation under
+/// the name `pooled`, with those of each fold and their mean.
+pub fn by_fold(all: Value, folds: Option<(Value, Value)>) -> Value {
+    match folds {
+        None => json!({ "test": all, "folds": null, "mean": null, "pooled": null }),
+        Some((each, mean)) => json!({ "test": null, "folds": each, "mean": mean, "pooled": all }),
+    }
 }
 
 /// The scores of all test predictions together: of the network and of the linear baseline.
@@ -158,13 +159,11 @@ fn classification_json(trained: &[Trained], folds: bool, classes: &[String]) -> 
         let counts = (classes.len() <= JSON_CLASSES).then(|| counts(&confusion));
         json!({ "accuracy": confusion.accuracy(), "confusion": counts })
     };
-    let all = object(pooled_confusion(trained)?);
-    if !folds {
-        return Ok(json!({ "classes": classes, "test": all, "folds": null, "mean": null, "pooled": null }));
-    }
-    let list = trained.iter().map(|one| Ok(object(one.confusion()?))).collect::<Outcome<Vec<_>>>()?;
+    let each = trained.iter().map(|one| Ok(object(one.confusion()?))).collect::<Outcome<Value>>()?;
     let mean = json!({ "accuracy": mean(&accuracies(trained)?) });
-    Ok(json!({ "classes": classes, "test": null, "folds": list, "mean": mean, "pooled": all }))
+    let mut fields = by_fold(object(pooled_confusion(trained)?), folds.then_some((each, mean)));
+    fields["classes"] = json!(classes);
+    Ok(fields)
 }
 
 /// A row of counts for each true class.

@@ -193,11 +193,10 @@ impl Encoder {
             };
             fitted.push((column, code));
         }
-        let numbers =
-            fitted.iter().map(|(_, code)| code.numbers().filter(|n| !n.is_constant()).count()).sum();
-        let bins = options.bins_for(numbers);
+        let numbers = fitted.iter().flat_map(|(_, code)| code.numbers());
+        let bins = options.bins_for(numbers.filter(|number| !number.is_constant()).count());
         for (column, mut code) in fitted {
-            code.numbers_mut().for_each(|number| number.choose_bins(bins));
+            code.numbers_mut().into_iter().for_each(|number| number.choose_bins(bins));
             if let Code::Date(parts) = &mut code {
                 parts.retain(|(_, number)| number.width() > 0);
                 // One indicator for the date, not one for each part.
@@ -299,7 +298,7 @@ impl Code {
     fn width(&self) -> usize {
         match self {
             Code::Category(category) => category.width(),
-            code => code.numbers().map(NumberCode::width).sum(),
+            code => code.numbers().into_iter().map(NumberCode::width).sum(),
         }
     }
 
@@ -315,21 +314,19 @@ impl Code {
         }
     }
 
-    fn numbers(&self) -> impl Iterator<Item = &NumberCode> {
-        let (one, parts): (Option<&NumberCode>, &[(Part, NumberCode)]) = match self {
-            Code::Number(number) => (Some(number), &[]),
-            Code::Date(parts) => (None, parts),
-            Code::Category(_) => (None, &[]),
-        };
-        one.into_iter().chain(parts.iter().map(|(_, number)| number))
+    fn numbers(&self) -> Vec<&NumberCode> {
+        match self {
+            Code::Number(number) => vec![number],
+            Code::Date(parts) => parts.iter().map(|(_, number)| number).collect(),
+            Code::Category(_) => Vec::new(),
+        }
     }
 
-    fn numbers_mut(&mut self) -> impl Iterator<Item = &mut NumberCode> {
-        let (one, parts): (Option<&mut NumberCode>, &mut [(Part, NumberCode)]) = match self {
-            Code::Number(number) => (Some(number), &mut []),
-            Code::Date(parts) => (None, parts),
-            Code::Category(_) => (None, &mut []),
-        };
-        one.into_iter().chain(parts.iter_mut().map(|(_, number)| number))
+    fn numbers_mut(&mut self) -> Vec<&mut NumberCode> {
+        match self {
+            Code::Number(number) => vec![number],
+            Code::Date(parts) => parts.iter_mut().map(|(_, number)| number).collect(),
+            Code::Category(_) => Vec::new(),
+        }
     }
 }

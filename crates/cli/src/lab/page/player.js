@@ -38,6 +38,9 @@ const minus = (text) => text.replaceAll("-", "−");
 
 const factor = (x) => (brief(x).startsWith("−") ? `(${brief(x)})` : brief(x));
 
+/** An edge and its rows in the table. */
+const ofEdge = (index) => ({ edges: [index], rows: [`s${index}`, `b${index}`] });
+
 /** Names can have any length. */
 const cut = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
 
@@ -213,7 +216,7 @@ export class Player {
       {
         class: "edge",
         "data-edge": index,
-        onmouseenter: () => this.light({ edges: [index], rows: [`s${index}`, `b${index}`] }),
+        onmouseenter: () => this.light(ofEdge(index)),
         onmouseleave: () => this.unlight(),
         onclick: () => this.slopeStep[index] >= 0 && this.visit(this.slopeStep[index] + 1),
       },
@@ -362,7 +365,7 @@ export class Player {
         return row(`v${node}`, { nodes: [node], rows: [`v${node}`] }, element("th", { scope: "row" }, name), equals(expression), number("value", value));
       });
     const slopes = edges.flatMap(({ symbol, formula, slope }, index) =>
-      symbol ? [row(`s${index}`, { edges: [index], rows: [`s${index}`, `b${index}`] }, element("th", { scope: "row" }, symbol), equals(formula), number("slope", slope))] : [],
+      symbol ? [row(`s${index}`, ofEdge(index), element("th", { scope: "row" }, symbol), equals(formula), number("slope", slope))] : [],
     );
     // In the order of their completion.
     const complete = (node) => this.sums[node].at(-1).index;
@@ -374,7 +377,7 @@ export class Player {
         const target = nodes[edge.to];
         const term = element(
           "span",
-          { class: "term", "data-edge": index, onmouseenter: () => this.light({ edges: [index], rows: [`s${index}`, `b${index}`] }), onmouseleave: () => this.light({ nodes: [node], edges: coming, rows: [`g${node}`] }) },
+          { class: "term", "data-edge": index, onmouseenter: () => this.light(ofEdge(index)), onmouseleave: () => this.light({ nodes: [node], edges: coming, rows: [`g${node}`] }) },
           `${target.symbol} · ${edge.symbol}`,
           element("small", {}, ` (${factor(target.gradient)} · ${factor(edge.slope)})`),
         );

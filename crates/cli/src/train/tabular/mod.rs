@@ -209,8 +209,8 @@ fn train<T: Predicts>(options: &Options, choice: &Choice, table: Table) -> Outco
         let losses: Vec<_> =
             members.map(|member| [member.train_loss.clone(), member.validation_loss.clone()]).collect();
         let (loss, results) = (T::name_of_loss(choice), &measured.lines[0].1);
-        output::write(path, picture::draw_tabular(&losses, loss, results, measured.importances.as_deref())?)?;
-        output::note(&format!("The picture is in {}", path.display()));
+        let svg = picture::draw_tabular(&losses, loss, results, measured.importances.as_deref())?;
+        output::write_picture(path, &svg)?;
     }
     if interrupted {
         output::note("Interrupted: the results are those of the model as it was then.");

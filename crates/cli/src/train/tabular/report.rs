@@ -93,7 +93,8 @@ fn title(name: &str) -> String {
 pub fn json_text<T: Predicts>(measured: &Measured, choice: &Choice) -> String {
     let Measured { lines, each, importances, rows, test_rows, interrupted } = measured;
     let importance = |one: &Importance| json!({ "column": one.column, "mean": one.mean, "standard_error": one.standard_error });
-    let network = object(&lines[0].1);
+    let folds = each.as_ref().map(|each| (each.iter().map(object).collect(), mean(each)));
+    let mut fields = report::by_fold(object(&lines[0].1), folds);
     let baseline = lines.iter().find(|(name, _)| *name == LINEAR).map(|(_, results)| object(results));
     let classes = match &lines[0].1 {
         Results::Classes(classes) => json!(classes.names),
@@ -103,22 +104,17 @@ pub fn json_text<T: Predicts>(measured: &Measured, choice: &Choice) -> String {
         [only] => json!(only),
         several => json!(several),
     };
-    json!({
-        "task": T::KIND,
-        "target": target,
-        "rows": rows,
-        "test_rows": test_rows,
-        "interrupted": interrupted,
-        "classes": classes,
-        "test": if each.is_some() { Value::Null } else { network.clone() },
-        "folds": each.as_ref().map(|each| each.iter().map(object).collect::<Vec<_>>()),
-        "mean": each.as_ref().map(|each| mean(each)),
-        "pooled": if each.is_some() { network } else { Value::Null },
-        "baseline": baseline,
-        "constant": object(&lines[lines.len() - 1].1),
-        "importance": importances.as_ref().map(|all| all.iter().map(importance).collect::<Vec<_>>()),
-    })
-    .to_string()
+    fields["task"] = T::KIND.into();
+    fields["target"] = target;
+    fields["rows"] = json!(rows);
+    fields["test_rows"] = json!(test_rows);
+    fields["interrupted"] = json!(interrupted);
+    fields["classes"] = classes;
+    fields["baseline"] = json!(baseline);
+    fields["constant"] = object(&lines[lines.len() - 1].1);
+    fields["importance"] =
+        json!(importances.as_ref().map(|all| all.iter().map(importance).collect::<Vec<_>>()));
+    fields.to_string()
 }
 
 /// A score's name as a key.
