@@ -52,19 +52,14 @@ impl Progress {
             Progress::Bar { epochs, start, drawn } => {
                 if number == *epochs || drawn.get().is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
                     drawn.set(Some(Instant::now()));
-                    let elapsed = start.elapsed().as_secs_f64();
-                    let left = elapsed / number as f64 * epochs.saturating_sub(number) as f64;
-                    let full = (WIDTH * number / epochs).min(WIDTH);
-                    let (bar, rest) = ("█".repeat(full), "░".repeat(WIDTH - full));
+                    let (bar, times) = bar(number, *epochs, start.elapsed());
                     let values = values(history);
-                    let _ = write!(
-                        std::io::stderr(),
-                        "\r{bar}{rest} epoch {number}/{epochs} {values} [{elapsed:.0} s < {left:.0} s]\x1b[K"
-                    );
+                    let _ =
+                        write!(std::io::stderr(), "\r{bar} epoch {number}/{epochs} {values} {times}\x1b[K");
                 }
             }
             Progress::Lines { epochs } => {
-                if number == 1 || number == *epochs || number.is_multiple_of(epochs.div_ceil(LINES)) {
+                if has_line(number, *epochs) {
                     let _ = writeln!(std::io::stderr(), "epoch {number}/{epochs} {}", values(history));
                 }
             }
@@ -81,6 +76,19 @@ impl Drop for Progress {
     }
 }
 
+/// The bar after `number` epochs, and the time so far and to the end.
+fn bar(number: usize, epochs: usize, elapsed: Duration) -> (String, String) {
+    let elapsed = elapsed.as_secs_f64();
+    let left = elapsed / number as f64 * epochs.saturating_sub(number) as f64;
+    let full = (WIDTH * number / epochs).min(WIDTH);
+    ("█".repeat(full) + &"░".repeat(WIDTH - full), format!("[{elapsed:.0} s < {left:.0} s]"))
+}
+
+/// Whether an epoch has a line: the first, the last, and at most [`LINES`] others.
+fn has_line(number: usize, epochs: usize) -> bool {
+    number == 1 || number == epochs || number.is_multiple_of(epochs.div_ceil(LINES))
+}
+
 /// The losses of the last epoch, and its metrics on the validation data, or else on the training
 /// data.
 fn values(history: &History) -> String {
@@ -95,4 +103,50 @@ fn values(history: &History) -> String {
         text += &format!(", {name} {value:.5}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Epoch;
+
+    #[test]
+    fn the_bar_shows_the_share_of_the_epochs_and_the_times() {
+        let bar = |number, epochs, seconds| bar(number, epochs, Duration::from_secs(seconds));
+        let parts = |full: usize| "█".repeat(full) + &"░".repeat(30 - full);
+        assert_eq!(bar(1, 4, 10), (parts(7), "[10 s < 30 s]".into()));
+        assert_eq!(bar(50, 200, 10), (parts(7), "[10 s < 30 s]".into()));
+        assert_eq!(bar(200, 200, 40), (parts(30), "[40 s < 0 s]".into()));
+        // A resumed run may have more epochs than it asks for.
+        assert_eq!(bar(9, 4, 9), (parts(30), "[9 s < 0 s]".into()));
+    }
+
+    #[test]
+    fn long_runs_have_at_most_22_lines() {
+        let lines = |epochs| (1..=epochs).filter(|&number| has_line(number, epochs)).collect::<Vec<_>>();
+        assert_eq!(lines(3), [1, 2, 3]);
+        assert_eq!(lines(20), (1..=20).collect::<Vec<_>>());
+        assert_eq!(lines(45), [1, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45]);
+        assert_eq!(lines(1001)[..3], [1, 51, 102]);
+        assert_eq!(lines(1001).len(), 21);
+    }
+
+    #[test]
+    fn metrics_are_those_of_the_validation_data_if_there_are_any() {
+        let mut history = History::new(vec!["r2".into()], true);
+        assert_eq!(values(&history), "");
+        let mut epoch = Epoch {
+            learning_rate: 0.1,
+            train_loss: 0.5,
+            validation_loss: None,
+            train_metrics: vec![0.25],
+            validation_metrics: vec![],
+        };
+        history.epochs.push(epoch.clone());
+        assert_eq!(values(&history), "loss 0.50000, r2 0.25000");
+        epoch.validation_loss = Some(0.75);
+        epoch.validation_metrics = vec![0.125];
+        history.epochs.push(epoch);
+        assert_eq!(values(&history), "loss 0.50000, validation 0.75000, r2 0.12500");
+    }
 }

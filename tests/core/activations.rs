@@ -94,6 +94,29 @@ fn they_are_within_2_5_units_in_the_last_place() {
 }
 
 #[test]
+fn a_number_has_the_value_that_it_has_in_a_slice() {
+    fn check<A: Elementwise>(activation: A) {
+        let x: Vec<f64> = (-40..=40).map(|i| f64::from(i) / 8.0).collect();
+        let mut y = vec![f64::NAN; x.len()];
+        activation.values(&x, &mut y);
+        for (&x, y) in x.iter().zip(y) {
+            let alone = activation.value(x);
+            assert!((alone - y).abs() <= 1e-15 * y.abs().max(0.1), "{activation:?} of {x}: {alone}, {y}");
+        }
+    }
+    check(Sigmoid);
+    check(Tanh);
+    check(ReLU);
+    check(LeakyReLU::new(0.2));
+    check(ELU::default());
+    check(SELU);
+    check(SiLU);
+    check(GELU);
+    check(GELUTanh);
+    check(Softplus);
+}
+
+#[test]
 fn ends_and_nan() {
     let at = |activation: &dyn Layer<f32>, x: f32| {
         let x = Array2::from_elem((1, 67), x);

@@ -351,6 +351,14 @@ fn single_precision_starts_where_double_does() {
 }
 
 #[test]
+fn the_first_layer_of_a_residual_mlp_has_no_connection_around_it() {
+    let network = Network::<f64>::new(Mlp::new(&[3, 3, 3, 2, 1]).residual(true).build()).unwrap();
+    let names: Vec<&str> = network.layout().iter().map(|(spec, _)| spec.name.as_str()).collect();
+    let weights: Vec<&str> = names.into_iter().filter(|name| name.ends_with("weight")).collect();
+    assert_eq!(weights, ["0.weight", "2.body.0.weight", "3.weight", "5.weight"]);
+}
+
+#[test]
 fn layers_are_named_with_their_options() {
     fn name(layer: impl Layer<f64>) -> String {
         layer.describe().name

@@ -236,6 +236,11 @@ fn a_class_may_be_called_na_and_dropped_rows_are_counted_by_class() {
     assert_eq!(note, "2 of 5 rows dropped for a missing value: 1 of 2 of class `NA`, 1 of 3 of class `EU`");
     let error = Csv::new("kind").read_classes::<f64>("x,kind\n1,NA\n2,EU\n".as_bytes(), "table").unwrap_err();
     assert_eq!(error.suggestion, Some(Suggestion::LabelMarker));
+    // A list of 20 classes is long enough.
+    let text = table("x,kind", 100, |i| if i < 25 { format!(",c{i}") } else { format!("1,c{}", i % 25) });
+    let note = csv.read_classes::<f64>(text.as_bytes(), "table").unwrap().notes()[0].to_string();
+    assert_eq!(note.matches("1 of 4 of class").count(), 20, "{note}");
+    assert!(note.ends_with(" and rows of 5 more classes"), "{note}");
     // Words that are missing as numbers are classes like others.
     let data =
         Csv::new("kind").read_classes::<f64>("x,kind\n1,-\n2,+\n3,None\n".as_bytes(), "table").unwrap();
@@ -343,6 +348,52 @@ fn the_first_cell_that_is_no_number_is_named() {
 }
 
 #[test]
+fn advice_about_text_depends_on_how_much_of_a_column_is_text() {
+    let advice = |cells: &str| {
+        let rows: String = cells.split(' ').map(|cell| format!("{cell},1,1\n")).collect();
+        read(&y(), &format!("a,b,y\n{rows}")).unwrap_err().suggestion
+    };
+    let is_text = |advice: &Option<Suggestion>| matches!(advice, Some(Suggestion::DropColumns(columns)) if columns.len() == 1 && columns[0].name == "a");
+    // As many numbers as texts are numbers with bad cells.
+    assert!(is_text(&advice("1 x y")));
+    assert_eq!(advice("1 2 x y"), None);
+    // One cell of a text column that is a number in another notation says nothing about the others.
+    assert!(is_text(&advice("5% x y z")));
+    let percent = advice("1 2 3 4 5% x");
+    assert!(
+        matches!(&percent, Some(Suggestion::Numbers(formats)) if formats[0].ignored == "%"),
+        "{percent:?}"
+    );
+}
+
+#[test]
+fn single_cells_are_read_as_in_a_file() {
+    let csv = Csv::default();
+    assert_eq!(csv.number("1e3"), Some(1000.0));
+    assert!(csv.number("NA").is_some_and(f64::is_nan) && csv.number("-").is_some_and(f64::is_nan));
+    assert_eq!((csv.number("x"), csv.number("inf")), (None, None));
+    assert!(csv.is_missing("NA") && csv.is_missing("") && !csv.is_missing("-") && !csv.is_missing("5"));
+    // Marked numbers are missing, and nothing else then is.
+    let csv = csv.missing_markers(&["-999"]);
+    assert!(csv.number("-999").is_some_and(f64::is_nan) && csv.is_missing("-999"));
+    assert_eq!((csv.number("5"), csv.number("NA")), (Some(5.0), None));
+    // Texts of up to 64 characters are looked at.
+    let percent =
+        |digits: usize| Csv::default().number_formats([format!("{}%", "7".repeat(digits)).as_str()]);
+    assert_eq!((percent(63).len(), percent(64).len()), (1, 0));
+}
+
+#[test]
+fn the_delimiter_that_the_header_holds_most_often_is_found() {
+    let csv = Csv::new("y").detect_delimiter();
+    for delimiter in [',', ';', '\t', '|'] {
+        let text = "a_b_y\n1_2_3\n".replace('_', &delimiter.to_string());
+        assert_eq!(read(&csv, &text).unwrap().x(), array![[1.0, 2.0]], "{delimiter:?}");
+    }
+    assert_eq!(read(&csv, "\"a,b\";c;y\n1;2;3\n").unwrap().feature_names(), ["a,b", "c"]);
+}
+
+#[test]
 fn truth_values_are_0_and_1() {
     let data = trial("12_bool.csv", &y()).unwrap();
     assert!(data.x().column(1).iter().all(|&member| member == 0.0 || member == 1.0));
@@ -386,6 +437,14 @@ fn numbers_keep_their_digits_until_they_are_scaled() {
     // Read as f32 they lose them, and a note says so.
     let narrow = Dataset::<f32>::from_csv(format!("{TRIALS}/07_timestamps.csv"), &y()).unwrap();
     assert!(matches!(&narrow.notes()[0], Note::LostDigits { column } if column.name == "ts"));
+    // A constant that is rounded is a constant still.
+    let text = table("ts,c,y", 30, |i| format!("{},16777217,{i}.5", 1_700_000_000 + 2 * i * i));
+    let narrow = y().read::<f32>(text.as_bytes(), "table").unwrap();
+    let lost = |note: &Note| match note {
+        Note::LostDigits { column } => Some(column.name.clone()),
+        _ => None,
+    };
+    assert_eq!(narrow.notes().iter().filter_map(lost).collect::<Vec<_>>(), ["ts"]);
     // Below the range of f32, and as a target.
     let tiny = read(&y(), "a,y\n1e-40,20240101.25\n2e-40,20240101.5\n4e-40,20240101.75\n").unwrap();
     let tiny = scaled(&tiny);
@@ -416,6 +475,9 @@ fn a_number_to_predict_is_not_a_class() {
     assert!(matches!(error.problem, DataProblem::TooManyClasses { classes: 30, rows: 30 }), "{error}");
     assert!(error.to_string().contains("30 different values in 30 rows are not classes"), "{error}");
     assert!(classes(&table("x,y", 30, |i| format!("1,name {i}"))).is_err());
+    // Two rows may be of two classes, but three rows with a number each are a regression.
+    assert_eq!(classes("x,y\n1,0\n2,1\n").unwrap().classes(), ["0", "1"]);
+    assert!(classes("x,y\n1,0\n2,1\n3,2\n").is_err());
     let many = classes(&table("x,y", 90, |i| format!("1,{}", i % 40))).unwrap();
     assert!(matches!(many.notes()[0], Note::ManyClasses { classes: 40, rows: 90 }));
     assert_eq!(classes(&table("x,y", 30, |i| format!("1,{}", i % 10))).unwrap().notes(), []);

@@ -31,6 +31,16 @@ fn fails(csv: &Csv, text: impl AsRef<[u8]>) -> DataError {
 // ---- What is accepted
 
 #[test]
+fn a_row_of_thousands_of_quoted_cells() {
+    let line = |cell: &dyn Fn(usize) -> String| (0..5000).map(|i| cell(i) + ",").collect::<String>();
+    let names = line(&|i| format!("\"x{i}\""));
+    let rows = [1, 2].map(|row| line(&|i| format!("\"{i}.{row}\"")));
+    let data = read(&Csv::new("y"), format!("{names}y\n{}7\n{}8\n", rows[0], rows[1])).unwrap();
+    assert_eq!((data.features(), data.y()[[1, 0]]), (5000, 8.0));
+    assert_eq!((data.x()[[0, 4999]], data.x()[[1, 0]]), (4999.1, 0.2));
+}
+
+#[test]
 fn auto_mpg_is_read_as_it_stands() {
     let data = Dataset::<f64>::from_csv(CARS, &cars()).unwrap();
     assert_eq!((data.rows(), data.features(), data.outputs()), (392, 7, 1));

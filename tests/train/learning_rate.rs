@@ -99,6 +99,7 @@ fn the_suggestion_is_the_steepest_point_before_the_lowest() {
     assert_eq!(curve(|_| 1.0).suggestion(), None);
     assert_eq!(curve(|i| 1.0 + i).suggestion(), None);
     assert_eq!(curve(|i| 1.0 - i / 2000.0).suggestion(), None, "a decrease of 2.5 % is too small");
+    assert!(curve(|i| if i < 30.0 { 1.0 } else { 0.95 }).suggestion().is_some(), "5 % are enough");
     assert_eq!(LearningRateCurve { points: vec![] }.suggestion(), None);
 }
 
@@ -109,9 +110,20 @@ fn arguments_are_checked() {
         finder.run(&network, MeanSquaredError, Sgd::new(0.0), data).map(|curve| curve.points.len())
     };
     let new = LearningRateFinder::new;
-    for (from, to) in [(0.0, 1.0), (-1.0, 1.0), (1.0, 1.0), (1.0, 0.1), (f64::NAN, 1.0), (1.0, f64::INFINITY)]
-    {
-        assert!(matches!(run(new().range(from, to), &data), Err(Error::Argument { .. })), "{from} to {to}");
+    for (from, to, name) in [
+        (0.0, 1.0, "first learning rate"),
+        (-1.0, 1.0, "first learning rate"),
+        (f64::NAN, 1.0, "first learning rate"),
+        (f64::INFINITY, 1.0, "first learning rate"),
+        (1.0, 1.0, "last learning rate"),
+        (1.0, 0.1, "last learning rate"),
+        (1.0, f64::NAN, "last learning rate"),
+        (1.0, f64::INFINITY, "last learning rate"),
+    ] {
+        match run(new().range(from, to), &data) {
+            Err(Error::Argument { argument, .. }) => assert_eq!(argument, name, "{from} to {to}"),
+            other => panic!("{from} to {to}: {other:?}"),
+        }
     }
     assert!(matches!(run(new().steps(1), &data), Err(Error::Argument { argument: "steps", .. })));
     assert!(run(new().batch_size(0), &data).is_err());

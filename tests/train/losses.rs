@@ -150,6 +150,16 @@ fn huber_changes_from_square_to_line_at_delta() {
 }
 
 #[test]
+fn the_smooth_l1_loss_is_curved_below_beta_only() {
+    let loss = SmoothL1::new(0.5);
+    let (mut curvature, one) = (array![[f64::NAN; 4]], array![[1.0; 4]]);
+    let output = array![[0.49, -0.49, 0.5, -0.5]];
+    loss.gradient_jvp(&output, &array![[0.0; 4]], &one, &mut curvature).unwrap();
+    // 1/β of each of 4 outputs
+    assert_eq!(curvature, array![[0.5, 0.5, 0.0, 0.0]]);
+}
+
+#[test]
 fn only_losses_that_apply_softmax_or_sigmoid_expect_logits() {
     let weights = [1.0];
     let losses: [(&dyn Loss<f64>, bool); 3] =

@@ -232,3 +232,48 @@ fn cubic_minimum(from: Trial, to: Trial) -> f64 {
 fn secant(best: Trial, trial: Trial) -> f64 {
     trial.step + trial.slope / (trial.slope - best.slope) * (best.step - trial.step)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Fixture {
+        searches: Vec<Search>,
+    }
+
+    /// The value and slope at step 0; step, value and slope of each trial; the step after them.
+    #[derive(Deserialize)]
+    struct Search {
+        start: (f64, f64),
+        trials: Vec<(f64, f64, f64)>,
+        next: Option<f64>,
+    }
+
+    /// The answers of the fixture are random numbers, which reach every branch.
+    #[test]
+    fn every_step_is_that_of_scipy() {
+        let text = include_str!("../../../tests/fixtures/line_search.json");
+        let Fixture { searches } = serde_json::from_str(text).unwrap();
+        assert_eq!(searches.len(), 200);
+        for (number, Search { start: (value, slope), trials, next }) in searches.into_iter().enumerate() {
+            let mut search = LineSearch::new(Trial { step: 0.0, value, slope }, trials[0].0);
+            let steps = trials.iter().skip(1).map(|&(step, ..)| Some(step)).chain([next]);
+            for (trial, (&(step, value, slope), expected)) in trials.iter().zip(steps).enumerate() {
+                match (search.next(Trial { step, value, slope }), expected) {
+                    (Next::Accept, None) => {}
+                    (Next::Try(step), Some(expected)) => {
+                        let error = (step - expected).abs() / expected;
+                        assert!(error < 1e-9, "search {number}, trial {trial}: {step}, SciPy {expected}");
+                    }
+                    (Next::Try(step), None) => {
+                        panic!("search {number}, trial {trial}: {step}, SciPy accepts")
+                    }
+                    (_, expected) => panic!("search {number}, trial {trial}: ended, SciPy {expected:?}"),
+                }
+            }
+        }
+    }
+}
