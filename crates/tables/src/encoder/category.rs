@@ -137,8 +137,11 @@ impl CategoryCode {
 }
 
 /// The code of every row, and the text of every code. Yes/no words are reduced to `yes` and `no`; a
-/// number is its shortest text.
+/// number is its shortest text, or the text in the file if `f64` rounds one of the column's.
 pub(crate) fn codes_and_texts(column: &Column, column_type: ColumnType) -> (Vec<u32>, Vec<String>) {
+    if let Some(labels) = column.labels() {
+        return (labels.codes.clone(), labels.levels.iter().map(str::to_string).collect());
+    }
     match column.cells() {
         Cells::Texts { codes, levels } => {
             let text = |text: &str| match (column_type, yes_no(text)) {

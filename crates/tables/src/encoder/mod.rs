@@ -82,7 +82,8 @@ impl EncoderOptions {
 /// was fitted on, in `f64`, and do not depend on the order of rows or columns.
 ///
 /// - *number*: the scaled value `size`; a piecewise-linear encoding by quantiles `size[1]`, …;
-///   `size=(missing)` if a training cell is missing.
+///   `size=(missing)` if a training cell is missing. If none is, the mean (or the median, with
+///   [`Scaling::Robust`]) stands for missing cells of later tables.
 /// - *date*, as numbers: `day.day` (days since 1970-01-01), `day.month`, `day.day of month`,
 ///   `day.weekday`, `day.hour`.
 /// - *category* and *yes/no*: 0 or 1 for each level, `origin=japan`, for missing, and for all rare

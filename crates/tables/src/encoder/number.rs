@@ -146,6 +146,12 @@ impl NumberCode {
         format!("{value}{bins}{}", if self.indicator { ", missing indicator" } else { "" })
     }
 
+    /// What stands for a missing cell where no cell was missing in training: the centre, since the
+    /// network has not learned what a gap means.
+    pub fn fill(&self, x: f64) -> f64 {
+        if x.is_nan() { self.center } else { x }
+    }
+
     /// Writes the encoding of `x`, NaN for missing, to `out`, which has
     /// [`width`](NumberCode::width) numbers.
     pub fn encode(&self, x: f64, out: &mut [f32]) {
@@ -214,6 +220,14 @@ mod tests {
         assert_eq!(encode(&code, f64::NAN), [0.0, 0.0, 0.0]);
         assert_eq!(encode(&code, 1e300), [3.0, 1.0, 1.0]);
         assert_eq!(encode(&code, -1e300), [-3.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_fill_value_is_encoded_as_the_centre() {
+        let mut code = NumberCode::fit(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], Scaling::Robust);
+        code.choose_bins(2);
+        assert_eq!(encode(&code, code.fill(f64::NAN)), encode(&code, 5.0));
+        assert_eq!(code.fill(7.0), 7.0);
     }
 
     #[test]

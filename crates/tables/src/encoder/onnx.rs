@@ -19,14 +19,15 @@ impl Encoder {
             match &column.code {
                 Code::Number(number) => {
                     let x = graph.input(&column.name, OnnxType::F64, 1);
-                    number.onnx(graph, &x, &mut encoded);
+                    number.onnx(graph, &x, number.indicator, &mut encoded);
                 }
                 Code::Date(parts) => {
                     let days = graph.input(&column.name, OnnxType::F64, 1);
                     let mut calendar = None;
+                    let indicated = parts.iter().any(|(_, number)| number.indicator);
                     for (part, number) in parts {
                         let x = date_part(graph, &days, *part, &mut calendar);
-                        number.onnx(graph, &x, &mut encoded);
+                        number.onnx(graph, &x, indicated, &mut encoded);
                     }
                 }
                 Code::Category(category) => {
@@ -56,8 +57,9 @@ fn to_f32(graph: &mut OnnxGraph, value: &str) -> String {
 
 impl NumberCode {
     /// The operations of [`encode`](NumberCode::encode), in `f64` as there, with one matrix each
-    /// for the value, the bins and the indicator.
-    fn onnx(&self, graph: &mut OnnxGraph, x: &str, encoded: &mut Vec<String>) {
+    /// for the value, the bins and the indicator. Without an indicator, of this code or of another
+    /// part of the date, the centre fills gaps.
+    fn onnx(&self, graph: &mut OnnxGraph, x: &str, indicated: bool, encoded: &mut Vec<String>) {
         let missing = graph.node("IsNaN", &[x], vec![]);
         if self.is_constant() {
             // No bins either.
@@ -66,6 +68,11 @@ impl NumberCode {
             }
             return;
         }
+        let filled = (!indicated).then(|| {
+            let center = number(graph, self.center);
+            graph.node("Where", &[&missing, &center, x], vec![])
+        });
+        let x = filled.as_deref().unwrap_or(x);
         let zero = number(graph, 0.0);
         // The halves of `half_difference`.
         let half = number(graph, 0.5);
@@ -84,7 +91,9 @@ impl NumberCode {
             let root = graph.node("Sqrt", &[&sum], vec![]);
             value = graph.node("Div", &[&value, &root], vec![]);
         }
-        let value = graph.node("Where", &[&missing, &zero, &value], vec![]);
+        if indicated {
+            value = graph.node("Where", &[&missing, &zero, &value], vec![]);
+        }
         encoded.push(to_f32(graph, &value));
         if self.edges.len() > 1 {
             let low = row(graph, self.edges.windows(2).map(|edges| 0.5 * edges[0]).collect());
@@ -93,8 +102,10 @@ impl NumberCode {
             let one = number(graph, 1.0);
             let above = graph.node("Sub", &[&half, &low], vec![]);
             let part = graph.node("Div", &[&above, &width], vec![]);
-            let part = graph.node("Clip", &[&part, &zero, &one], vec![]);
-            let part = graph.node("Where", &[&missing, &zero, &part], vec![]);
+            let mut part = graph.node("Clip", &[&part, &zero, &one], vec![]);
+            if indicated {
+                part = graph.node("Where", &[&missing, &zero, &part], vec![]);
+            }
             encoded.push(to_f32(graph, &part));
         }
         if self.indicator {

@@ -83,10 +83,15 @@ impl<'a> Rows<'a> {
         }
         for column in &self.columns {
             match column {
-                Source::Number(code, cells) => code.encode(cells.get(row), take(&mut out, code.width())),
+                Source::Number(code, cells) => {
+                    let x = if code.indicator { cells.get(row) } else { code.fill(cells.get(row)) };
+                    code.encode(x, take(&mut out, code.width()));
+                }
                 Source::Date(parts, cells) => {
+                    let indicated = parts.iter().any(|(_, code)| code.indicator);
                     for (part, code) in *parts {
-                        code.encode(part.of(cells.get(row)), take(&mut out, code.width()));
+                        let x = part.of(cells.get(row));
+                        code.encode(if indicated { x } else { code.fill(x) }, take(&mut out, code.width()));
                     }
                 }
                 Source::Category(code, slots) => code.encode(slots[row], take(&mut out, code.width())),

@@ -94,6 +94,16 @@ pub struct Column {
     reason: String,
     notes: Vec<Note>,
     formats: Vec<NumberFormat>,
+    labels: Option<Labels>,
+}
+
+/// The texts of a column of numbers, some of which `f64` rounds, such as identifiers of 19 digits:
+/// as classes they stay apart.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Labels {
+    /// [`MISSING`] for missing.
+    pub codes: Vec<u32>,
+    pub levels: Levels,
 }
 
 impl Column {
@@ -142,7 +152,13 @@ impl Column {
     /// The column with the type that follows from its cells. `note` is added to the reason.
     pub(super) fn inferred(name: String, cells: Cells, note: &str) -> Self {
         let (column_type, reason) = infer::column_type(&name, &cells);
-        Column { name, cells, column_type, reason: reason + note, notes: Vec::new(), formats: Vec::new() }
+        let reason = reason + note;
+        Column { name, cells, column_type, reason, notes: Vec::new(), formats: Vec::new(), labels: None }
+    }
+
+    /// The column of numbers with their texts in the file.
+    pub(super) fn with_labels(self, labels: Option<Labels>) -> Self {
+        Column { labels, ..self }
     }
 
     /// The column with what is suspicious about its cells. A column that has no name in the file
@@ -243,7 +259,10 @@ impl Column {
     /// If `row` is not below [`len`](Column::len).
     pub fn text(&self, row: usize) -> Option<String> {
         match &self.cells {
-            Cells::Numbers(values) => (!values[row].is_nan()).then(|| values[row].to_string()),
+            Cells::Numbers(values) => (!values[row].is_nan()).then(|| match &self.labels {
+                Some(labels) => labels.levels.get(labels.codes[row]).to_string(),
+                None => values[row].to_string(),
+            }),
             Cells::Dates(values) => (!values[row].is_nan()).then(|| super::date::display(values[row])),
             Cells::Texts { codes, levels } => match codes[row] {
                 MISSING => None,
@@ -264,6 +283,10 @@ impl Column {
         &self.cells
     }
 
+    pub(crate) fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
+    }
+
     /// The rows with these numbers, in this order.
     pub(super) fn select(&self, rows: &[usize]) -> Self {
         let numbers = |values: &[f64]| rows.iter().map(|&row| values[row]).collect();
@@ -281,6 +304,10 @@ impl Column {
             reason: self.reason.clone(),
             notes: self.notes.clone(),
             formats: self.formats.clone(),
+            labels: self.labels.as_ref().map(|labels| Labels {
+                codes: rows.iter().map(|&row| labels.codes[row]).collect(),
+                levels: labels.levels.clone(),
+            }),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use geartrain::data::{Column as Position, NumberFormat};
 use geartrain::data::{Csv, CsvBlock, CsvRows, DataError, DataProblem, Note, Place, PointCheck, Suggestion};
 
-use super::column::{Cells, Column, ColumnType};
+use super::column::{Cells, Column, ColumnType, Labels};
 use super::infer::shorten;
 use super::levels::{LevelsBuilder, MISSING};
 use super::{Table, date};
@@ -120,8 +120,15 @@ impl CsvOptions {
                 return Err(Error::WrongType { name: name.clone(), expected, problem });
             }
         }
-        let again: Vec<bool> = builders.iter().map(|builder| builder.odd.is_some()).collect();
-        if again.contains(&true) {
+        let again: Vec<State> = builders
+            .iter()
+            .map(|builder| match (&builder.odd, builder.rounded) {
+                (Some(_), _) => State::Texts,
+                (None, true) => State::Labels,
+                (None, false) => State::Skipped,
+            })
+            .collect();
+        if again.iter().any(|&state| state != State::Skipped) {
             let second = self.pass(open(), &again)?;
             if second.rows != rows || second.names != names {
                 return Err(Error::FileChanged);
@@ -129,6 +136,8 @@ impl CsvOptions {
             for (builder, second) in builders.iter_mut().zip(second.builders) {
                 if builder.odd.is_some() {
                     (builder.cells, builder.levels) = (second.cells, second.levels);
+                } else if let (State::Labels, Cells::Texts { codes, .. }) = (second.state, second.cells) {
+                    builder.labels = Some(Labels { codes, levels: second.levels.finish() });
                 }
             }
         }
@@ -148,16 +157,15 @@ impl CsvOptions {
         Table::new(columns.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// Reads all rows once. In a second pass, only the columns `again` are stored, as text.
-    fn pass<R: Read>(&self, rows: Result<CsvRows<'_, R>, DataError>, again: &[bool]) -> Result<Pass, Error> {
+    /// Reads all rows once. In a second pass, columns are stored as `again` says.
+    fn pass<R: Read>(&self, rows: Result<CsvRows<'_, R>, DataError>, again: &[State]) -> Result<Pass, Error> {
         let mut rows = match rows {
             Err(DataError { problem: DataProblem::EmptyFile, .. }) => return Ok(Pass::default()),
             rows => rows?,
         };
         let (names, header) = (rows.names().to_vec(), rows.header().to_vec());
         let state = |(i, name): (usize, &String)| match again.get(i) {
-            Some(&true) => State::Texts,
-            Some(&false) => State::Skipped,
+            Some(&state) => state,
             None => match self.types.get(name) {
                 Some(ColumnType::Number) => State::Numbers,
                 Some(ColumnType::Date) => State::Dates,
@@ -226,6 +234,22 @@ struct Builder {
     /// The first cell, and its row from 1, that does not fit those before it.
     odd: Option<(usize, String)>,
     points: PointCheck,
+    /// `f64` does not hold all digits of a whole number.
+    rounded: bool,
+    labels: Option<Labels>,
+}
+
+/// With more different numbers than this, they are no classes: a classifier refuses more.
+const MOST_LABELS: usize = 10_000;
+
+/// Whether `text`, a number, is a whole one that `f64` rounds.
+fn is_rounded(text: &str, value: f64) -> bool {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    if value.abs() < EXACT || text.contains(['e', 'E']) {
+        return false;
+    }
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits.parse::<u128>().is_ok_and(|exact| exact != value.abs() as u128)
 }
 
 /// The kind of the cells so far.
@@ -236,6 +260,8 @@ enum State {
     Numbers,
     Dates,
     Texts,
+    /// Numbers as texts, if they are few.
+    Labels,
     /// Not stored.
     Skipped,
 }
@@ -244,12 +270,22 @@ impl Builder {
     fn new(state: State) -> Self {
         let cells = match state {
             State::Dates => Cells::Dates(Vec::new()),
-            State::Texts => Cells::Texts { codes: Vec::new(), levels: Default::default() },
+            State::Texts | State::Labels => Cells::Texts { codes: Vec::new(), levels: Default::default() },
             _ => Cells::Numbers(Vec::new()),
         };
         let levels = LevelsBuilder::default();
         let points = PointCheck::default();
-        Builder { state, cells, levels, gaps: 0, gaps_may_be_texts: false, odd: None, points }
+        Builder {
+            state,
+            cells,
+            levels,
+            gaps: 0,
+            gaps_may_be_texts: false,
+            odd: None,
+            points,
+            rounded: false,
+            labels: None,
+        }
     }
 
     fn push(&mut self, text: &str, row: usize, options: &CsvOptions) {
@@ -270,10 +306,22 @@ impl Builder {
                 codes.push(if csv.is_missing(text) { MISSING } else { self.levels.code(text) });
                 return;
             }
+            State::Labels => {
+                let Cells::Texts { codes, .. } = &mut self.cells else { return };
+                // As in the first pass, `-` is missing among numbers.
+                let missing = csv.number(text).is_none_or(f64::is_nan);
+                let code = if missing { MISSING } else { self.levels.code(text) };
+                codes.push(code);
+                if !missing && code as usize >= MOST_LABELS {
+                    *self = Builder::new(State::Skipped);
+                }
+                return;
+            }
             State::Numbers => {
                 let number = csv.number(text);
-                if number.is_some_and(f64::is_finite) {
+                if let Some(value) = number.filter(|value| value.is_finite()) {
                     self.points.push(text, csv);
+                    self.rounded |= is_rounded(text, value);
                 }
                 number
             }
@@ -336,7 +384,7 @@ impl Builder {
             }
             _ => {}
         }
-        let column = Column::inferred(name, self.cells, renamed);
+        let column = Column::inferred(name, self.cells, renamed).with_labels(self.labels);
         column.with_notes(unnamed, notes, formats)
     }
 }

@@ -1,7 +1,7 @@
 //! Files as people and programs write them: tables read whatever the trainer reads.
 
 use geartrain::data::Csv;
-use geartrain_tables::{ColumnType, CsvOptions, Table};
+use geartrain_tables::{ColumnType, CsvOptions, Table, TabularClassifier};
 
 /// The cells of a table, row by row, as text; `?` for missing ones.
 fn cells(table: &Table) -> Vec<Vec<String>> {
@@ -128,6 +128,40 @@ fn markers_of_missing_cells() {
     check(CsvOptions::new(), text, &["a", "b"], &expected);
     let markers = CsvOptions::new().missing(["-999", "y"]);
     check(markers, "a,b\n-999.0,x\n1,Y\n,NA\n", &["a", "b"], &[&["?", "x"], &["1", "?"], &["?", "NA"]]);
+}
+
+#[test]
+fn whole_numbers_that_differ_are_different_classes() {
+    // Each pair is one number in `f64`.
+    let labels = ["9007199254740992", "9007199254740993", "-11898508762506083287", "-11898508762506083288"];
+    let rows: String = (0..60).map(|i| format!("{},{}\n", labels[i % 4], i % 4)).collect();
+    let table = Table::parse_csv(format!("author,x\n{rows}-,0\n").as_bytes()).unwrap();
+    let author = table.column("author").unwrap();
+    assert_eq!((author.column_type(), author.missing()), (ColumnType::Number, 1));
+    assert_eq!(author.as_numbers().unwrap()[..2], [9007199254740992.0; 2]);
+    assert_eq!((author.text(1).as_deref(), author.text(60)), (Some(labels[1]), None));
+    // Rows that are selected, and a type that is chosen later, keep them apart.
+    let table = table.select(&(0..60).rev().collect::<Vec<_>>());
+    for table in [table.clone(), table.with_type("author", ColumnType::Category).unwrap()] {
+        let model = TabularClassifier::recipe().hidden(&[4]).epochs(1).fit(&table, "author").unwrap();
+        let mut expected = labels;
+        expected.sort_unstable();
+        assert_eq!(model.classes(), expected);
+    }
+    // With separators as well; numbers that `f64` holds have their shortest text.
+    let csv = || CsvOptions::from(Csv::default().ignore_in_numbers("."));
+    check(csv(), "a\n9.007.199.254.740.993\n", &["a"], &[&["9.007.199.254.740.993"]]);
+    check(csv(), "a\n9.007.199.254.740.992\n", &["a"], &[&["9007199254740992"]]);
+    check(CsvOptions::new(), "a\n1e30\n1.50\n", &["a"], &[&["1000000000000000000000000000000"], &["1.5"]]);
+}
+
+#[test]
+fn more_rounded_numbers_than_classes_may_be_are_numbers_only() {
+    let rows: String =
+        (0..10_001_u64).map(|i| format!("{},1\n", 1_700_000_000_000_000_001 + 2 * i)).collect();
+    let table = Table::parse_csv(format!("ns,x\n{rows}").as_bytes()).unwrap();
+    let text = table.column("ns").unwrap().text(0);
+    assert_eq!(text.as_deref(), Some("1700000000000000000"));
 }
 
 #[test]

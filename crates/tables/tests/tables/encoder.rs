@@ -79,6 +79,31 @@ fn missing_rare_and_unseen_levels() {
 }
 
 #[test]
+fn gaps_in_a_column_that_had_none_are_encoded_as_the_mean() {
+    let numbers: String = (0..40).map(|i| format!("{},2024-01-{:02}\n", i % 20, 1 + i % 20)).collect();
+    let train = Table::parse_csv(format!("x,day\n{numbers}").as_bytes()).unwrap();
+    let encoder = Encoder::fit(&train, &EncoderOptions::new()).unwrap();
+    // Means of training: 9.5, and the middle of 10 January; parts of dates have means of their own.
+    let new = Table::parse_csv(b"x,day\n,\n9.5,\n9.5,2024-01-10 12:00\n").unwrap();
+    let encoded = encoder.transform(&new).unwrap();
+    for (column, name) in encoder.names().iter().enumerate() {
+        let difference = |a: usize, b: usize| (encoded[[a, column]] - encoded[[b, column]]).abs();
+        assert!(difference(0, 1) < 1e-6, "{name}");
+        // The means of the weekdays and of the days of the month are no whole numbers.
+        let has_fraction = name.contains("weekday") || name.contains("of month");
+        assert!(has_fraction || difference(1, 2) < 1e-6, "{name}");
+    }
+    // A gap that training has seen is none of the numbers.
+    let train = Table::parse_csv(format!("x,day\n,\n{numbers}").as_bytes()).unwrap();
+    let encoder = Encoder::fit(&train, &EncoderOptions::new()).unwrap();
+    let encoded = encoder.transform(&new).unwrap();
+    for (column, name) in encoder.names().iter().enumerate() {
+        let expected = if name.ends_with("(missing)") { 1.0 } else { 0.0 };
+        assert_eq!(encoded[[0, column]], expected, "{name}");
+    }
+}
+
+#[test]
 fn numbers_as_categories_are_their_shortest_text() {
     let options = EncoderOptions::new().rare_below(1);
     let train = Table::parse_csv(b"c\n1\n2.0\n-0\n").unwrap().with_type("c", ColumnType::Category).unwrap();
