@@ -205,7 +205,7 @@ fn text_as_a_number_to_predict_looks_like_classes() {
 fn missing_values_of_many_programs() {
     for word in [
         "", "NA", "<NA>", "#N/A", "#DIV/0!", "\\N", "NULL", "None", "-", "--", ".", "-nan", "-1.#IND",
-        "missing", "\u{2014}",
+        "missing", "\u{2014}", "\u{2212}", "NaT", "#NV", "#N/D", "(null)", "<NULL>",
     ] {
         let data = read(&y().missing(Missing::DropRows), &format!("a,y\n1,2\n{word},3\n4,5\n"));
         assert_eq!(data.unwrap().rows(), 2, "{word}");

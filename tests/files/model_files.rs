@@ -2,11 +2,12 @@
 //! is.
 
 use std::fs;
+use std::sync::Arc;
 
 use geartrain::data::{StandardScaler, toy};
 use geartrain::error::LayerProblem;
 use geartrain::io::{FileProblem, Loader, TensorFile};
-use geartrain::layer::{Backward, Description, Forward};
+use geartrain::layer::{Backward, Description, Forward, Kind};
 use geartrain::layers::LayerSpec;
 use geartrain::layers::*;
 use geartrain::params::ParamSpec;
@@ -523,6 +524,36 @@ fn every_kind_comes_back<F: Scalar>() {
 fn a_layer_of_every_kind_comes_back() {
     every_kind_comes_back::<f32>();
     every_kind_comes_back::<f64>();
+}
+
+/// A container with children of other names than those of `Sequential`.
+#[derive(Debug)]
+struct Encoder(Arc<dyn Layer<f64>>, &'static str);
+
+impl Layer<f64> for Encoder {
+    fn output_features(&self, inputs: usize) -> Result<usize, LayerProblem> {
+        self.0.output_features(inputs)
+    }
+
+    fn describe(&self) -> Description<'_, f64> {
+        Description::named("Encoder").kind(Kind::Sequential).child(self.1, &self.0)
+    }
+
+    fn forward(&self, pass: Forward<'_, f64>) {
+        self.0.forward(pass);
+    }
+
+    fn backward(&self, pass: Backward<'_, f64>) {
+        self.0.backward(pass);
+    }
+}
+
+#[test]
+fn a_container_with_names_of_its_own_is_no_sequential() {
+    let encoder = |name| Encoder(Arc::new(Linear::new(1, 2)), name);
+    assert_eq!(LayerSpec::of(&encoder("encoder")), None);
+    let layers = vec![LayerSpec::of::<f64>(&Linear::new(1, 2)).unwrap()];
+    assert_eq!(LayerSpec::of(&encoder("0")), Some(LayerSpec::Sequential { layers }));
 }
 
 #[test]

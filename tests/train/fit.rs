@@ -156,11 +156,35 @@ fn divergence_keeps_the_last_finite_weights() {
 #[test]
 fn an_update_that_overflows_is_undone() {
     // Gradient and loss are finite; only the update overflows.
-    let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
-    network.set_param("weight", &[1e30]).unwrap();
-    let error = Sgd::new(1e6).step(network.params_mut(), &[-1e35]).unwrap_err();
-    assert!(matches!(error, Error::NonFinite { what: "updated weight", .. }), "{error}");
-    assert_eq!(network.params(), [1e30]);
+    let large = [
+        (Sgd::new(1e6), 1e30, -1e35),
+        (Sgd::new(1e6), 1.0, 1e35),
+        (Sgd::new(1e30), 1.0, 1e9),
+        (Sgd::new(0.1).weight_decay(1e35), 1e5, 1.0),
+        (Sgd::new(1e8).weight_decay(1e8), 1e25, 1.0),
+    ];
+    for (mut sgd, weight, gradient) in large {
+        let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
+        network.set_param("weight", &[weight]).unwrap();
+        let error = sgd.step(network.params_mut(), &[gradient]).unwrap_err();
+        assert!(matches!(error, Error::NonFinite { what: "updated weight", .. }), "{error}");
+        assert_eq!(network.params(), [weight], "{sgd:?}");
+    }
+}
+
+#[test]
+fn a_single_batch_has_the_rows_in_their_order() {
+    let data = toy::friedman1::<f64>(60, 1.0, 1).unwrap();
+    let (mut fitted, mut sgd) = (Network::new(mlp(10, 8)).unwrap(), Sgd::new(0.01));
+    let mut by_hand = fitted.clone();
+    let training = Training::new(MeanSquaredError, Sgd::new(0.01)).epochs(4).batch_size(60);
+    training.progress(false).fit(&mut fitted, &data).unwrap();
+    for _ in 0..4 {
+        let pass = by_hand.loss_and_gradients(&MeanSquaredError, data.x(), data.y()).unwrap();
+        sgd.step(by_hand.params_mut(), &pass.grads).unwrap();
+    }
+    // Sums of the rows in another order have other last digits.
+    assert_eq!(fitted.params(), by_hand.params());
 }
 
 #[test]

@@ -10,11 +10,12 @@ const MISSING: [&str; 17] = [
     "#value!", "#ref!", "#num!", "#name?",
 ];
 
-/// More markers where a number is expected, from SAS, instruments, C and Python. A class may have
-/// such a name.
-const MISSING_NUMBERS: [&str; 18] = [
-    "-", "--", "---", "\u{2013}", "\u{2014}", ".", "..", "*", "none", "nil", "missing", "n.a.", "-nan",
-    "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#error",
+/// More markers where a number is expected, from SAS, instruments, C, Python, database clients and
+/// spreadsheets in other languages. A class may have such a name.
+const MISSING_NUMBERS: [&str; 26] = [
+    "-", "--", "---", "\u{2212}", "\u{2013}", "\u{2014}", ".", "..", "*", "none", "nil", "missing", "n.a.",
+    "-nan", "nat", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "#error", "#nv", "#n/d", "#nd", "(null)",
+    "[null]", "<null>",
 ];
 
 /// Signs that stand before a number for a minus: the Unicode minus and its look-alikes.
