@@ -52,7 +52,7 @@ impl Progress {
             Progress::Bar { epochs, start, drawn } => {
                 if number == *epochs || drawn.get().is_none_or(|drawn| drawn.elapsed() >= PAUSE) {
                     drawn.set(Some(Instant::now()));
-                    let (bar, times) = bar(number, *epochs, start.elapsed());
+                    let (bar, times) = bar(number, *epochs, start.elapsed().as_secs_f64());
                     let values = values(history);
                     let _ =
                         write!(std::io::stderr(), "\r{bar} epoch {number}/{epochs} {values} {times}\x1b[K");
@@ -76,9 +76,8 @@ impl Drop for Progress {
     }
 }
 
-/// The bar after `number` epochs, and the time so far and to the end.
-fn bar(number: usize, epochs: usize, elapsed: Duration) -> (String, String) {
-    let elapsed = elapsed.as_secs_f64();
+/// The bar after `number` epochs, and the time `elapsed` and to the end, in seconds.
+fn bar(number: usize, epochs: usize, elapsed: f64) -> (String, String) {
     let left = elapsed / number as f64 * epochs.saturating_sub(number) as f64;
     let full = (WIDTH * number / epochs).min(WIDTH);
     ("█".repeat(full) + &"░".repeat(WIDTH - full), format!("[{elapsed:.0} s < {left:.0} s]"))
@@ -112,13 +111,12 @@ mod tests {
 
     #[test]
     fn the_bar_shows_the_share_of_the_epochs_and_the_times() {
-        let bar = |number, epochs, seconds| bar(number, epochs, Duration::from_secs(seconds));
         let parts = |full: usize| "█".repeat(full) + &"░".repeat(30 - full);
-        assert_eq!(bar(1, 4, 10), (parts(7), "[10 s < 30 s]".into()));
-        assert_eq!(bar(50, 200, 10), (parts(7), "[10 s < 30 s]".into()));
-        assert_eq!(bar(200, 200, 40), (parts(30), "[40 s < 0 s]".into()));
+        assert_eq!(bar(1, 4, 10.0), (parts(7), "[10 s < 30 s]".into()));
+        assert_eq!(bar(50, 200, 10.0), (parts(7), "[10 s < 30 s]".into()));
+        assert_eq!(bar(200, 200, 40.0), (parts(30), "[40 s < 0 s]".into()));
         // A resumed run may have more epochs than it asks for.
-        assert_eq!(bar(9, 4, 9), (parts(30), "[9 s < 0 s]".into()));
+        assert_eq!(bar(9, 4, 9.0), (parts(30), "[9 s < 0 s]".into()));
     }
 
     #[test]
