@@ -3,6 +3,7 @@
 mod workloads;
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use geartrain_kernels::peak;
 use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
-use crate::output;
+use crate::{interrupt, output};
 use workloads::{Activation, NAMES, Workload};
 
 /// Time whole training steps: forward pass, loss, backward pass, update
@@ -93,8 +94,8 @@ impl Options {
 }
 
 /// Seconds per step: the 10th, 50th and 90th percentile of 30 chunks of at least 50 ms, after a
-/// warm-up of the same length.
-fn time<F: Scalar>(workload: &Workload) -> Result<[f64; 3], geartrain::Error> {
+/// warm-up of the same length; `None` if `stop` is set before.
+fn time<F: Scalar>(workload: &Workload, stop: &AtomicBool) -> Result<Option<[f64; 3]>, geartrain::Error> {
     const CHUNKS: usize = 30;
     const CHUNK: Duration = Duration::from_millis(50);
     let mut step = workload.prepare::<F>()?;
@@ -105,6 +106,9 @@ fn time<F: Scalar>(workload: &Workload) -> Result<[f64; 3], geartrain::Error> {
     }
     let mut times = Vec::with_capacity(CHUNKS);
     for _ in 0..CHUNKS {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let (start, mut done) = (Instant::now(), 0_u32);
         while done < steps || start.elapsed() < CHUNK {
             step.run()?;
@@ -113,12 +117,12 @@ fn time<F: Scalar>(workload: &Workload) -> Result<[f64; 3], geartrain::Error> {
         times.push(start.elapsed().as_secs_f64() / f64::from(done));
     }
     times.sort_by(f64::total_cmp);
-    Ok([CHUNKS / 10, CHUNKS / 2, CHUNKS - 1 - CHUNKS / 10].map(|i| times[i]))
+    Ok(Some([CHUNKS / 10, CHUNKS / 2, CHUNKS - 1 - CHUNKS / 10].map(|i| times[i])))
 }
 
 pub fn run(options: &Options) -> Outcome {
     let workloads = options.workloads()?;
-    let (time, peak, dtype): (fn(&Workload) -> _, _, _) = match options.dtype {
+    let (time, peak, dtype): (fn(&Workload, &AtomicBool) -> _, _, _) = match options.dtype {
         Number::F32 => (time::<f32>, peak::<f32>(), "f32"),
         Number::F64 => (time::<f64>, peak::<f64>(), "f64"),
     };
@@ -136,9 +140,10 @@ pub fn run(options: &Options) -> Outcome {
             peak / 1e9,
         ))?;
     }
+    let stop = interrupt::flag()?;
     let mut results = Vec::new();
     for workload in workloads {
-        let [p10, median, p90] = with_threads(threads, || time(&workload))?;
+        let Some([p10, median, p90]) = with_threads(threads, || time(&workload, &stop))? else { break };
         let [low, us, high] = [p10, median, p90].map(|seconds| seconds * 1e6);
         let name = &workload.name;
         if options.json {
@@ -157,6 +162,10 @@ pub fn run(options: &Options) -> Outcome {
     }
     if options.json {
         output::print(&format!("{}\n", serde_json::Value::from(results)))?;
+    }
+    if stop.load(Ordering::Relaxed) {
+        output::note("Interrupted: the results are those of the networks before.");
+        return Err(Failure::Interrupted);
     }
     Ok(())
 }

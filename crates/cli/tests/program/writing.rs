@@ -159,3 +159,17 @@ fn an_interrupted_reproduction_says_what_is_complete() {
     assert_eq!(output.status.code(), Some(130), "{notes}");
     assert!(notes.ends_with("the results are those of 1 complete experiment.\n"), "{notes}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_benchmark_keeps_what_is_measured() {
+    let folder = Folder::new();
+    let mut command = folder.command(&["bench", "--workload", "all"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let stdout = child.stdout.take().unwrap();
+    assert!(interrupt_after("T1 ", stdout, &child).count() < 5, "most networks are not measured");
+    let output = child.wait_with_output().expect("it ends");
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{notes}");
+    assert!(notes.ends_with("Interrupted: the results are those of the networks before.\n"), "{notes}");
+}
