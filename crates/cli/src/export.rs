@@ -21,6 +21,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Outcome {
+    output::check_writable([options.onnx.as_path()], [options.model.as_path()])?;
     match geartrain_tables::model_kind(&options.model)?.as_deref() {
         Some("classifier") => TabularClassifier::load(&options.model)?.export_onnx(&options.onnx)?,
         Some(_) => TabularRegressor::load(&options.model)?.export_onnx(&options.onnx)?,

@@ -61,7 +61,7 @@ struct ThreeWays {
 }
 
 pub fn run(options: &Options) -> Outcome {
-    output::check_writable(options.svg.iter().chain(&options.dot).map(PathBuf::as_path))?;
+    output::check_writable(options.svg.iter().chain(&options.dot).map(PathBuf::as_path), [])?;
     let (formula, inputs) = match &options.formula {
         Some(formula) => (formula.as_str(), options.inputs.clone()),
         None => ("(w*x+b)^2", [("w", 2.0), ("x", 3.0), ("b", 1.0)].map(owned).to_vec()),

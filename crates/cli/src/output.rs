@@ -1,7 +1,7 @@
 //! Output to a terminal, a pipe that may be closed, and files.
 
 use std::io::{ErrorKind, Write, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use geartrain::io;
 
@@ -41,9 +41,32 @@ pub fn write_picture(path: &Path, svg: &str) -> Outcome {
     Ok(())
 }
 
-/// Checks that files can be written to each of the paths, before work that would be lost otherwise.
-pub fn check_writable<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Outcome {
-    Ok(paths.into_iter().try_for_each(io::check_writable)?)
+/// Checks, before work that would be lost otherwise, that `outputs` can be written, and that none
+/// of them is one of the others or of the `inputs`, which it would replace.
+pub fn check_writable<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Outcome {
+    let mut taken: Vec<PathBuf> = inputs.into_iter().map(absolute).collect();
+    for path in outputs {
+        io::check_writable(path)?;
+        let place = absolute(path);
+        if taken.contains(&place) {
+            let path = path.display();
+            return Err(Failure::option(format!("{path}: the output would replace another file in use")));
+        }
+        taken.push(place);
+    }
+    Ok(())
+}
+
+/// The path of a file without links, or where a file that does not exist would be.
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().unwrap_or_default();
+        folder.join(path.file_name().unwrap_or_default())
+    })
 }
 
 /// Creates a folder for several files, and checks that they can be written.
@@ -51,7 +74,7 @@ pub fn create_folder(folder: &Path) -> Outcome {
     std::fs::create_dir_all(folder).map_err(|error| {
         Failure::other(format!("{}: cannot create the folder: {error}", folder.display()))
     })?;
-    check_writable([folder.join("report.html").as_path()])
+    check_writable([folder.join("report.html").as_path()], [])
 }
 
 /// Text from a file, such as a column name, on one line and at most `longest` characters long.

@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Outcome {
-    output::check_writable(options.output.as_deref())?;
+    output::check_writable(options.output.as_deref(), [options.model.as_path(), &options.file])?;
     let in_file = |error: TableError| match error {
         error @ (TableError::MissingColumn { .. }
         | TableError::WrongType { .. }

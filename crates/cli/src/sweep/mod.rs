@@ -133,7 +133,7 @@ impl<'a> Sweep<'a> {
     /// # Errors
     /// If the file belongs to another sweep, or cannot be read or written.
     pub fn open(&self) -> Outcome<Results> {
-        output::check_writable(self.options.svg.as_deref())?;
+        output::check_writable(self.options.svg.as_deref(), [self.options.out.as_path()])?;
         let RunOptions { out, shard, quiet, .. } = self.options;
         Results::open(out, self.study.clone(), shard.unwrap_or_default(), *quiet)
     }
@@ -200,7 +200,8 @@ fn report(results: &Results, svg: Option<&std::path::Path>, json: bool) -> Outco
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Outcome {
     if let Command::Merge(options) = &options.command {
-        output::check_writable(options.svg.as_deref())?;
+        let files = options.files.iter().chain([&options.out]).map(PathBuf::as_path);
+        output::check_writable(options.svg.as_deref(), files)?;
         let results = merge(&options.files, &options.out)?;
         return report(&results, options.svg.as_deref(), options.json);
     }

@@ -59,7 +59,7 @@ pub struct Results {
 impl Results {
     /// The results in the file at `path`, or none if there is no file.
     pub(super) fn open(path: &Path, study: Study, shard: Shard, quiet: bool) -> Outcome<Self> {
-        output::check_writable([path])?;
+        output::check_writable([path], [])?;
         let rows = match fs::read_to_string(path) {
             Ok(text) => {
                 let (found, rows) = parse(&text, path)?;

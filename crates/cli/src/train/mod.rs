@@ -53,7 +53,7 @@ const DESIGN: [&str; 15] = [
 
 /// Runs the command; `given` tells which options are on the command line.
 pub fn run(options: &Options, given: &ArgMatches) -> Outcome {
-    output::check_writable(options.outputs())?;
+    output::check_writable(options.outputs(), options.inputs())?;
     let design = DESIGN.iter().any(|id| given.value_source(id) == Some(ValueSource::CommandLine));
     let file = options.table.file.as_deref();
     let of_tables = options.recipe.of_tables(&options.table.targets, file);

@@ -77,4 +77,9 @@ impl Options {
     pub fn outputs(&self) -> impl Iterator<Item = &Path> {
         self.save.iter().chain(&self.svg).map(PathBuf::as_path)
     }
+
+    /// The files to read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.table.file.iter().chain(&self.test).map(PathBuf::as_path)
+    }
 }

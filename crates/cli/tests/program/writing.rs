@@ -47,6 +47,39 @@ fn a_write_protected_file_is_an_error_before_training() {
 }
 
 #[test]
+fn outputs_do_not_replace_inputs_or_each_other() {
+    let folder = Folder::new();
+    folder.write("a.csv", "x,y\n1,2\n2,4\n3,6\n4,8\n5,10\n6,12\n");
+    folder.succeed("train a.csv --target y --epochs 1 --quiet --save m.safetensors");
+    let (table, model) = (folder.read("a.csv"), std::fs::read(folder.path("m.safetensors")).unwrap());
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("a.csv", folder.path("link")).unwrap();
+    #[cfg(not(unix))]
+    folder.write("link", "not a link");
+    for arguments in [
+        "train a.csv --target y --save a.csv",
+        "train a.csv --target y --svg ./a.csv",
+        #[cfg(unix)]
+        "train a.csv --target y --save link",
+        "train --data iris --save new --svg ./new",
+        "train a.csv --target y --test m.safetensors --save m.safetensors",
+        "predict m.safetensors a.csv --output a.csv",
+        "predict m.safetensors a.csv --output m.safetensors",
+        "export m.safetensors --onnx m.safetensors",
+        "graph --svg g --dot g",
+        "sweep gradients --out s --svg s",
+    ] {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {}", stderr(&output));
+        assert!(stderr(&output).contains(": the output would replace another file"), "{}", stderr(&output));
+    }
+    assert_eq!((folder.read("a.csv"), std::fs::read(folder.path("m.safetensors")).unwrap()), (table, model));
+    let mut names = folder.names();
+    names.sort();
+    assert_eq!(names, ["a.csv", "link", "m.safetensors"]);
+}
+
+#[test]
 fn nothing_is_written_without_an_option() {
     let folder = Folder::new();
     for command in
