@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
-use geartrain::data::{Column as Position, NumberFormat};
+use geartrain::data::{Column as Position, IndexKind, NumberFormat};
 use geartrain::data::{Csv, CsvBlock, CsvRows, DataError, DataProblem, Note, Place, PointCheck, Suggestion};
 
 use super::column::{Cells, Column, ColumnType, Labels};
-use super::infer::shorten;
+use super::infer::{counts_rows, shorten};
 use super::levels::{LevelsBuilder, MISSING};
 use super::{Table, date};
 use crate::Error;
@@ -371,7 +371,7 @@ impl Builder {
                 let is_number: Vec<bool> = levels.iter().map(|text| csv.number(text).is_some()).collect();
                 let numbers =
                     codes.iter().filter(|&&code| code != MISSING && is_number[code as usize]).count();
-                let column = position;
+                let column = position.clone();
                 notes.extend(odd.map(|(row, text)| Note::Text { column, text, row, numbers, rows }));
             }
             (Cells::Numbers(values), _) => {
@@ -385,6 +385,10 @@ impl Builder {
             _ => {}
         }
         let column = Column::inferred(name, self.cells, renamed).with_labels(self.labels);
+        let is_number = !unnamed && column.column_type() == ColumnType::Number;
+        if is_number && column.as_numbers().is_some_and(counts_rows) {
+            notes.push(Note::LooksLikeIndex { column: position, reason: IndexKind::Counts });
+        }
         column.with_notes(unnamed, notes, formats)
     }
 }

@@ -66,7 +66,7 @@ fn number(name: &str, values: &[f64], present: usize) -> (ColumnType, String) {
         return constant(min.to_string());
     }
     if present == values.len() && present >= FEWEST_ROWS {
-        if counts_rows(values, min, max) {
+        if (min == 0.0 || min == 1.0) && counts_rows(values) {
             return (
                 ColumnType::Identifier,
                 format!("`{name}` counts the rows from {min} to {max}: left out"),
@@ -96,9 +96,10 @@ fn range(values: &[f64]) -> (f64, f64) {
     lanes.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
 }
 
-/// Whether `values` are the whole numbers from 0 or 1 on, each once.
-fn counts_rows(values: &[f64], min: f64, max: f64) -> bool {
-    if !(min == 0.0 || min == 1.0) || max - min + 1.0 != values.len() as f64 {
+/// Whether `values` are consecutive whole numbers in any order, in enough rows.
+pub(super) fn counts_rows(values: &[f64]) -> bool {
+    let (min, max) = range(values);
+    if values.len() < FEWEST_ROWS || max - min + 1.0 != values.len() as f64 {
         return false;
     }
     let mut seen = vec![false; values.len()];

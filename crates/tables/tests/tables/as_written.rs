@@ -165,6 +165,26 @@ fn more_rounded_numbers_than_classes_may_be_are_numbers_only() {
 }
 
 #[test]
+fn a_column_that_counts_the_rows_is_left_out_or_reported() {
+    let column = |name: &str, cell: &dyn Fn(u32) -> u32| {
+        let rows: String = (0..30).map(|i| format!("{},{}\n", cell(i), i % 7)).collect();
+        let table = CsvOptions::new().parse(format!("{name},y\n{rows}").as_bytes()).unwrap();
+        let column = table.column(name).unwrap();
+        (column.column_type(), column.notes().iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    for from in [0, 1] {
+        assert_eq!(column("n", &|i| from + (i * 7) % 30), (ColumnType::Identifier, vec![]));
+    }
+    assert_eq!(column("id", &|i| 1000 + i).0, ColumnType::Identifier);
+    // A year, or the number of a passenger?
+    let (kind, notes) = column("PassengerId", &|i| 1000 + i);
+    assert_eq!(kind, ColumnType::Number);
+    assert!(notes[0].starts_with("column 1 (`PassengerId`) counts the rows"), "{notes:?}");
+    assert_eq!(column("n", &|i| 5 * i), (ColumnType::Number, vec![]));
+    assert_eq!(column("n", &|i| i + i / 29), (ColumnType::Number, vec![]));
+}
+
+#[test]
 fn a_dash_is_missing_among_numbers_and_dates_but_a_text_among_texts() {
     let text = "a,b,c,d\n-,-,2024-02-29,-\n1,x,none,2024-03-01\nn.a.,y,-,..\n";
     let rows: [&[&str]; 3] =
