@@ -90,8 +90,8 @@ impl Isa for Avx512 {
     const ROWS: usize = 8;
     type F32 = __m512;
     type F64 = __m512d;
-    type NarrowF32 = Lanes<f32, Avx512, 8>;
-    type NarrowF64 = Lanes<f64, Avx512, 4>;
+    type NarrowF32 = __m256;
+    type NarrowF64 = __m256d;
 
     #[inline(never)]
     #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]

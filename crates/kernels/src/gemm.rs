@@ -147,7 +147,9 @@ impl<F: Scalar> Product<F> {
             !dots && !row && (self.b.column != 1 || (self.m >= 32 && self.k >= 32 && far(self.b.row)));
         let keep_b = pack_b && rows < self.m && terms * self.n * size_of::<F>() <= KEPT_BYTES;
         let strided = self.m > 1 && self.a.row != 1 && self.a.column != 1;
-        let pack_a = !dots && !row && (strided || self.m * self.k * size_of::<F>() > NEAR_BYTES);
+        // The tiles of a single panel read `a` once.
+        let far = self.n > SPLIT && self.m * self.k * size_of::<F>() > NEAR_BYTES;
+        let pack_a = !dots && !row && (strided || far);
         Plan { dots, row, pack_b, keep_b, pack_a, rows, terms }
     }
 
@@ -257,6 +259,7 @@ impl<F: Scalar> Planned<'_, F> {
                 let c = c.from(first_row, 0);
                 let mut block = Block {
                     m: plan.rows.min(m - first_row),
+                    n,
                     k: plan.terms.min(k - first_term),
                     a: a.from(first_row, first_term),
                     b: b.from(first_term, 0),
@@ -276,7 +279,7 @@ impl<F: Scalar> Planned<'_, F> {
                     if plan.pack_a {
                         block.pack_a::<I>(packed_a);
                     }
-                    block.columns::<I>(n);
+                    block.columns::<I>();
                 }
                 first_row += plan.rows;
             }
@@ -288,6 +291,7 @@ impl<F: Scalar> Planned<'_, F> {
 /// A block: some rows and some terms of a product.
 struct Block<F> {
     m: usize,
+    n: usize,
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
@@ -321,11 +325,20 @@ impl<F: Scalar> Block<F> {
         })
     }
 
+    /// Whether the first tile of a panel packs it.
+    #[inline(always)]
+    fn packs_in_tiles<I: Isa>(&self) -> bool {
+        self.b.column == 1 && self.tiles::<I>().next() == Some((0, I::ROWS))
+    }
+
     #[inline(always)]
     unsafe fn pack_a<I: Isa>(&mut self, packed: *mut F) {
         for (first, rows) in self.tiles::<I>() {
             // SAFETY: tiles divide the block's rows.
-            unsafe { pack_columns(rows, self.k, self.a.from(first, 0), packed.add(first * self.k)) };
+            unsafe {
+                let packed = packed.add(first * self.k);
+                pack_columns::<F, F::Narrow<I>>(rows, self.k, self.a.from(first, 0), packed);
+            }
         }
         self.packed_a = Some(packed);
     }
@@ -333,7 +346,8 @@ impl<F: Scalar> Block<F> {
     /// Panels from left to right: two vectors wide, then one, then narrow, then single columns. A
     /// panel that would extend past the right edge is shifted left and overlaps the previous one.
     #[inline(always)]
-    unsafe fn columns<I: Isa>(&self, n: usize) {
+    unsafe fn columns<I: Isa>(&self) {
+        let n = self.n;
         let wide = F::Vector::<I>::LANES;
         let narrow = F::Narrow::<I>::LANES;
         let mut first = 0;
@@ -383,30 +397,49 @@ impl<F: Scalar, V: Vector<F>, const N: usize> Work for Panel<'_, F, V, N> {
         // skipped.
         let adds = block.base.is_some_and(|base| base.start == block.c.start.cast_const());
         let skip = if adds { shared } else { 0 };
+        let (width, k) = (N * V::LANES, block.k);
         let mut b = block.b.from(0, first);
         // SAFETY: the panel lies inside `b` and `c`; tiles divide the rows.
         unsafe {
-            if let Some(packed) = block.packed_b
+            let mut packed = b;
+            if let Some(start) = block.packed_b
                 && V::LANES > 1
             {
-                let packed = packed.add(if block.keep_b { (first + shared) * block.k } else { 0 });
-                if block.pack_b {
-                    pack_rows::<F, V, N>(block.k, b, packed);
+                let start = start.add(if block.keep_b { (first + shared) * k } else { 0 });
+                packed = Matrix { start: start.cast_const(), row: width as isize, column: 1 };
+                if !block.pack_b || !block.packs_in_tiles::<I>() {
+                    if block.pack_b {
+                        pack_rows::<F, V, N>(k, b, start);
+                    }
+                    b = packed;
                 }
-                b = Matrix { start: packed.cast_const(), row: (N * V::LANES) as isize, column: 1 };
             }
+            let packs = b.start != packed.start;
             for (i, rows) in block.tiles::<I>() {
                 let a = match block.packed_a {
-                    Some(packed) => Matrix { start: packed.add(i * block.k), row: 1, column: rows as isize },
+                    Some(packed) => Matrix { start: packed.add(i * k), row: 1, column: rows as isize },
                     None => block.a.from(i, 0),
                 };
                 let (base, c) = (block.base.map(|base| base.from(i, first)), block.c.from(i, first));
+                if packs && i > 0 {
+                    b = packed;
+                }
+                let to = packed.start.cast_mut();
                 match rows {
-                    1 => tile::<F, V, 1, N>(block.k, a, b, base, c, skip),
-                    2 if I::ROWS >= 2 => tile::<F, V, 2, N>(block.k, a, b, base, c, skip),
-                    4 if I::ROWS >= 4 => tile::<F, V, 4, N>(block.k, a, b, base, c, skip),
-                    6 if I::ROWS >= 6 => tile::<F, V, 6, N>(block.k, a, b, base, c, skip),
-                    8 if I::ROWS >= 8 => tile::<F, V, 8, N>(block.k, a, b, base, c, skip),
+                    8 if I::ROWS == 8 && packs && i == 0 => {
+                        tile::<F, V, 8, N, true>(k, a, (b, to), base, c, skip);
+                    }
+                    6 if I::ROWS == 6 && packs && i == 0 => {
+                        tile::<F, V, 6, N, true>(k, a, (b, to), base, c, skip);
+                    }
+                    4 if I::ROWS == 4 && packs && i == 0 => {
+                        tile::<F, V, 4, N, true>(k, a, (b, to), base, c, skip);
+                    }
+                    1 => tile::<F, V, 1, N, false>(k, a, (b, to), base, c, skip),
+                    2 if I::ROWS >= 2 => tile::<F, V, 2, N, false>(k, a, (b, to), base, c, skip),
+                    4 if I::ROWS >= 4 => tile::<F, V, 4, N, false>(k, a, (b, to), base, c, skip),
+                    6 if I::ROWS >= 6 => tile::<F, V, 6, N, false>(k, a, (b, to), base, c, skip),
+                    8 if I::ROWS >= 8 => tile::<F, V, 8, N, false>(k, a, (b, to), base, c, skip),
                     _ => unreachable!("`tiles` yields no other size"),
                 }
             }

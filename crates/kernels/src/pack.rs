@@ -77,8 +77,31 @@ pub(super) unsafe fn pack_rows<F: Scalar, V: Vector<F>, const N: usize>(
 /// # Safety
 /// `a` must be readable for `m × k` entries and `packed` writable for as many.
 #[inline(always)]
-pub(super) unsafe fn pack_columns<F: Scalar>(m: usize, k: usize, a: Matrix<*const F>, packed: *mut F) {
-    for p in 0..k {
+pub(super) unsafe fn pack_columns<F: Scalar, V: Vector<F>>(
+    m: usize,
+    k: usize,
+    a: Matrix<*const F>,
+    packed: *mut F,
+) {
+    let mut done = 0;
+    if m.is_multiple_of(V::LANES) && V::LANES > 1 {
+        let first_rows = || (0..m).step_by(V::LANES);
+        while a.row == 1 && done < k {
+            for i in first_rows() {
+                // SAFETY: i + LANES ≤ m, and the columns of `a` are contiguous.
+                unsafe { V::load(a.at(i, done)).store(packed.add(done * m + i)) };
+            }
+            done += 1;
+        }
+        while a.column == 1 && done + V::LANES <= k {
+            for i in first_rows() {
+                // SAFETY: the square lies inside.
+                unsafe { V::transpose(a.at(i, done), a.row, packed.add(done * m + i), m) };
+            }
+            done += V::LANES;
+        }
+    }
+    for p in done..k {
         for i in 0..m {
             // SAFETY: i < m and p < k.
             unsafe { *packed.add(p * m + i) = *a.at(i, p) };

@@ -71,19 +71,21 @@ fn offset(row: isize, column: isize, i: usize, j: usize) -> isize {
 
 /// `c = base + a · b` for `M` rows of `a`, `N` vectors of columns of `b`, and `k` terms. Without a
 /// base, `c = a · b`. The first `skip` columns of the result are not written. Rows of `b` must be
-/// contiguous.
+/// contiguous. With `PACKS`, they are copied to `packed` on the way, one after the other: the
+/// additions hide the time to read them.
 ///
 /// Each entry is summed in the order of its terms, so its bits do not depend on the tile it belongs
 /// to.
 ///
 /// # Safety
 /// `a` must be readable for `M × k` entries, `b` for `k × N · LANES` entries, `c` writable for the
-/// tile, and `base`, which may be `c`, readable for it.
+/// tile, and `base`, which may be `c`, readable for it. With `PACKS`, `packed` must be writable for
+/// the entries of `b`.
 #[inline(always)]
-pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
+pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usize, const PACKS: bool>(
     k: usize,
     a: Matrix<*const F>,
-    b: Matrix<*const F>,
+    (b, packed): (Matrix<*const F>, *mut F),
     base: Option<Matrix<*const F>>,
     c: Matrix<*mut F>,
     skip: usize,
@@ -96,7 +98,7 @@ pub(super) unsafe fn tile<F: Scalar, V: Vector<F>, const M: usize, const N: usiz
                 fetch(c.at(i, N * V::LANES - 1));
             }
         }
-        let sums = sums::<F, V, M, N>(k, a, b);
+        let sums = sums::<F, V, M, N, PACKS>(k, a, b, packed);
         match base {
             _ if c.column != 1 || skip > 0 => write_singly(&sums, base, c, skip),
             None => write(&sums, c, |sum, _, _| sum),
@@ -124,10 +126,11 @@ fn fetch<F>(at: *const F) {
 
 /// The sums over `k` terms p: column p of `a` times row p of `b`.
 #[inline(always)]
-unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
+unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize, const PACKS: bool>(
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
+    packed: *mut F,
 ) -> [[V; N]; M] {
     let mut rows = [a.start; M];
     for i in 0..M {
@@ -139,8 +142,13 @@ unsafe fn sums<F: Scalar, V: Vector<F>, const M: usize, const N: usize>(
     for p in 0..k {
         let mut row = [V::splat(F::zero()); N];
         for j in 0..N {
-            // SAFETY: p < k, and rows of `b` are contiguous.
-            row[j] = unsafe { V::load(b.at(p, j * V::LANES)) };
+            // SAFETY: p < k, and rows of `b` are contiguous; `packed` has room for all.
+            unsafe {
+                row[j] = V::load(b.at(p, j * V::LANES));
+                if PACKS {
+                    row[j].store(packed.add((p * N + j) * V::LANES));
+                }
+            }
         }
         for i in 0..M {
             // SAFETY: i < M and p < k.

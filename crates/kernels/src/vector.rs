@@ -137,26 +137,23 @@ mod x86 {
             // No closure and no `map`: what is not inlined here is not compiled for these
             // instructions.
             unsafe {
-                let mut columns = [_mm256_setzero_ps(); 8];
-                for j in 0..8 {
-                    columns[j] = _mm256_loadu_ps(from.offset(j as isize * from_step));
-                }
-                // Pairs of columns side by side, then fours, then eights. Rows i and i + 4 share a
-                // register until then.
-                let mut fours = [_mm256_setzero_ps(); 8];
-                for j in [0, 4] {
-                    let [a, b, c, d] = [columns[j], columns[j + 1], columns[j + 2], columns[j + 3]];
+                for i in [0, 4] {
+                    // Four entries of columns j and j + 4 share a register; then pairs of columns
+                    // lie side by side, then fours.
+                    let mut columns = [_mm256_setzero_ps(); 4];
+                    for j in 0..4 {
+                        let left = _mm_loadu_ps(from.offset(j as isize * from_step).add(i));
+                        let right = _mm_loadu_ps(from.offset((j as isize + 4) * from_step).add(i));
+                        columns[j] = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(left), right);
+                    }
+                    let [a, b, c, d] = columns;
                     let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
                     let (next_low, next_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-                    fours[j] = _mm256_shuffle_ps::<0x44>(low, next_low);
-                    fours[j + 1] = _mm256_shuffle_ps::<0xee>(low, next_low);
-                    fours[j + 2] = _mm256_shuffle_ps::<0x44>(high, next_high);
-                    fours[j + 3] = _mm256_shuffle_ps::<0xee>(high, next_high);
-                }
-                for i in 0..4 {
-                    let (left, right) = (fours[i], fours[i + 4]);
-                    _mm256_storeu_ps(to.add(i * to_step), _mm256_permute2f128_ps::<0x20>(left, right));
-                    _mm256_storeu_ps(to.add((i + 4) * to_step), _mm256_permute2f128_ps::<0x31>(left, right));
+                    let to = to.add(i * to_step);
+                    _mm256_storeu_ps(to, _mm256_shuffle_ps::<0x44>(low, next_low));
+                    _mm256_storeu_ps(to.add(to_step), _mm256_shuffle_ps::<0xee>(low, next_low));
+                    _mm256_storeu_ps(to.add(2 * to_step), _mm256_shuffle_ps::<0x44>(high, next_high));
+                    _mm256_storeu_ps(to.add(3 * to_step), _mm256_shuffle_ps::<0xee>(high, next_high));
                 }
             }
         }
