@@ -74,19 +74,8 @@ impl Work for LargestF32<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> f32 {
-        // Independent maxima, so that comparisons need not wait for each other.
-        const LANES: usize = 32;
-        let mut largest = [0_i32; LANES];
-        let (chunks, rest) = self.0.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (largest, value) in largest.iter_mut().zip(chunk) {
-                *largest = (*largest).max(value.abs().to_bits() as i32);
-            }
-        }
-        for (largest, value) in largest.iter_mut().zip(rest) {
-            *largest = (*largest).max(value.abs().to_bits() as i32);
-        }
-        f32::from_bits(largest.into_iter().fold(0, i32::max) as u32)
+        let bits = self.0.iter().map(|value| value.abs().to_bits() as i32);
+        f32::from_bits(bits.fold(0, i32::max) as u32)
     }
 }
 
@@ -99,18 +88,8 @@ impl Work for LargestF64<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(self) -> f64 {
-        const LANES: usize = 16;
-        let mut largest = [0_i64; LANES];
-        let (chunks, rest) = self.0.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (largest, value) in largest.iter_mut().zip(chunk) {
-                *largest = (*largest).max(value.abs().to_bits() as i64);
-            }
-        }
-        for (largest, value) in largest.iter_mut().zip(rest) {
-            *largest = (*largest).max(value.abs().to_bits() as i64);
-        }
-        f64::from_bits(largest.into_iter().fold(0, i64::max) as u64)
+        let bits = self.0.iter().map(|value| value.abs().to_bits() as i64);
+        f64::from_bits(bits.fold(0, i64::max) as u64)
     }
 }
 
