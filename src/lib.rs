@@ -47,6 +47,7 @@ pub mod loss;
 pub mod metrics;
 pub mod network;
 pub mod optim;
+mod pace;
 pub mod params;
 mod random;
 pub mod settings;

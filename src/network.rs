@@ -2,14 +2,12 @@
 
 mod hessian;
 mod jacobian;
-mod pace;
 mod prepared;
 mod row_parts;
 mod slices;
 mod workspace;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use ndarray::{Array2, ArrayRef2, ArrayView2, ArrayViewD, ArrayViewMut2, ArrayViewMutD};
 use rand::SeedableRng;
@@ -22,7 +20,7 @@ use crate::layer::{Backward, Description, Forward, Layer, Mode};
 use crate::params::{self, Layout, ParamsMut};
 use crate::summary::Summary;
 use crate::{Error, Loss, Scalar};
-use geartrain_kernels::{flushing, threads, with_threads};
+use geartrain_kernels::flushing;
 
 pub use jacobian::{AutodiffMode, Jacobian};
 pub use prepared::Prepared;
@@ -280,14 +278,10 @@ impl<F: Scalar> Network<F> {
         dx: Option<ArrayViewMut2<F>>,
     ) -> Result<f64, Error> {
         workspace.has_passed = false;
-        if threads() == 1 {
-            return self.pass(loss, x, target, workspace, dx);
-        }
-        let (start, shares) = (Instant::now(), workspace.pace.shares());
-        let pass = || self.pass(loss, x, target, workspace, dx);
-        let value = if shares { pass() } else { with_threads(1, pass) }?;
-        workspace.pace.took(start.elapsed().as_secs_f64() / x.nrows().max(1) as f64);
-        Ok(value)
+        let mut pace = std::mem::take(&mut workspace.pace);
+        let value = pace.run(x.nrows(), || self.pass(loss, x, target, workspace, dx));
+        workspace.pace = pace;
+        value
     }
 
     /// [`gradients`](Network::gradients) on the threads of this call.

@@ -361,23 +361,29 @@ impl<F: Scalar> Batch<'_, F> {
             let Some((inputs, bias)) = step.linear().filter(|_| from < to) else { continue };
             let column = |at: usize| ((at - params.start) / outputs).min(inputs);
             let columns = column(from)..column(to);
-            let (mut x, mut dy) =
-                (all_x.resize(self.x.nrows(), columns.len()), all_dy.resize(self.x.nrows(), *outputs));
+            let mut dy = all_dy.resize(self.x.nrows(), *outputs);
             for part in 0..self.parts {
-                let (lane, rows) = (memory.read(part), self.rows(part));
-                let input = match i.checked_sub(1) {
-                    Some(before) => lane.steps[before].y.view(),
-                    None => self.x.slice_axis(Axis(0), rows.clone().into()),
-                };
-                input
-                    .slice_axis(Axis(1), columns.clone().into())
-                    .assign_to(x.slice_axis_mut(Axis(0), rows.clone().into()));
-                lane.steps[i].dy.view().assign_to(dy.slice_axis_mut(Axis(0), rows.into()));
+                let rows = dy.slice_axis_mut(Axis(0), self.rows(part).into());
+                memory.read(part).steps[i].dy.view().assign_to(rows);
             }
+            let x = match i.checked_sub(1) {
+                None => self.x.slice_axis(Axis(1), columns.clone().into()),
+                Some(before) => {
+                    let mut x = all_x.resize(self.x.nrows(), columns.len());
+                    for part in 0..self.parts {
+                        let (lane, rows) = (memory.read(part), self.rows(part));
+                        let input = lane.steps[before].y.view();
+                        input
+                            .slice_axis(Axis(1), columns.clone().into())
+                            .assign_to(x.slice_axis_mut(Axis(0), rows.into()));
+                    }
+                    all_x.view()
+                }
+            };
             let (dw, db) = grads[from - start..to - start].split_at_mut(columns.len() * outputs);
             let dw =
                 ArrayViewMut2::from_shape((*outputs, columns.len()).f(), dw).expect("split at its length");
-            matmul(dy.t(), x.view(), dw);
+            matmul(dy.t(), x, dw);
             if bias && !db.is_empty() {
                 sum_rows(dy.view(), db.into());
             }

@@ -1,11 +1,11 @@
 //! Memory for training passes.
 
-use super::pace::Pace;
 use super::slices::SliceResult;
 use super::{row_parts, slices};
 use crate::Scalar;
 use crate::cache::{Buffer, Cache};
 use crate::flat::Flat;
+use crate::pace::Pace;
 
 /// Reusable memory for training passes: the caches of all layers, the output, and the gradients.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct Workspace<F> {
     pub(super) has_passed: bool,
     pub(super) slices: slices::Memory<F>,
     pub(super) row_parts: row_parts::Memory<F>,
-    pub(super) pace: Pace,
+    pub(crate) pace: Pace,
 }
 
 impl<F: Scalar> Default for Workspace<F> {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::group::Groups;
 use super::update::{Update, update_all};
 use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
+use crate::pace::Pace;
 use crate::params::ParamsMut;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
@@ -62,6 +63,8 @@ pub struct AdamOptimizer<F, const DECOUPLED: bool> {
     second: Vec<F>,
     #[serde(skip)]
     largest: Vec<F>,
+    #[serde(skip)]
+    pace: Pace,
 }
 
 impl<F: Scalar> Adam<F> {
@@ -94,6 +97,7 @@ impl<F: Scalar, const DECOUPLED: bool> AdamOptimizer<F, DECOUPLED> {
             first: Vec::new(),
             second: Vec::new(),
             largest: Vec::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -233,6 +237,7 @@ impl<F: Scalar, const DECOUPLED: bool> Optimizer<F> for AdamOptimizer<F, DECOUPL
         let t = self.steps.saturating_add(1);
         let [mut first, mut second, mut largest] =
             [&mut self.first, &mut self.second, &mut self.largest].map(std::mem::take);
+        let mut pace = std::mem::take(&mut self.pace);
         let update = Update {
             learning_rate: self.learning_rate,
             weight_decay: self.weight_decay,
@@ -241,7 +246,8 @@ impl<F: Scalar, const DECOUPLED: bool> Optimizer<F> for AdamOptimizer<F, DECOUPL
             decays_gradient: !DECOUPLED,
         };
         let result = if self.amsgrad {
-            update_all(params, grads, update, [&mut first, &mut second, &mut largest], |rate, decay| {
+            let state = [&mut first, &mut second, &mut largest];
+            update_all(params, grads, &mut pace, update, state, |rate, decay| {
                 let rule = self.rule(t, rate, decay);
                 move |w, g, [m, v, largest]| {
                     let (m, v) = rule.moments(w, g, m, v);
@@ -250,7 +256,7 @@ impl<F: Scalar, const DECOUPLED: bool> Optimizer<F> for AdamOptimizer<F, DECOUPL
                 }
             })
         } else {
-            update_all(params, grads, update, [&mut first, &mut second], |rate, decay| {
+            update_all(params, grads, &mut pace, update, [&mut first, &mut second], |rate, decay| {
                 let rule = self.rule(t, rate, decay);
                 move |w, g, [m, v]| {
                     let (m, v) = rule.moments(w, g, m, v);
@@ -258,7 +264,7 @@ impl<F: Scalar, const DECOUPLED: bool> Optimizer<F> for AdamOptimizer<F, DECOUPL
                 }
             })
         };
-        (self.first, self.second, self.largest) = (first, second, largest);
+        (self.first, self.second, self.largest, self.pace) = (first, second, largest, pace);
         self.steps += u64::from(result.is_ok());
         result
     }

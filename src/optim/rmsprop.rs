@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::group::Groups;
 use super::update::{Update, update_all};
 use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
+use crate::pace::Pace;
 use crate::params::ParamsMut;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
@@ -45,6 +46,8 @@ pub struct RMSprop<F> {
     mean: Vec<F>,
     #[serde(skip)]
     velocity: Vec<F>,
+    #[serde(skip)]
+    pace: Pace,
 }
 
 impl<F: Scalar> RMSprop<F> {
@@ -62,6 +65,7 @@ impl<F: Scalar> RMSprop<F> {
             square: Vec::new(),
             mean: Vec::new(),
             velocity: Vec::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -138,7 +142,7 @@ impl<F: Scalar> Optimizer<F> for RMSprop<F> {
             decays_gradient: true,
         };
         let state = [&mut self.square, &mut self.mean, &mut self.velocity];
-        update_all(params, grads, update, state, |rate, decay| {
+        update_all(params, grads, &mut self.pace, update, state, |rate, decay| {
             let [rate, decay] = [rate, decay].map(F::of);
             move |w, g, [v, a, b]| {
                 let g = g + decay * w;

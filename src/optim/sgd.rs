@@ -6,6 +6,7 @@ use super::group::Groups;
 use super::update::{Update, update_all};
 use super::{Optimizer, ParamGroup, State, at_least_0, below_1};
 use crate::error::require;
+use crate::pace::Pace;
 use crate::params::ParamsMut;
 use crate::settings::Settings;
 use crate::{Error, Scalar};
@@ -40,6 +41,8 @@ pub struct Sgd<F> {
     /// v, empty before the first step.
     #[serde(skip)]
     velocity: Vec<F>,
+    #[serde(skip)]
+    pace: Pace,
 }
 
 impl<F: Scalar> Sgd<F> {
@@ -54,6 +57,7 @@ impl<F: Scalar> Sgd<F> {
             nesterov: false,
             groups: Groups::default(),
             velocity: Vec::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -123,7 +127,7 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
             decays_gradient: true,
         };
         if momentum == 0.0 {
-            return update_all(params, grads, update, [], |rate, decay| {
+            return update_all(params, grads, &mut self.pace, update, [], |rate, decay| {
                 let [rate, decay] = [rate, decay].map(F::of);
                 move |w, g, []| (w - rate * (g + decay * w), [])
             });
@@ -135,14 +139,15 @@ impl<F: Scalar> Optimizer<F> for Sgd<F> {
             self.velocity = vec![F::zero(); params.len()];
         }
         let momentum = F::of(momentum);
-        let result = update_all(params, grads, update, [&mut self.velocity], |rate, decay| {
-            let [rate, decay] = [rate, decay].map(F::of);
-            move |w, g, [v]| {
-                let g = g + decay * w;
-                let v = momentum * v + fresh * g;
-                (w - rate * if nesterov { g + momentum * v } else { v }, [v])
-            }
-        });
+        let result =
+            update_all(params, grads, &mut self.pace, update, [&mut self.velocity], |rate, decay| {
+                let [rate, decay] = [rate, decay].map(F::of);
+                move |w, g, [v]| {
+                    let g = g + decay * w;
+                    let v = momentum * v + fresh * g;
+                    (w - rate * if nesterov { g + momentum * v } else { v }, [v])
+                }
+            });
         if first && result.is_err() {
             self.velocity.clear();
         }

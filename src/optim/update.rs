@@ -4,6 +4,7 @@ use geartrain_kernels::{max_magnitude, update};
 
 use super::group::Groups;
 use crate::error::same_shape;
+use crate::pace::Pace;
 use crate::params::ParamsMut;
 use crate::{Error, Scalar};
 
@@ -18,10 +19,40 @@ pub(super) struct Update<'a> {
     pub decays_gradient: bool,
 }
 
+/// The number of weights from which on kernels share the work among threads.
+const SHARED: usize = 1 << 15;
+
 /// `(w, state) = rule(w, g, state)` for every trainable weight. `rule` is made for each group from
-/// its learning rate and weight decay. `state` are vectors as long as `params`. After an error,
-/// `params` and `state` are unchanged.
+/// its learning rate and weight decay. `state` are vectors as long as `params`; in them, 0 replaces
+/// subnormal numbers. `pace` decides whether threads share large updates. After an error, `params`
+/// and `state` are unchanged.
 pub(super) fn update_all<F: Scalar, R, const S: usize>(
+    params: ParamsMut<'_, F>,
+    grads: &[F],
+    pace: &mut Pace,
+    update: Update<'_>,
+    state: [&mut Vec<F>; S],
+    rule: impl Fn(f64, f64) -> R,
+) -> Result<(), Error>
+where
+    R: Fn(F, F, [F; S]) -> (F, [F; S]) + Copy + Sync,
+{
+    let len = params.len();
+    let pass = || update_on_threads(params, grads, update, state, rule);
+    if len < SHARED { pass() } else { pace.run(len, pass) }
+}
+
+/// `number`, or 0 instead of a subnormal number.
+///
+/// Running means of a weight whose gradient stays 0, such as that of a dead unit, shrink step by
+/// step until they are subnormal, and many processors compute with those a hundred times slower.
+#[inline(always)]
+fn without_subnormal<F: Scalar>(number: F) -> F {
+    if number.abs() < F::min_positive_value() { F::zero() } else { number }
+}
+
+/// [`update_all`] on the threads of this call.
+fn update_on_threads<F: Scalar, R, const S: usize>(
     mut params: ParamsMut<'_, F>,
     grads: &[F],
     Update { learning_rate, weight_decay, groups, squares, decays_gradient }: Update<'_>,
@@ -58,7 +89,14 @@ where
     }
     groups.for_each_part(params.layout, learning_rate, weight_decay, |range, rate, decay| {
         let state = state.each_mut().map(|vector| &mut vector[range.clone()]);
-        update(&mut params.values[range.clone()], &grads[range], state, rule(rate, decay));
+        let rule = rule(rate, decay);
+        update(&mut params.values[range.clone()], &grads[range], state, move |w, g, state| {
+            let (w, mut state) = rule(w, g, state);
+            for number in &mut state {
+                *number = without_subnormal(*number);
+            }
+            (w, state)
+        });
     });
     if let Some((weights, vectors)) = backup
         && let Err(error) = params.layout.check_finite("updated weight", &params)

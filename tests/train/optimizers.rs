@@ -255,6 +255,25 @@ fn the_state_can_be_read_moved_and_reset() {
 }
 
 #[test]
+fn the_state_of_weights_without_gradients_shrinks_to_0_and_is_never_subnormal() {
+    for mut optimizer in with_state() {
+        let mut network = Network::new(Linear::new(2, 3)).unwrap();
+        advance(&mut optimizer, &mut network);
+        for _ in 0..8000 {
+            optimizer.step(network.params_mut(), &[0.0; 9]).unwrap();
+            let State { vectors, .. } = optimizer.state();
+            let mut numbers = vectors.iter().flat_map(|(_, vector)| *vector);
+            assert!(numbers.all(|&number| number == 0.0 || number.is_normal()), "{optimizer:?}");
+        }
+        let State { vectors, .. } = optimizer.state();
+        assert!(
+            vectors.iter().any(|(_, vector)| vector.iter().all(|&number| number == 0.0)),
+            "{optimizer:?}"
+        );
+    }
+}
+
+#[test]
 fn a_pointer_to_an_optimizer_is_an_optimizer() {
     fn takes<O: Optimizer<f64>>(mut optimizer: O) -> Vec<f64> {
         optimizer.check().unwrap();

@@ -4,6 +4,10 @@
 //! busy process on one of them, can make two threads slower than one. So from time to time a few
 //! passes run the other way, and the faster way is kept. Results do not depend on it.
 
+use std::time::Instant;
+
+use geartrain_kernels::{threads, with_threads};
+
 /// Passes of a trial, after one that fills the caches.
 const TRIAL: usize = 5;
 
@@ -16,7 +20,7 @@ const CLEAR: f64 = 0.97;
 
 /// Decides pass by pass.
 #[derive(Debug, Clone)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// Whether passes use all threads, trials aside.
     shares: bool,
     is_trial: bool,
@@ -37,14 +41,32 @@ impl Default for Pace {
     }
 }
 
+impl PartialEq for Pace {
+    /// Durations are no part of what owns them: always equal.
+    fn eq(&self, _: &Pace) -> bool {
+        true
+    }
+}
+
 impl Pace {
+    /// Runs `pass` of `size` equal parts of work, such as rows, on all threads or on one.
+    pub fn run<T>(&mut self, size: usize, pass: impl FnOnce() -> T) -> T {
+        if threads() == 1 {
+            return pass();
+        }
+        let start = Instant::now();
+        let result = if self.shares() { pass() } else { with_threads(1, pass) };
+        self.took(start.elapsed().as_secs_f64() / size.max(1) as f64);
+        result
+    }
+
     /// Whether the next pass should use all threads.
-    pub fn shares(&self) -> bool {
+    fn shares(&self) -> bool {
         self.shares != self.is_trial
     }
 
-    /// Takes the duration of a pass, per row.
-    pub fn took(&mut self, duration: f64) {
+    /// Takes the duration of a pass, per part of its work.
+    fn took(&mut self, duration: f64) {
         self.last[self.oldest] = duration;
         self.oldest = (self.oldest + 1) % TRIAL;
         self.left -= 1;
@@ -76,7 +98,6 @@ mod tests {
     use crate::network::Workspace;
     use crate::optim::{Adam, Optimizer};
     use crate::{Network, Scalar};
-    use geartrain_kernels::with_threads;
 
     /// The share of passes on all threads, and the time over that of the faster way. Some passes,
     /// `noisy` apart, take ten times as long.
