@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::{interrupt, output};
-use workloads::{Activation, NAMES, Workload};
+use workloads::{Activation, NAMES, Step, Workload};
 
 /// Time whole training steps: forward pass, loss, backward pass, update
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,10 @@ pub struct Options {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
 
+    /// Time one thread and all of them in turn, so many times, and print the ratio
+    #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "json")]
+    compare: Option<u16>,
+
     /// Print a JSON array instead of a table: {"workload", "threads", "us_per_step", "p10", "p90"}
     #[arg(long)]
     json: bool,
@@ -93,31 +97,88 @@ impl Options {
     }
 }
 
-/// Seconds per step: the 10th, 50th and 90th percentile of 30 chunks of at least 50 ms, after a
-/// warm-up of the same length; `None` if `stop` is set before.
-fn time<F: Scalar>(workload: &Workload, stop: &AtomicBool) -> Result<Option<[f64; 3]>, geartrain::Error> {
-    const CHUNKS: usize = 30;
-    const CHUNK: Duration = Duration::from_millis(50);
-    let mut step = workload.prepare::<F>()?;
-    let (start, mut steps) = (Instant::now(), 0_u32);
-    while start.elapsed() < CHUNK || steps < 3 {
+/// The least duration of a chunk of steps.
+const CHUNK: Duration = Duration::from_millis(50);
+
+/// Runs steps for at least one [`CHUNK`] and `least` steps: their number and the seconds of each.
+fn chunk<F: Scalar>(step: &mut Step<F>, least: u32) -> Result<(u32, f64), geartrain::Error> {
+    let (start, mut done) = (Instant::now(), 0_u32);
+    while done < least || start.elapsed() < CHUNK {
         step.run()?;
-        steps += 1;
+        done += 1;
     }
-    let mut times = Vec::with_capacity(CHUNKS);
-    for _ in 0..CHUNKS {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let (start, mut done) = (Instant::now(), 0_u32);
-        while done < steps || start.elapsed() < CHUNK {
-            step.run()?;
-            done += 1;
-        }
-        times.push(start.elapsed().as_secs_f64() / f64::from(done));
+    Ok((done, start.elapsed().as_secs_f64() / f64::from(done)))
+}
+
+/// The results of `count` calls; `None` if `stop` is set before the last.
+fn repeat<T>(
+    count: u16,
+    stop: &AtomicBool,
+    mut call: impl FnMut() -> Result<T, geartrain::Error>,
+) -> Result<Option<Vec<T>>, geartrain::Error> {
+    (0..count).map(|_| if stop.load(Ordering::Relaxed) { Ok(None) } else { call().map(Some) }).collect()
+}
+
+/// The 10th, 50th and 90th percentile.
+fn percentiles(mut numbers: Vec<f64>) -> [f64; 3] {
+    numbers.sort_by(f64::total_cmp);
+    [1, 5, 9].map(|tenths| numbers[(numbers.len() - 1) * tenths / 10])
+}
+
+/// Seconds per step: percentiles of 30 chunks after a warm-up of the same length; `None` if `stop`
+/// is set before.
+fn time<F: Scalar>(workload: &Workload, stop: &AtomicBool) -> Result<Option<[f64; 3]>, geartrain::Error> {
+    let mut step = workload.prepare::<F>()?;
+    let (steps, _) = chunk(&mut step, 3)?;
+    let times = repeat(30, stop, || chunk(&mut step, steps).map(|(_, seconds)| seconds))?;
+    Ok(times.map(percentiles))
+}
+
+/// Percentiles of the time on one thread over that on `threads`, from `runs` pairs of chunks in
+/// turn, and the median time on one thread; `None` if `stop` is set before.
+fn ratios<F: Scalar>(
+    workload: &Workload,
+    (threads, runs): (usize, u16),
+    stop: &AtomicBool,
+) -> Result<Option<([f64; 3], f64)>, geartrain::Error> {
+    let (mut alone, mut shared) = (workload.prepare::<F>()?, workload.prepare::<F>()?);
+    let (steps, _) = chunk(&mut alone, 3)?;
+    let mut pair = || -> Result<(f64, f64), geartrain::Error> {
+        let (_, one) = with_threads(1, || chunk(&mut alone, steps))?;
+        let (_, all) = with_threads(threads, || chunk(&mut shared, steps / 2))?;
+        Ok((one, all))
+    };
+    pair()?;
+    let Some(times) = repeat(runs, stop, pair)? else { return Ok(None) };
+    let (one, ratios) = times.into_iter().map(|(one, all)| (one, one / all)).unzip();
+    Ok(Some((percentiles(ratios), percentiles(one)[1])))
+}
+
+/// `run` with `--compare`.
+fn compare(options: &Options, threads: usize, runs: u16, stop: &AtomicBool) -> Outcome {
+    output::print(&format!(
+        "1 thread over {threads}, {runs} runs of each in turn\n\
+         workload      µs/step        p10        p50        p90\n"
+    ))?;
+    for workload in options.workloads()? {
+        let measured = match options.dtype {
+            Number::F32 => ratios::<f32>(&workload, (threads, runs), stop),
+            Number::F64 => ratios::<f64>(&workload, (threads, runs), stop),
+        }?;
+        let Some(([low, median, high], seconds)) = measured else { break };
+        let (name, us) = (&workload.name, seconds * 1e6);
+        output::print(&format!("{name:<10} {us:>10.2} {low:>10.2} {median:>10.2} {high:>10.2}\n"))?;
     }
-    times.sort_by(f64::total_cmp);
-    Ok(Some([CHUNKS / 10, CHUNKS / 2, CHUNKS - 1 - CHUNKS / 10].map(|i| times[i])))
+    ended(stop)
+}
+
+/// [`Failure::Interrupted`] if `stop` is set.
+fn ended(stop: &AtomicBool) -> Outcome {
+    if !stop.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    output::note("Interrupted: the results are those of the networks before.");
+    Err(Failure::Interrupted)
 }
 
 pub fn run(options: &Options) -> Outcome {
@@ -131,6 +192,10 @@ pub fn run(options: &Options) -> Outcome {
     if threads < usize::from(options.threads) {
         output::note(&format!("This machine runs {available} threads at once: using {threads}."));
     }
+    let stop = interrupt::flag()?;
+    if let Some(runs) = options.compare {
+        return compare(options, threads, runs, &stop);
+    }
     let peak = peak * threads as f64;
     if !options.json {
         output::print(&format!(
@@ -140,7 +205,6 @@ pub fn run(options: &Options) -> Outcome {
             peak / 1e9,
         ))?;
     }
-    let stop = interrupt::flag()?;
     let mut results = Vec::new();
     for workload in workloads {
         let Some([p10, median, p90]) = with_threads(threads, || time(&workload, &stop))? else { break };
@@ -163,9 +227,5 @@ pub fn run(options: &Options) -> Outcome {
     if options.json {
         output::print(&format!("{}\n", serde_json::Value::from(results)))?;
     }
-    if stop.load(Ordering::Relaxed) {
-        output::note("Interrupted: the results are those of the networks before.");
-        return Err(Failure::Interrupted);
-    }
-    Ok(())
+    ended(&stop)
 }

@@ -15,6 +15,11 @@ fn bench_uses_no_more_threads_than_the_machine_has() {
     assert!(number(&result["p10"]) <= number(&result["us_per_step"]), "{result}");
     let table = folder.succeed("bench --depth 2 --width 8 --batch 4");
     assert!(table.starts_with("f32, 1 thread, peak ") && table.contains("\n2x8 "), "{table}");
+    let ratios = folder.succeed("bench --depth 2 --width 8 --batch 4 --threads 2 --compare 2");
+    let last = ratios.lines().last().expect("a line");
+    let numbers: Vec<f64> = last.split_whitespace().skip(1).map(|n| n.parse().expect("a number")).collect();
+    assert!(last.starts_with("2x8 ") && numbers.len() == 4, "{ratios}");
+    assert!(numbers[1] > 0.0 && numbers[1..].is_sorted(), "{ratios}");
 }
 
 #[test]
