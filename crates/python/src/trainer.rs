@@ -429,14 +429,24 @@ fn penalise<F: Number>(
     if alpha == 0.0 || sum == 0.0 {
         return 0.0;
     }
-    let factor = F::of(alpha / sum);
-    let mut squares = F::zero();
+    // Independent sums, so that additions need not wait for each other.
+    const SUMS: usize = 8;
+    let (factor, mut squares) = (F::of(alpha / sum), [F::zero(); SUMS]);
     for range in matrices {
-        for (grad, &weight) in grads[range.clone()].iter_mut().zip(&params[range.clone()]) {
+        let (grads, more_grads) = grads[range.clone()].as_chunks_mut::<SUMS>();
+        let (weights, more_weights) = params[range.clone()].as_chunks::<SUMS>();
+        for (grads, weights) in grads.iter_mut().zip(weights) {
+            for i in 0..SUMS {
+                grads[i] += factor * weights[i];
+                squares[i] += weights[i] * weights[i];
+            }
+        }
+        for ((grad, &weight), squares) in more_grads.iter_mut().zip(more_weights).zip(&mut squares) {
             *grad += factor * weight;
-            squares += weight * weight;
+            *squares += weight * weight;
         }
     }
+    let squares = squares.into_iter().fold(F::zero(), |sum, squares| sum + squares);
     0.5 * alpha * squares.as_f64() / sum
 }
 
@@ -449,7 +459,13 @@ fn gather<F: Number>(
     if to.nrows() < rows.len() || to.ncols() != from.ncols() {
         *to = Array2::zeros((rows.len(), from.ncols()));
     }
-    for (row, mut to) in rows.zip(to.axis_iter_mut(Axis(0))) {
-        to.assign(&from.row(row));
+    let columns = from.ncols();
+    match (from.as_slice(), to.as_slice_mut()) {
+        (Some(from), Some(to)) if columns > 0 => {
+            for (row, to) in rows.zip(to.chunks_exact_mut(columns)) {
+                to.copy_from_slice(&from[row * columns..][..columns]);
+            }
+        }
+        _ => rows.zip(to.axis_iter_mut(Axis(0))).for_each(|(row, mut to)| to.assign(&from.row(row))),
     }
 }
