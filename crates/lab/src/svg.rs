@@ -51,7 +51,7 @@ pub(crate) fn style() -> String {
     css + "}"
 }
 
-/// The begin of a picture; without a style sheet for a page that has one.
+/// The beginning of a picture; without a style sheet for a page that has one.
 pub(crate) fn document(width: f64, height: f64, title: &str, with_style: bool) -> String {
     let style = if with_style { format!("<style>{}</style>", style()) } else { String::new() };
     format!(
