@@ -438,13 +438,14 @@ fn numbers_keep_their_digits_until_they_are_scaled() {
     let narrow = Dataset::<f32>::from_csv(format!("{TRIALS}/07_timestamps.csv"), &y()).unwrap();
     assert!(matches!(&narrow.notes()[0], Note::LostDigits { column } if column.name == "ts"));
     // A constant that is rounded is a constant still.
-    let text = table("ts,c,y", 30, |i| format!("{},16777217,{i}.5", 1_700_000_000 + 2 * i * i));
+    let line = |i| format!("{},16777217,0,{i}e-40,{i}.5", 1_700_000_000 + 2 * i * i);
+    let text = table("ts,c,zero,tiny,y", 30, line);
     let narrow = y().read::<f32>(text.as_bytes(), "table").unwrap();
     let lost = |note: &Note| match note {
         Note::LostDigits { column } => Some(column.name.clone()),
         _ => None,
     };
-    assert_eq!(narrow.notes().iter().filter_map(lost).collect::<Vec<_>>(), ["ts"]);
+    assert_eq!(narrow.notes().iter().filter_map(lost).collect::<Vec<_>>(), ["ts", "tiny"]);
     // Below the range of f32, and as a target.
     let tiny = read(&y(), "a,y\n1e-40,20240101.25\n2e-40,20240101.5\n4e-40,20240101.75\n").unwrap();
     let tiny = scaled(&tiny);
@@ -478,6 +479,9 @@ fn a_number_to_predict_is_not_a_class() {
     // Two rows may be of two classes, but three rows with a number each are a regression.
     assert_eq!(classes("x,y\n1,0\n2,1\n").unwrap().classes(), ["0", "1"]);
     assert!(classes("x,y\n1,0\n2,1\n3,2\n").is_err());
+    // Twice as many rows as numbers are enough.
+    assert_eq!(classes(&table("x,y", 20, |i| format!("1,{}", i % 10))).unwrap().classes().len(), 10);
+    assert!(classes(&table("x,y", 20, |i| format!("1,{}", i % 11))).is_err());
     let many = classes(&table("x,y", 90, |i| format!("1,{}", i % 40))).unwrap();
     assert!(matches!(many.notes()[0], Note::ManyClasses { classes: 40, rows: 90 }));
     assert_eq!(classes(&table("x,y", 30, |i| format!("1,{}", i % 10))).unwrap().notes(), []);

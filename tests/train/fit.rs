@@ -162,6 +162,7 @@ fn an_update_that_overflows_is_undone() {
         (Sgd::new(1e30), 1.0, 1e9),
         (Sgd::new(0.1).weight_decay(1e35), 1e5, 1.0),
         (Sgd::new(1e8).weight_decay(1e8), 1e25, 1.0),
+        (Sgd::new(1e30).weight_decay(1e30), 1.0, 1.0),
     ];
     for (mut sgd, weight, gradient) in large {
         let mut network = Network::<f32>::new(Linear::new(1, 1).without_bias()).unwrap();
