@@ -38,21 +38,21 @@ impl BuiltIn {
         let table = match self {
             BuiltIn::AutoMpg => Shipped {
                 path: "auto-mpg.csv",
-                text: include_str!("../../../../data/auto-mpg.csv"),
+                text: include_str!("../../data/auto-mpg.csv"),
                 target: "mpg",
                 text_columns: &["name"],
                 missing: Missing::Error,
             },
             BuiltIn::Penguins => Shipped {
                 path: "penguins.csv",
-                text: include_str!("../../../../data/penguins.csv"),
+                text: include_str!("../../data/penguins.csv"),
                 target: "species",
                 text_columns: &["species", "island", "sex"],
                 missing: Missing::DropRows,
             },
             BuiltIn::Iris => Shipped {
                 path: "iris.csv",
-                text: include_str!("../../../../data/iris.csv"),
+                text: include_str!("../../data/iris.csv"),
                 target: "species",
                 text_columns: &["species"],
                 missing: Missing::Error,

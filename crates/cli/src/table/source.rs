@@ -33,7 +33,7 @@ impl<'a> Table<'a> {
     /// with a note, unless the features are given by name.
     pub fn read<T>(
         &mut self,
-        read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
+        read: impl Fn(&Csv, &mut (dyn Read + Send), &str) -> Result<T, DataError>,
     ) -> Outcome<T> {
         self.try_read(read)?.map_err(|error| Failure::other(with_options(error)))
     }
@@ -41,7 +41,7 @@ impl<'a> Table<'a> {
     /// The same with errors of data that are to be looked at.
     pub fn try_read<T>(
         &mut self,
-        read: impl Fn(&Csv, &mut dyn Read, &str) -> Result<T, DataError>,
+        read: impl Fn(&Csv, &mut (dyn Read + Send), &str) -> Result<T, DataError>,
     ) -> Outcome<Result<T, DataError>> {
         loop {
             let result = match self.source {
