@@ -47,7 +47,8 @@ pub use crate::error::suggestion::{NumberFormat, Suggestion};
 pub(crate) use batches::Batch;
 pub use batches::{Batches, Order};
 pub use csv::{
-    Csv, CsvBlock, CsvRows, Inputs, MAX_RECORD_BYTES, Missing, PointCheck, TargetValues, is_index_name,
+    Csv, CsvBlock, CsvCell, CsvRows, Inputs, MAX_RECORD_BYTES, Missing, NumberCheck, TargetValues,
+    is_index_name,
 };
 pub use dataset::Dataset;
 pub use note::{IndexKind, Note};

@@ -137,17 +137,26 @@ pub enum IndexKind {
 impl Note {
     /// A note that a number such as -999 may stand for a missing value: several of the `values` of
     /// a column are that number, and it is farther from the others than they are from each other.
-    pub fn missing_code(column: &Column, values: &[f64]) -> Option<Self> {
+    /// `range` is the smallest and the largest value.
+    pub fn missing_code(column: &Column, values: &[f64], range: Option<(f64, f64)>) -> Option<Self> {
         const CODES: [f64; 5] = [99.0, 999.0, 9999.0, 99999.0, 999_999.0];
         const FEW: usize = 10;
-        let (lowest, highest) = extremes(values, f64::NAN);
+        let (lowest, highest) = range?;
         let value = [lowest, highest].into_iter().find(|value| CODES.contains(&value.abs()))?;
-        let (low, high) = extremes(values, value);
-        let distance = (value - low).abs().min((value - high).abs());
+        let stands_out = |values: &[f64]| {
+            let others = values.iter().filter(|&&other| other != value);
+            let (low, high) = others.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &other| {
+                (low.min(other), high.max(other))
+            });
+            (value - low).abs().min((value - high).abs()) > high - low
+        };
+        // Most numbers that do not stand out do not in the first rows.
+        if !stands_out(&values[..values.len().min(1024)]) || !stands_out(values) {
+            return None;
+        }
         let cells = values.iter().filter(|&&other| other == value).count();
         let others = values.iter().filter(|&&other| !other.is_nan() && other != value).count();
-        let stands_out = cells > 1 && others >= FEW && distance > high - low;
-        stands_out.then(|| Note::MissingCode { column: column.clone(), value, cells })
+        (cells > 1 && others >= FEW).then(|| Note::MissingCode { column: column.clone(), value, cells })
     }
 
     /// The note without its suggestion.
@@ -248,18 +257,4 @@ impl fmt::Display for IndexKind {
             IndexKind::AllDifferent => "has another number in every row",
         })
     }
-}
-
-/// The smallest and the largest of the values that are neither NaN nor `except`. Infinities without
-/// such a value.
-fn extremes(values: &[f64], except: f64) -> (f64, f64) {
-    // Eight at a time, which the compiler can turn into vectors. Comparisons with NaN are false.
-    let (mut lowest, mut highest) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
-    for values in values.chunks(8) {
-        for ((low, high), &value) in lowest.iter_mut().zip(&mut highest).zip(values) {
-            *low = if value < *low && value != except { value } else { *low };
-            *high = if value > *high && value != except { value } else { *high };
-        }
-    }
-    (lowest.into_iter().fold(f64::INFINITY, f64::min), highest.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }

@@ -1,9 +1,9 @@
 //! Data sets from CSV files: what is accepted, and what each fault says.
 
-use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use geartrain::data::{Csv, DataError, DataProblem, Dataset, MAX_RECORD_BYTES, Missing, Part, Suggestion};
 use ndarray::{Array1, array};
@@ -469,12 +469,12 @@ fn a_quote_that_is_never_closed() {
 }
 
 /// Counts the bytes that are taken from a source.
-struct Counted<R>(R, Rc<Cell<usize>>);
+struct Counted<R>(R, Arc<AtomicUsize>);
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.0.read(buffer)?;
-        self.1.set(self.1.get() + read);
+        self.1.fetch_add(read, Ordering::Relaxed);
         Ok(read)
     }
 }
@@ -497,12 +497,13 @@ impl Read for Repeated {
 fn an_open_quote_in_a_gigabyte_stops_early() {
     let patterns: [&[u8]; 4] = [b"5,6\n", b"x", b",", b"\n"];
     for pattern in patterns {
-        let taken = Rc::new(Cell::new(0));
-        let source = Counted("a,b\n1,2\n3,\"4\n".as_bytes().chain(Repeated(pattern, 0)), Rc::clone(&taken));
+        let taken = Arc::new(AtomicUsize::new(0));
+        let source = Counted("a,b\n1,2\n3,\"4\n".as_bytes().chain(Repeated(pattern, 0)), Arc::clone(&taken));
         let error = Csv::new("b").read::<f64>(source, "huge").unwrap_err();
         let DataProblem::RecordTooLong { limit } = error.problem else { panic!("{error}") };
         assert_eq!((error.place.unwrap().line, limit), (Some(3), MAX_RECORD_BYTES));
-        assert!(taken.get() < MAX_RECORD_BYTES + (64 << 10), "{} bytes were read", taken.get());
+        let taken = taken.load(Ordering::Relaxed);
+        assert!(taken < MAX_RECORD_BYTES + (64 << 10), "{taken} bytes were read");
     }
     // The same without a quote: a line that does not end.
     let error = Csv::new("b").read::<f64>(Repeated(b"1,", 0), "huge").unwrap_err();

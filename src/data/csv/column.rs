@@ -8,7 +8,7 @@ use ndarray::Array2;
 use super::super::note::IndexKind;
 use super::Csv;
 use super::number::{Notation, boolean};
-use super::records::CsvBlock;
+use super::records::{CsvBlock, CsvCell};
 use crate::Scalar;
 use crate::error::data::DataProblem;
 use crate::error::suggestion::NumberFormat;
@@ -22,8 +22,6 @@ pub(super) struct Values {
     /// NaN where the cell is missing or no number.
     pub values: Vec<f64>,
     pub numbers: usize,
-    /// The smallest and the largest number.
-    range: Option<(f64, f64)>,
     pub missing: Option<Bad>,
     pub infinite: Option<Bad>,
     /// Words for true and false.
@@ -32,22 +30,25 @@ pub(super) struct Values {
     /// The first text that differs from `text`.
     second_text: Option<String>,
     texts: usize,
-    points: PointCheck,
+    pub check: NumberCheck,
 }
 
-/// Tells a decimal point from one between thousands by the numbers of a column.
+/// The range of the numbers of a column, and whether their points may separate thousands.
 ///
 /// ```
-/// use geartrain::data::{Csv, PointCheck};
+/// use geartrain::data::{Csv, NumberCheck};
 ///
-/// let mut points = PointCheck::default();
-/// ["936", "1.047"].iter().for_each(|text| points.push(text, &Csv::default()));
-/// assert_eq!(points.thousands(), Some(("1.047", "936")));
-/// points.push("0.5", &Csv::default());
-/// assert_eq!(points.thousands(), None);
+/// let (mut check, csv) = (NumberCheck::default(), Csv::default());
+/// assert_eq!(check.number("936", &csv), Some(936.0));
+/// assert_eq!(check.number("1.047", &csv), Some(1.047));
+/// assert_eq!(check.range(), Some((1.047, 936.0)));
+/// assert_eq!(check.thousands(), Some(("1.047", "936")));
+/// check.number("0.5", &csv);
+/// assert_eq!(check.thousands(), None);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct PointCheck {
+pub struct NumberCheck {
+    range: Option<(f64, f64)>,
     /// The first number with a point, if all of those look like groups of thousands.
     grouped: Option<String>,
     ungrouped: bool,
@@ -55,21 +56,36 @@ pub struct PointCheck {
     whole: Option<String>,
 }
 
-impl PointCheck {
-    /// Adds a cell that holds a number.
+impl NumberCheck {
+    /// The number in a cell, as [`Csv::number`]; a finite one counts.
     #[inline]
-    pub fn push(&mut self, text: &str, csv: &Csv) {
-        // Decided early in most columns of decimals.
-        if !self.ungrouped {
-            self.look_at(text, &csv.notation);
+    pub fn number<'a>(&mut self, cell: impl Into<CsvCell<'a>>, csv: &Csv) -> Option<f64> {
+        let cell = cell.into();
+        let (number, whole) = csv.notation.number(cell)?;
+        if !number.is_nan() {
+            self.push(cell, number, whole, &csv.notation);
         }
+        Some(number)
     }
 
-    fn look_at(&mut self, text: &str, notation: &Notation) {
-        if Notation::is_whole(text) {
-            if self.whole.is_none() && text.trim_start_matches('-').len() == 3 {
-                self.whole = Some(text.to_owned());
-            }
+    /// The smallest and the largest number.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        self.range
+    }
+
+    /// Adds a cell that holds a number.
+    #[inline]
+    fn push(&mut self, cell: CsvCell<'_>, number: f64, whole: bool, notation: &Notation) {
+        let (lowest, highest) = self.range.get_or_insert((number, number));
+        *lowest = if number < *lowest { number } else { *lowest };
+        *highest = if number > *highest { number } else { *highest };
+        // Decided early in most columns.
+        if self.ungrouped || (whole && self.whole.is_some()) {
+            return;
+        }
+        let text = cell.text();
+        if whole {
+            self.whole = (text.trim_start_matches('-').len() == 3).then(|| text.to_owned());
         } else if notation.is_grouped(text) {
             self.grouped = self.grouped.take().or_else(|| Some(text.to_owned()));
         } else {
@@ -111,36 +127,43 @@ impl Values {
         role: Role,
     ) -> Reader<'a> {
         Box::new(move |block| {
-            for (line, text) in block.lines().zip(block.column(column)) {
-                self.push::<F>(text, notation, role, line);
+            for (row, cell) in block.column(column).enumerate() {
+                self.push::<F>(cell, notation, role, || block.lines[row]);
             }
         })
     }
 
     /// Adds a cell. Numbers that are not finite in `F` are too large.
-    fn push<F: Scalar>(&mut self, text: &str, notation: &Notation, role: Role, line: u64) {
-        let row = self.values.len();
-        let bad = || Some(Bad { row, line, text: text.to_owned() });
-        let mut value = f64::NAN;
-        let number = notation.parse(text);
-        if let Some(number) = number.filter(|&number| F::of(number).is_finite()) {
-            if notation.missing.is_some() && notation.is_missing(text, true) {
-                self.missing = self.missing.take().or_else(bad);
-            } else {
-                value = number;
+    #[inline]
+    fn push<F: Scalar>(
+        &mut self,
+        cell: CsvCell<'_>,
+        notation: &Notation,
+        role: Role,
+        line: impl FnOnce() -> u64,
+    ) {
+        let number = notation.read(cell);
+        let is_missing = || notation.missing.is_some() && notation.is_missing(cell.text(), true);
+        match number.filter(|&(number, _)| F::of(number).is_finite() && !is_missing()) {
+            Some((number, whole)) => {
                 self.numbers += 1;
-                let (lowest, highest) = self.range.unwrap_or((number, number));
-                self.range = Some((lowest.min(number), highest.max(number)));
-                if !self.points.ungrouped {
-                    self.points.look_at(text, notation);
-                }
+                self.check.push(cell, number, whole, notation);
+                self.values.push(number);
             }
-        } else if notation.is_missing(text, true) {
+            None => self.push_other(cell.text(), number.is_some(), notation, role, line()),
+        }
+    }
+
+    /// Adds a cell that is missing, no number, or one that is too large.
+    fn push_other(&mut self, text: &str, number: bool, notation: &Notation, role: Role, line: u64) {
+        let bad = || Some(Bad { row: self.values.len(), line, text: text.to_owned() });
+        let mut value = f64::NAN;
+        if notation.is_missing(text, true) {
             self.missing = self.missing.take().or_else(bad);
         } else if let Some(word) = boolean(text).filter(|_| role == Role::Feature) {
             value = word;
             self.words = self.words.take().or_else(bad);
-        } else if number.is_some() {
+        } else if number {
             self.infinite = self.infinite.take().or_else(bad);
         } else {
             if self.second_text.is_none() && self.text.as_ref().is_some_and(|first| first.text != text) {
@@ -150,11 +173,6 @@ impl Values {
             self.text = self.text.take().or_else(bad);
         }
         self.values.push(value);
-    }
-
-    /// A number whose point may separate thousands, and a whole number that suggests it.
-    pub(super) fn thousands(&self) -> Option<(&str, &str)> {
-        self.points.thousands()
     }
 
     /// The notations in which the first texts of the column are numbers.
@@ -216,7 +234,7 @@ impl Values {
         let step = values[1] - values[0];
         let equal_steps = values.windows(2).all(|pair| pair[1] - pair[0] == step);
         let few_numbers = |(lowest, highest): (f64, f64)| highest - lowest + 1.0 < rows as f64;
-        if !equal_steps && self.range.is_none_or(few_numbers) {
+        if !equal_steps && self.check.range.is_none_or(few_numbers) {
             return None;
         }
         if values.iter().any(|value| value.fract() != 0.0 || value.abs() > 2f64.powi(53)) {
@@ -238,7 +256,7 @@ impl Values {
     /// Whether rounding to `f32` would leave few different values, or none.
     pub(super) fn loses_digits(&self) -> bool {
         const LEAST_STEPS: f64 = 4096.0;
-        let Some((lowest, highest)) = self.range else { return false };
+        let Some((lowest, highest)) = self.check.range else { return false };
         let size = highest.abs().max(lowest.abs());
         let tiny = size > 0.0 && size < f64::from(f32::MIN_POSITIVE);
         let step = size * f64::from(f32::EPSILON);

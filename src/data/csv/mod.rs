@@ -9,7 +9,7 @@
 //! | `column` | a column of numbers while it is read |
 //! | `labels` | class labels and the order of their indices |
 //! | `number` | numbers, truth values and markers of missing values as people write them |
-//! | `decimal` | short decimal numbers, sixteen characters at a time |
+//! | `decimal` | plain decimal numbers, eight characters at a time |
 //! | `records` | lines and cells, in bounded memory |
 
 mod column;
@@ -22,9 +22,9 @@ mod records;
 mod rows;
 mod target;
 
-pub use column::{PointCheck, is_index_name};
+pub use column::{NumberCheck, is_index_name};
 pub use options::{Csv, Missing};
 pub use read::Inputs;
-pub use records::{CsvBlock, MAX_RECORD_BYTES};
+pub use records::{CsvBlock, CsvCell, MAX_RECORD_BYTES};
 pub use rows::CsvRows;
 pub use target::TargetValues;

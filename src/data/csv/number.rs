@@ -1,6 +1,6 @@
 //! Numbers, missing values and truth values from the text of cells.
 
-use super::decimal::{are_digits, short_decimal};
+use super::records::CsvCell;
 use crate::error::suggestion::NumberFormat;
 
 /// Markers of missing values in cells of any kind, compared without regard to case: the empty
@@ -48,14 +48,28 @@ impl Notation {
         }
     }
 
+    /// The finite number in a cell, or NaN if the cell is missing; and whether it is whole.
+    #[inline]
+    pub(super) fn number(&self, cell: CsvCell<'_>) -> Option<(f64, bool)> {
+        let number = self.read(cell).filter(|(number, _)| number.is_finite());
+        let may_be_missing = number.is_none() || self.missing.is_some();
+        if may_be_missing && self.is_missing(cell.text(), true) { Some((f64::NAN, false)) } else { number }
+    }
+
+    /// The number in a cell, which may be infinite, and whether it has neither decimals nor exponent.
+    #[inline]
+    pub(super) fn read(&self, cell: CsvCell<'_>) -> Option<(f64, bool)> {
+        let plain = !self.decimal_comma && self.ignored.is_empty();
+        let other = || Some((self.parse(cell.text())?, is_whole(cell.text())));
+        plain.then(|| cell.decimal()).flatten().or_else(other)
+    }
+
     /// The number that `text` stands for, which may be infinite.
     pub(super) fn parse(&self, text: &str) -> Option<f64> {
-        let plain = !self.decimal_comma && self.ignored.is_empty();
         let parse = |text: &str| text.parse().ok().or_else(|| fortran(text)?.parse().ok());
-        match plain.then(|| short_decimal(text.as_bytes())).flatten() {
-            Some(number) => Some(number),
-            None if plain && text.is_ascii() => parse(text),
-            None => parse(&self.plain(text)?),
+        match !self.decimal_comma && self.ignored.is_empty() && text.is_ascii() {
+            true => parse(text),
+            false => parse(&self.plain(text)?),
         }
     }
 
@@ -213,13 +227,11 @@ impl Notation {
             sizes && !whole.starts_with('0') && digits(whole) && digits(group)
         })
     }
+}
 
-    /// Whether a number has no decimals and no exponent.
-    pub(super) fn is_whole(text: &str) -> bool {
-        let unsigned = text.strip_prefix('-').unwrap_or(text);
-        are_digits(unsigned.as_bytes())
-            || text.trim_start_matches(MINUS).bytes().all(|byte| byte.is_ascii_digit())
-    }
+/// Whether a number has neither decimals nor an exponent.
+fn is_whole(text: &str) -> bool {
+    text.trim_start_matches(MINUS).bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `0.15D+03` as `0.15e+03`: only with a point and a sign, so that `12d4` is no number.

@@ -1,6 +1,7 @@
 //! How to read a CSV file: which columns, and what the file looks like.
 
 use super::number::Notation;
+use super::records::CsvCell;
 use crate::error::suggestion::NumberFormat;
 
 /// The treatment of missing values: empty cells and [markers](Csv::missing_markers).
@@ -228,10 +229,8 @@ impl Csv {
     /// The finite number in a cell, as these options write it; NaN if the cell is missing, and
     /// `None` for any other text. See [`CsvRows`](super::super::CsvRows) for an example.
     #[inline]
-    pub fn number(&self, text: &str) -> Option<f64> {
-        let number = self.notation.parse(text).filter(|number| number.is_finite());
-        let may_be_missing = number.is_none() || self.notation.missing.is_some();
-        if may_be_missing && self.notation.is_missing(text, true) { Some(f64::NAN) } else { number }
+    pub fn number<'a>(&self, cell: impl Into<CsvCell<'a>>) -> Option<f64> {
+        self.notation.number(cell.into()).map(|(number, _)| number)
     }
 
     /// The notations in which all `texts` are numbers or missing, if they are not as these options

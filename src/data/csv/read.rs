@@ -73,7 +73,7 @@ impl Csv {
     ///
     /// # Errors
     /// Faults of the source (see [`Csv`]), and columns that do not exist.
-    pub fn read<F: Scalar>(&self, source: impl Read, name: &str) -> Result<Dataset<F>, DataError> {
+    pub fn read<F: Scalar>(&self, source: impl Read + Send, name: &str) -> Result<Dataset<F>, DataError> {
         let mut table = Table::open(self, source, name)?;
         let mut targets: Vec<Values> = table.targets.iter().map(|_| Values::default()).collect();
         let columns = targets.iter_mut().zip(table.targets.clone());
@@ -114,7 +114,11 @@ impl Csv {
     /// assert_eq!(fish.y(), array![[1.0], [0.0], [1.0]]);
     /// # Ok::<(), geartrain::data::DataError>(())
     /// ```
-    pub fn read_classes<F: Scalar>(&self, source: impl Read, name: &str) -> Result<Dataset<F>, DataError> {
+    pub fn read_classes<F: Scalar>(
+        &self,
+        source: impl Read + Send,
+        name: &str,
+    ) -> Result<Dataset<F>, DataError> {
         let mut table = Table::open(self, source, name)?;
         let &[target] = table.targets.as_slice() else {
             let columns = table.sheet.pick(&table.targets);
@@ -123,7 +127,8 @@ impl Csv {
         let (mut labels, mut numbers) = (Labels::default(), Vec::new());
         let mut missing: Option<Bad> = None;
         let reader: Reader<'_> = Box::new(|block| {
-            for (line, text) in block.lines().zip(block.column(target)) {
+            for (line, cell) in block.lines().zip(block.column(target)) {
+                let text = cell.text();
                 let is_missing = self.notation.is_missing(text, false);
                 if is_missing && missing.is_none() {
                     missing = Some(Bad { row: numbers.len(), line, text: text.to_owned() });
@@ -243,7 +248,7 @@ struct Table<'a, R> {
     notes: Vec<Note>,
 }
 
-impl<'a, R: Read> Table<'a, R> {
+impl<'a, R: Read + Send> Table<'a, R> {
     fn open(options: &'a Csv, source: R, path: &'a str) -> Result<Self, DataError> {
         let sheet = CsvRows::open(options, source, path)?;
         let targets = match sheet.find(&options.targets) {
@@ -457,11 +462,11 @@ where
     let column = sheet.column(column);
     let narrow = size_of::<F>() == size_of::<f32>();
     let lost = (narrow && values.loses_digits()).then(|| Note::LostDigits { column: column.clone() });
-    let thousands = values.thousands().map(|(text, whole)| {
+    let thousands = values.check.thousands().map(|(text, whole)| {
         let (text, whole) = (text.to_owned(), whole.to_owned());
         Note::Thousands { column: column.clone(), text, whole }
     });
-    let code = Note::missing_code(&column, &values.values);
+    let code = Note::missing_code(&column, &values.values, values.check.range());
     lost.into_iter().chain(thousands).chain(code).collect()
 }
 

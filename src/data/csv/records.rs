@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader, Read};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use memchr::{memchr, memchr2};
 
+use super::decimal::decimal;
 use crate::error::data::{DataError, DataProblem, Place};
 
 /// The longest record that is read from a CSV file: 16 MiB. A longer one is an error, so that a
@@ -39,16 +40,37 @@ impl Span {
     fn new(start: usize, end: usize) -> Self {
         Span(start as u32, end as u32)
     }
+}
 
-    /// The cell without the blanks around it.
+/// A cell of a [`CsvBlock`].
+#[derive(Clone, Copy, Debug)]
+pub struct CsvCell<'a> {
+    block: &'a str,
+    span: Span,
+}
+
+impl<'a> CsvCell<'a> {
+    /// The text without quotes and without the blanks around it.
     #[inline]
-    fn of(self, text: &str) -> &str {
-        let cell = &text[self.0 as usize..self.1 as usize];
+    pub fn text(self) -> &'a str {
+        let cell = &self.block[self.span.0 as usize..self.span.1 as usize];
         // Most cells start and end with visible ASCII characters.
         match cell.as_bytes() {
             [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => cell,
             _ => cell.trim(),
         }
+    }
+
+    /// The number of most cells that hold one, and whether it is whole.
+    #[inline]
+    pub(super) fn decimal(self) -> Option<(f64, bool)> {
+        decimal(self.block.as_bytes(), self.span.0 as usize, self.span.1 as usize)
+    }
+}
+
+impl<'a> From<&'a str> for CsvCell<'a> {
+    fn from(text: &'a str) -> Self {
+        CsvCell { block: text, span: Span::new(0, text.len()) }
     }
 }
 
@@ -59,7 +81,7 @@ pub struct CsvBlock<'a> {
     /// Row after row.
     cells: &'a [Span],
     /// Where each row starts.
-    lines: &'a [u64],
+    pub(super) lines: &'a [u64],
 }
 
 impl<'a> CsvBlock<'a> {
@@ -73,13 +95,13 @@ impl<'a> CsvBlock<'a> {
         self.lines.iter().copied()
     }
 
-    /// The cells of a column, row by row: the text without quotes and without the blanks around it.
+    /// The cells of a column, row by row.
     ///
     /// # Panics
     /// If there is no such column.
-    pub fn column(&self, column: usize) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+    pub fn column(&self, column: usize) -> impl ExactSizeIterator<Item = CsvCell<'a>> + use<'a> {
         let (text, columns) = (self.text, self.cells.len() / self.rows());
-        self.cells.chunks_exact(columns).map(move |row| row[column].of(text))
+        self.cells.chunks_exact(columns).map(move |row| CsvCell { block: text, span: row[column] })
     }
 }
 
@@ -203,8 +225,8 @@ impl<R: Read> Records<R> {
 
     /// All cells of the current record.
     pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
-        let text = self.stored.text();
-        self.stored.cells[self.current..].iter().map(|cell| cell.of(text))
+        let block = self.stored.text();
+        self.stored.cells[self.current..].iter().map(move |&span| CsvCell { block, span }.text())
     }
 
     /// Drops the cells of the current record from this one on.
@@ -274,6 +296,13 @@ impl<R: Read> Records<R> {
         }
         text.extend(line);
         cells.push(Span::new(start, text.len()));
+        if memchr2(b' ', b'\t', line).is_some() {
+            for Span(start, end) in &mut cells[self.current..] {
+                let cell = text[*start as usize..*end as usize].trim_ascii_end();
+                *end = *start + cell.len() as u32;
+                *start = *end - cell.trim_ascii_start().len() as u32;
+            }
+        }
     }
 
     /// Adds the text of a line to the record that starts at `start` and has `cells` complete cells

@@ -5,9 +5,9 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, OnceLock};
+use std::thread::{self, Scope};
 
 use geartrain_kernels::threads;
 
@@ -20,7 +20,8 @@ use crate::error::suggestion::Suggestion;
 
 /// The rows of a CSV file, read in blocks: [`Csv::rows`].
 ///
-/// Memory holds two blocks of half a MiB, or the longest row, whatever the size of the file.
+/// Memory holds a block of half a MiB, or the longest row, for each thread, whatever the size of
+/// the file.
 ///
 /// ```
 /// use geartrain::data::{Csv, CsvBlock};
@@ -31,7 +32,7 @@ use crate::error::suggestion::Suggestion;
 /// let mut ages = Vec::new();
 /// rows.read_all(&mut [|block: CsvBlock<'_>| {
 ///     let numbers = block.column(1).map(|age| csv.number(age));
-///     ages.extend(block.column(0).map(str::to_string).zip(numbers));
+///     ages.extend(block.column(0).map(|name| name.text().to_string()).zip(numbers));
 /// }])?;
 /// assert_eq!(ages[0], ("Ada".to_string(), Some(36.0)));
 /// assert!(ages[1].1.is_some_and(f64::is_nan), "a missing value");
@@ -89,53 +90,34 @@ impl<'a, R: Read> CsvRows<'a, R> {
     /// Reads all rows: calls each of `readers` with every block of rows, in the order of the file.
     /// Returns the number of rows.
     ///
-    /// The readers run on at most four of the [threads](crate::with_threads) of this call, while
-    /// the next block is read. One reader for each column is fastest.
+    /// Uses at most four of the [threads](crate::with_threads) of this call: while one of them reads
+    /// a block of the file, others call `readers` with those before it. One reader for each column
+    /// is fastest.
     ///
     /// # Errors
     /// Faults of the source (see [`Csv`]).
     pub fn read_all<W>(&mut self, readers: &mut [W]) -> Result<usize, DataError>
     where
+        R: Send,
         W: FnMut(CsvBlock<'_>) + Send,
     {
-        /// A smaller block is not worth a thread.
-        const SHARED_CELLS: usize = 8192;
         const MOST_THREADS: usize = 4;
-        let readers: Vec<Mutex<&mut W>> = readers.iter_mut().map(Mutex::new).collect();
-        let mut rows = 0;
-        let (mut stored, mut spare) = (self.fill(Stored::default())?, Stored::default());
-        while let Some(block) = stored.block() {
-            rows += block.rows();
-            let next = AtomicUsize::new(0);
-            let read = || {
-                while let Some(reader) = readers.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // Each lock is taken once in a block.
-                    reader.lock().expect("no reader panicked")(block);
-                }
-            };
-            let worth = block.rows() * self.names.len() >= SHARED_CELLS;
-            let threads = if worth { threads().min(MOST_THREADS) } else { 1 };
-            let following = thread::scope(|scope| {
-                for _ in 1..threads {
-                    // Without another thread, this one does the work.
-                    let _ = thread::Builder::new().spawn_scoped(scope, read);
-                }
-                let following = self.fill(spare);
-                read();
-                following
-            })?;
-            (stored, spare) = (following, stored);
-        }
-        Ok(rows)
+        let readers = readers.iter_mut().map(Mutex::new).collect();
+        let rows = Mutex::new(Some(self));
+        let shared = Shared { rows, readers, count: AtomicUsize::new(0), error: OnceLock::new() };
+        thread::scope(|scope| shared.read(scope, threads().min(MOST_THREADS) - 1));
+        shared.error.into_inner().map_or(Ok(shared.count.into_inner()), Err)
     }
 
     /// Reads the next rows into `memory`; none at the end of the file.
-    fn fill(&mut self, memory: Stored) -> Result<Stored, DataError> {
+    fn fill(&mut self, memory: &mut Stored) -> Result<(), DataError> {
         if !self.row_waits {
+            std::mem::swap(&mut self.records.stored, memory);
             self.records.stored.clear();
         }
         while self.advance()? && !self.records.stored.is_full() {}
-        Ok(std::mem::replace(&mut self.records.stored, memory))
+        std::mem::swap(&mut self.records.stored, memory);
+        Ok(())
     }
 
     pub(super) fn open(options: &'a Csv, source: R, path: &str) -> Result<Self, DataError> {
@@ -314,6 +296,49 @@ impl<'a, R: Read> CsvRows<'a, R> {
 
     pub(super) fn options(&self) -> &'a Csv {
         self.options
+    }
+}
+
+/// What the threads of [`CsvRows::read_all`] share.
+struct Shared<'r, 'a, R, W> {
+    /// `None` after the end of the file or an error.
+    rows: Mutex<Option<&'r mut CsvRows<'a, R>>>,
+    readers: Vec<Mutex<&'r mut W>>,
+    /// Rows read so far.
+    count: AtomicUsize,
+    error: OnceLock<DataError>,
+}
+
+impl<R: Read + Send, W: FnMut(CsvBlock<'_>) + Send> Shared<'_, '_, R, W> {
+    /// Reads blocks until the end of the file. Starts `helpers` other threads if it is long.
+    fn read<'s>(&'s self, scope: &'s Scope<'s, '_>, mut helpers: usize) {
+        let mut stored = Stored::default();
+        loop {
+            let mut source = self.rows.lock().expect("no reader panicked");
+            let Some(rows) = &mut *source else { return };
+            let filled = rows.fill(&mut stored).map(|()| stored.block());
+            let Ok(Some(block)) = filled else {
+                *source = None;
+                if let Err(error) = filled {
+                    let _ = self.error.set(error);
+                }
+                return;
+            };
+            self.count.fetch_add(block.rows(), Ordering::Relaxed);
+            if helpers > 0 && stored.is_full() {
+                let others = std::mem::take(&mut helpers) - 1;
+                // Without another thread, this one does the work.
+                let _ = thread::Builder::new().spawn_scoped(scope, move || self.read(scope, others));
+            }
+            let (mut source, mut before) = (Some(source), None);
+            for reader in &self.readers {
+                // Held until the next one is taken, so that no block overtakes another.
+                let mut reader = reader.lock().expect("no reader panicked");
+                drop((source.take(), before.take()));
+                reader(block);
+                before = Some(reader);
+            }
+        }
     }
 }
 

@@ -34,7 +34,7 @@ impl Csv {
     /// assert_eq!((values.rows, values.different, values.numeric), (3, 2, false));
     /// # Ok::<(), geartrain::data::DataError>(())
     /// ```
-    pub fn target_values(&self, source: impl Read, name: &str) -> Result<TargetValues, DataError> {
+    pub fn target_values(&self, source: impl Read + Send, name: &str) -> Result<TargetValues, DataError> {
         let mut sheet = CsvRows::open(self, source, name)?;
         let targets = match sheet.find(&self.targets) {
             Ok(targets) => targets,
@@ -47,7 +47,8 @@ impl Csv {
         let mut labels = Labels::default();
         let mut values = TargetValues { rows: 0, different: 0, numeric: true };
         sheet.read_all(&mut [|block: CsvBlock<'_>| {
-            for text in block.column(target) {
+            for cell in block.column(target) {
+                let text = cell.text();
                 let number = self.notation.parse(text).is_some_and(f64::is_finite);
                 if !self.notation.is_missing(text, number) {
                     values.rows += 1;

@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use geartrain::data::{Column as Position, IndexKind, NumberFormat};
-use geartrain::data::{Csv, CsvBlock, CsvRows, DataError, DataProblem, Note, Place, PointCheck, Suggestion};
+use geartrain::data::{
+    Csv, CsvBlock, CsvCell, CsvRows, DataError, DataProblem, Note, NumberCheck, Place, Suggestion,
+};
 
 use super::column::{Cells, Column, ColumnType, Labels};
 use super::infer::{counts_rows, shorten};
@@ -102,7 +104,7 @@ impl CsvOptions {
         self.read_twice("(bytes)", || self.csv.rows(text, "(bytes)"))
     }
 
-    fn read_twice<'a, R: Read>(
+    fn read_twice<'a, R: Read + Send>(
         &'a self,
         path: &str,
         open: impl Fn() -> Result<CsvRows<'a, R>, DataError>,
@@ -158,7 +160,11 @@ impl CsvOptions {
     }
 
     /// Reads all rows once. In a second pass, columns are stored as `again` says.
-    fn pass<R: Read>(&self, rows: Result<CsvRows<'_, R>, DataError>, again: &[State]) -> Result<Pass, Error> {
+    fn pass<R: Read + Send>(
+        &self,
+        rows: Result<CsvRows<'_, R>, DataError>,
+        again: &[State],
+    ) -> Result<Pass, Error> {
         let mut rows = match rows {
             Err(DataError { problem: DataProblem::EmptyFile, .. }) => return Ok(Pass::default()),
             rows => rows?,
@@ -179,9 +185,9 @@ impl CsvOptions {
             let mut row = 0;
             move |block: CsvBlock<'_>| {
                 // More rows are an error below.
-                for text in block.column(column).take(MISSING as usize - row) {
+                for cell in block.column(column).take(MISSING as usize - row) {
                     row += 1;
-                    builder.push(text, row, self);
+                    builder.push(cell, row, self);
                 }
             }
         });
@@ -233,7 +239,7 @@ struct Builder {
     gaps_may_be_texts: bool,
     /// The first cell, and its row from 1, that does not fit those before it.
     odd: Option<(usize, String)>,
-    points: PointCheck,
+    check: NumberCheck,
     /// `f64` does not hold all digits of a whole number.
     rounded: bool,
     labels: Option<Labels>,
@@ -242,12 +248,15 @@ struct Builder {
 /// With more different numbers than this, they are no classes: a classifier refuses more.
 const MOST_LABELS: usize = 10_000;
 
-/// Whether `text`, a number, is a whole one that `f64` rounds.
-fn is_rounded(text: &str, value: f64) -> bool {
+/// Whether `cell`, a number, is a whole one that `f64` rounds.
+#[inline]
+fn is_rounded(cell: CsvCell<'_>, value: f64) -> bool {
     const EXACT: f64 = (1_u64 << 53) as f64;
-    if value.abs() < EXACT || text.contains(['e', 'E']) {
+    // Also if the cell is missing.
+    if value.is_nan() || value.abs() < EXACT || cell.text().contains(['e', 'E']) {
         return false;
     }
+    let text = cell.text();
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     digits.parse::<u128>().is_ok_and(|exact| exact != value.abs() as u128)
 }
@@ -274,7 +283,7 @@ impl Builder {
             _ => Cells::Numbers(Vec::new()),
         };
         let levels = LevelsBuilder::default();
-        let points = PointCheck::default();
+        let check = NumberCheck::default();
         Builder {
             state,
             cells,
@@ -282,13 +291,26 @@ impl Builder {
             gaps: 0,
             gaps_may_be_texts: false,
             odd: None,
-            points,
+            check,
             rounded: false,
             labels: None,
         }
     }
 
-    fn push(&mut self, text: &str, row: usize, options: &CsvOptions) {
+    #[inline]
+    fn push(&mut self, cell: CsvCell<'_>, row: usize, options: &CsvOptions) {
+        // Most cells of most tables are numbers.
+        if self.state == State::Numbers
+            && let Cells::Numbers(values) = &mut self.cells
+            && let Some(number) = self.check.number(cell, &options.csv)
+        {
+            self.rounded |= is_rounded(cell, number);
+            return values.push(number);
+        }
+        self.push_text(cell.text(), row, options);
+    }
+
+    fn push_text(&mut self, text: &str, row: usize, options: &CsvOptions) {
         let csv = &options.csv;
         if self.state == State::Empty {
             if csv.number(text).is_some_and(f64::is_nan) {
@@ -318,11 +340,8 @@ impl Builder {
                 return;
             }
             State::Numbers => {
-                let number = csv.number(text);
-                if let Some(value) = number.filter(|value| value.is_finite()) {
-                    self.points.push(text, csv);
-                    self.rounded |= is_rounded(text, value);
-                }
+                let number = self.check.number(text, csv);
+                self.rounded |= number.is_some_and(|value| is_rounded(text.into(), value));
                 number
             }
             State::Dates => options.date(text),
@@ -375,8 +394,8 @@ impl Builder {
                 notes.extend(odd.map(|(row, text)| Note::Text { column, text, row, numbers, rows }));
             }
             (Cells::Numbers(values), _) => {
-                notes.extend(Note::missing_code(&position, values));
-                notes.extend(self.points.thousands().map(|(text, whole)| Note::Thousands {
+                notes.extend(Note::missing_code(&position, values, self.check.range()));
+                notes.extend(self.check.thousands().map(|(text, whole)| Note::Thousands {
                     column: position.clone(),
                     text: text.into(),
                     whole: whole.into(),

@@ -86,14 +86,17 @@ fn constant(value: String) -> (ColumnType, String) {
 /// The smallest and the largest of the values that are present.
 fn range(values: &[f64]) -> (f64, f64) {
     // Eight at a time, which the compiler can turn into vectors. Comparisons with NaN are false.
-    let mut lanes = [(f64::INFINITY, f64::NEG_INFINITY); 8];
-    for values in values.chunks(lanes.len()) {
-        for ((min, max), &value) in lanes.iter_mut().zip(values) {
+    let (mut min, mut max) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut look = |values: &[f64]| {
+        for ((min, max), &value) in min.iter_mut().zip(&mut max).zip(values) {
             *min = if value < *min { value } else { *min };
             *max = if value > *max { value } else { *max };
         }
-    }
-    lanes.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
+    };
+    chunks.iter().for_each(|values| look(values));
+    look(rest);
+    (min.into_iter().fold(f64::INFINITY, f64::min), max.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }
 
 /// Whether `values` are consecutive whole numbers in any order, in enough rows.
