@@ -1,9 +1,11 @@
-//! Training: losses, optimizers, schedules, the loop and its options, checkpoints.
+//! Training: losses, optimizers, schedules, the loop and its options, checkpoints;
+//! the bits of trained weights.
 
 mod callbacks;
 mod checkpoint;
 mod early_stopping;
 mod fit;
+mod golden;
 #[cfg(unix)]
 mod kill;
 mod layers;

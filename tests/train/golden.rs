@@ -262,7 +262,7 @@ fn training_has_the_same_bits_on_every_processor_with_fused_multiply_add() {
 
 #[test]
 fn every_instruction_set_has_the_same_bits() {
-    let test = "training_has_the_same_bits_on_every_processor_with_fused_multiply_add";
+    let test = "golden::training_has_the_same_bits_on_every_processor_with_fused_multiply_add";
     for level in ["avx512", "avx2", "neon"] {
         let mut again = Command::new(std::env::current_exe().unwrap());
         let again = again.args(["--exact", test]).env("GEARTRAIN_SIMD", level).output().unwrap();
