@@ -94,7 +94,7 @@ fn quotient(number: u64, decimals: usize) -> f64 {
     if number < 1 << f64::MANTISSA_DIGITS {
         return number as i64 as f64 / exact;
     }
-    // A quotient of at least 62 bits rounds like the exact one if its last bit is set for a remainder.
+    // A quotient of at least 62 bits rounds like the exact one if a remainder sets its last bit.
     let (left, right) = (number.leading_zeros(), power.leading_zeros());
     let (dividend, divisor) = (u128::from(number << left) << 63, u128::from(power << right));
     let bits = dividend / divisor;

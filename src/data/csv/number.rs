@@ -56,7 +56,7 @@ impl Notation {
         if may_be_missing && self.is_missing(cell.text(), true) { Some((f64::NAN, false)) } else { number }
     }
 
-    /// The number in a cell, which may be infinite, and whether it has neither decimals nor exponent.
+    /// The number in a cell, which may be infinite, and whether it is whole.
     #[inline]
     pub(super) fn read(&self, cell: CsvCell<'_>) -> Option<(f64, bool)> {
         let plain = !self.decimal_comma && self.ignored.is_empty();

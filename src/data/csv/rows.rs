@@ -90,9 +90,9 @@ impl<'a, R: Read> CsvRows<'a, R> {
     /// Reads all rows: calls each of `readers` with every block of rows, in the order of the file.
     /// Returns the number of rows.
     ///
-    /// Uses at most four of the [threads](crate::with_threads) of this call: while one of them reads
-    /// a block of the file, others call `readers` with those before it. One reader for each column
-    /// is fastest.
+    /// Uses at most four of the [threads](crate::with_threads) of this call: while one of them
+    /// reads a block of the file, others call `readers` with those before it. One reader for each
+    /// column is fastest.
     ///
     /// # Errors
     /// Faults of the source (see [`Csv`]).
