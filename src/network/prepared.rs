@@ -9,6 +9,7 @@ use crate::cache::{Buffer, Cache};
 use crate::error::same_shape;
 use crate::layer::{Forward, Kind, Layer, Mode};
 use crate::layers::{Identity, LayerSpec, ReLU, linear_row};
+use crate::pace::Pace;
 use crate::{Error, Scalar};
 
 /// A prediction of a fixed number of rows, from [`Network::prepare`]: buffers are made and shapes
@@ -33,6 +34,7 @@ pub struct Prepared<'a, F> {
     network: &'a Network<F>,
     rows: usize,
     steps: Vec<Step<'a, F>>,
+    pace: Pace,
 }
 
 /// A pass with its memory.
@@ -60,7 +62,7 @@ enum Pass<'a, F> {
 impl<F: Scalar> Network<F> {
     /// Prepares predictions of `rows` rows at a time. Needs memory for the outputs of all layers.
     pub fn prepare(&self, rows: usize) -> Prepared<'_, F> {
-        let mut prepared = Prepared { network: self, rows, steps: Vec::new() };
+        let mut prepared = Prepared { network: self, rows, steps: Vec::new(), pace: Pace::default() };
         prepared.open(&*self.layer, 0, self.inputs);
         // The first pass allocates what layers and kernels keep.
         prepared.run(Array2::zeros((rows, self.inputs)).view());
@@ -110,7 +112,14 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         if x.dim() != (self.rows, self.network.inputs) {
             same_shape("x", &[self.rows, self.network.inputs], x.shape())?;
         }
-        Ok(self.run(x.view()))
+        if self.rows > 1 {
+            let mut pace = std::mem::take(&mut self.pace);
+            pace.run(self.rows, || self.run(x.view()));
+            self.pace = pace;
+        } else {
+            self.run(x.view());
+        }
+        Ok(self.output())
     }
 
     /// The output of one row, for the features `x`.
@@ -122,10 +131,15 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             same_shape("x", &[self.rows, self.network.inputs], &[1, x.len()])?;
         }
         let x = ArrayView2::from_shape((1, x.len()), x).expect("a row");
-        Ok(self.run(x).to_slice().expect("a row"))
+        self.run(x);
+        Ok(self.output().to_slice().expect("a row"))
     }
 
-    fn run(&mut self, x: ArrayView2<'_, F>) -> ArrayView2<'_, F> {
+    fn output(&self) -> ArrayView2<'_, F> {
+        self.steps.last().expect("at least one").y.view()
+    }
+
+    fn run(&mut self, x: ArrayView2<'_, F>) {
         for i in 0..self.steps.len() {
             let (before, after) = self.steps.split_at_mut(i);
             let (x, Step { pass, y }) = (before.last().map_or(x, |step| step.y.view()), &mut after[0]);
@@ -143,6 +157,5 @@ impl<'a, F: Scalar> Prepared<'a, F> {
                 }
             }
         }
-        self.steps.last().expect("at least one").y.view()
     }
 }

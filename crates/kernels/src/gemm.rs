@@ -259,7 +259,6 @@ impl<F: Scalar> Planned<'_, F> {
                 let c = c.from(first_row, 0);
                 let mut block = Block {
                     m: plan.rows.min(m - first_row),
-                    n,
                     k: plan.terms.min(k - first_term),
                     a: a.from(first_row, first_term),
                     b: b.from(first_term, 0),
@@ -279,7 +278,7 @@ impl<F: Scalar> Planned<'_, F> {
                     if plan.pack_a {
                         block.pack_a::<I>(packed_a);
                     }
-                    block.columns::<I>();
+                    block.columns::<I>(n);
                 }
                 first_row += plan.rows;
             }
@@ -291,7 +290,6 @@ impl<F: Scalar> Planned<'_, F> {
 /// A block: some rows and some terms of a product.
 struct Block<F> {
     m: usize,
-    n: usize,
     k: usize,
     a: Matrix<*const F>,
     b: Matrix<*const F>,
@@ -346,8 +344,7 @@ impl<F: Scalar> Block<F> {
     /// Panels from left to right: two vectors wide, then one, then narrow, then single columns. A
     /// panel that would extend past the right edge is shifted left and overlaps the previous one.
     #[inline(always)]
-    unsafe fn columns<I: Isa>(&self) {
-        let n = self.n;
+    unsafe fn columns<I: Isa>(&self, n: usize) {
         let wide = F::Vector::<I>::LANES;
         let narrow = F::Narrow::<I>::LANES;
         let mut first = 0;

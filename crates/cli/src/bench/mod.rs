@@ -142,13 +142,13 @@ fn ratios<F: Scalar>(
     stop: &AtomicBool,
 ) -> Result<Option<([f64; 3], f64)>, geartrain::Error> {
     let (mut alone, mut shared) = (workload.prepare::<F>()?, workload.prepare::<F>()?);
-    let (steps, _) = chunk(&mut alone, 3)?;
-    let mut pair = || -> Result<(f64, f64), geartrain::Error> {
+    let (steps, _) = with_threads(1, || chunk(&mut alone, 3))?;
+    let (shared_steps, _) = with_threads(threads, || chunk(&mut shared, 3))?;
+    let pair = || -> Result<(f64, f64), geartrain::Error> {
         let (_, one) = with_threads(1, || chunk(&mut alone, steps))?;
-        let (_, all) = with_threads(threads, || chunk(&mut shared, steps / 2))?;
+        let (_, all) = with_threads(threads, || chunk(&mut shared, shared_steps))?;
         Ok((one, all))
     };
-    pair()?;
     let Some(times) = repeat(runs, stop, pair)? else { return Ok(None) };
     let (one, ratios) = times.into_iter().map(|(one, all)| (one, one / all)).unzip();
     Ok(Some((percentiles(ratios), percentiles(one)[1])))
