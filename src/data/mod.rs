@@ -11,6 +11,7 @@
 //! | `batches` | [`Batches`]: a new order of the rows for each epoch, cut into mini-batches |
 //! | `scaler` | [`StandardScaler`]: every column to mean 0 and standard deviation 1, and back |
 //! | `scaling` | [`Scaling`]: the scalers, names, classes and fill values that belong to a model |
+//! | [`samples`] | three small tables as text |
 //! | [`toy`] | data sets made from a formula and a seed |
 //!
 //! ```
@@ -37,6 +38,7 @@ mod csv;
 mod dataset;
 mod gaps;
 mod note;
+pub mod samples;
 mod scaler;
 mod scaling;
 mod split;

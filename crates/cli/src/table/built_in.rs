@@ -1,7 +1,7 @@
 //! Data sets that are part of the program.
 
 use clap::ValueEnum;
-use geartrain::data::Missing;
+use geartrain::data::{Missing, samples};
 
 /// The name of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
@@ -38,21 +38,21 @@ impl BuiltIn {
         let table = match self {
             BuiltIn::AutoMpg => Shipped {
                 path: "auto-mpg.csv",
-                text: include_str!("../../data/auto-mpg.csv"),
+                text: samples::AUTO_MPG,
                 target: "mpg",
                 text_columns: &["name"],
                 missing: Missing::Error,
             },
             BuiltIn::Penguins => Shipped {
                 path: "penguins.csv",
-                text: include_str!("../../data/penguins.csv"),
+                text: samples::PENGUINS,
                 target: "species",
                 text_columns: &["species", "island", "sex"],
                 missing: Missing::DropRows,
             },
             BuiltIn::Iris => Shipped {
                 path: "iris.csv",
-                text: include_str!("../../data/iris.csv"),
+                text: samples::IRIS,
                 target: "species",
                 text_columns: &["species"],
                 missing: Missing::Error,
