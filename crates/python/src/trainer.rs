@@ -305,14 +305,13 @@ impl<F: Number> Run<F> {
         let mut start = network.params().to_vec();
         let mut objective = Full {
             matrices: weight_matrices(network),
-            block: block_rows(network, x.nrows()),
+            block: block_rows(network),
             network: &mut *network,
             workspace: &mut self.workspace,
             loss: &self.loss,
             data: (x, y),
             weights: weights.is_some().then_some(&self.weights[..]),
             alpha: self.alpha,
-            seed: self.seed,
             sum,
             signals: Signals::new(),
             callback,
@@ -348,7 +347,6 @@ struct Full<'a, F: Number> {
     /// The rows of a pass.
     block: usize,
     alpha: f64,
-    seed: u64,
     sum: f64,
     signals: Signals,
     callback: Option<Py<PyAny>>,
@@ -372,8 +370,6 @@ impl<F: Number> geartrain::optim::Objective<F> for &mut Full<'_, F> {
             let weighted =
                 self.weights.map(|weights| Weighted::new(self.loss, &weights[first..first + rows]));
             let objective = weighted.as_ref().map_or(self.loss as &dyn Loss<F>, |weighted| weighted);
-            // Another mask of dropout for each block, the same in every evaluation.
-            self.workspace.key = self.seed ^ block as u64;
             // The mean over all rows: L = Σ_b n_b/n L_b.
             let share = rows as f64 / x.nrows() as f64;
             loss += share * self.network.gradients(objective, &x_block, &y_block, self.workspace, None)?;
@@ -403,14 +399,10 @@ impl<F: Number> geartrain::optim::Objective<F> for &mut Full<'_, F> {
     }
 }
 
-/// The rows of a pass over all rows: few enough to ask for Ctrl-C about every 50 ms. A layer that
-/// computes with the whole batch, such as BatchNorm, gets all rows.
-fn block_rows<F: Number>(network: &geartrain::Network<F>, rows: usize) -> usize {
+/// The rows of a pass over all rows: few enough to ask for Ctrl-C about every 50 ms.
+fn block_rows<F: Number>(network: &geartrain::Network<F>) -> usize {
     const PRODUCTS: usize = 1 << 28;
-    match network.min_batch_size() {
-        1 => (PRODUCTS / network.params().len().max(1)).clamp(512, rows.max(512)),
-        _ => rows,
-    }
+    (PRODUCTS / network.params().len().max(1)).max(512)
 }
 
 /// The places of the weight matrices, which L2 regularisation penalises.
