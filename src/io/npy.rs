@@ -139,7 +139,7 @@ pub(super) fn parse_from(mut reader: impl Read, len: u64) -> Result<Tensor, File
     let mut next = Vec::new();
     reader.take(MAGIC.len() as u64).read_to_end(&mut next).map_err(FileProblem::io("read"))?;
     Err(wrong(match next == MAGIC {
-        true => "another array follows the first; `npy::load_all` reads them all".to_string(),
+        true => "another array follows the first; save each to a file of its own, or read all with `npy::load_all`".to_string(),
         false => format!("{} bytes follow the array", len - used),
     }))
 }

@@ -1,4 +1,21 @@
 //! The layers, one file each.
+//!
+//! | layer | output for the row x |
+//! |---|---|
+//! | [`Linear`] | `x Wᵀ + b` |
+//! | [`Sigmoid`], [`Tanh`], [`Softplus`] | each element: `1/(1 + e⁻ˣ)`, `tanh x`, `ln(1 + eˣ)` |
+//! | [`ReLU`], [`LeakyReLU`] | each element: x, and below 0, 0 or `a x` |
+//! | [`ELU`], [`SELU`] | each element: x, and below 0, `α(eˣ − 1)`; SELU is 1.05 times that |
+//! | [`GELU`], [`GELUTanh`], [`SiLU`] | each element: x times a smooth step from 0 to 1 |
+//! | [`Softmax`] | `eˣ / Σ eˣ`, over the features |
+//! | [`BatchNorm`] | each feature with mean 0 and variance 1 over the batch, then scaled |
+//! | [`LayerNorm`], [`RMSNorm`] | the row with mean 0 and variance 1, or mean square 1, scaled |
+//! | [`Dropout`] | in training, some elements are 0 and the others larger |
+//! | [`Residual`] | `x + s · body(x)` |
+//! | [`Sequential`] | its layers, one after the other; [`Mlp`] builds the usual ones |
+//! | [`Identity`] | `x` |
+//!
+//! An activation of your own implements [`Elementwise`], any other layer [`Layer`](crate::Layer).
 
 mod activation;
 mod batch_norm;

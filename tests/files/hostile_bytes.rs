@@ -189,7 +189,7 @@ mod numpy {
         std::fs::write(file.path(), [&first[..], &second].concat()).unwrap();
         let error = npy::load::<f64>(file.path()).unwrap_err().to_string();
         assert!(
-            error.ends_with("another array follows the first; `npy::load_all` reads them all"),
+            error.ends_with("another array follows the first; save each to a file of its own, or read all with `npy::load_all`"),
             "{error}"
         );
         let arrays = npy::load_all::<f64>(file.path()).unwrap();
