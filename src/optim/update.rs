@@ -1,6 +1,6 @@
 //! One update of a flat vector, undone if a number would overflow.
 
-use geartrain_kernels::{max_magnitude, update};
+use geartrain_kernels::{UPDATES_PER_THREAD, max_magnitude, update};
 
 use super::group::Groups;
 use crate::error::same_shape;
@@ -19,9 +19,6 @@ pub(super) struct Update<'a> {
     pub decays_gradient: bool,
 }
 
-/// The number of weights from which on kernels share the work among threads.
-const SHARED: usize = 1 << 15;
-
 /// `(w, state) = rule(w, g, state)` for every trainable weight. `rule` is made for each group from
 /// its learning rate and weight decay. `state` are vectors as long as `params`; in them, 0 replaces
 /// subnormal numbers. `pace` decides whether threads share large updates. After an error, `params`
@@ -39,7 +36,7 @@ where
 {
     let len = params.len();
     let pass = || update_on_threads(params, grads, update, state, rule);
-    if len < SHARED { pass() } else { pace.run(len, pass) }
+    if len < 2 * UPDATES_PER_THREAD { pass() } else { pace.run(len, pass) }
 }
 
 /// `number`, or 0 instead of a subnormal number.

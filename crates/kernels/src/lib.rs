@@ -51,7 +51,7 @@ pub use row::row;
 pub use scalar::Scalar;
 use share::{pass_in_pairs, pass_in_parts};
 use tile::Matrix;
-pub use update::update;
+pub use update::{UPDATES_PER_THREAD, update};
 
 /// Numbers per thread that are worth a hand-over in cheap elementwise loops.
 const NUMBERS_PER_THREAD: usize = 4096;

@@ -4,8 +4,9 @@ use super::dispatch::{Isa, Work, dispatch};
 use super::share::{Apart, in_parts};
 use crate::Scalar;
 
-/// Numbers per thread that are worth a hand-over: a few microseconds of work.
-const UPDATES_PER_THREAD: usize = 16_384;
+/// The least number of weights of a thread in [`update`], worth a hand-over: a few microseconds of
+/// work. With fewer than twice as many, one thread does all.
+pub const UPDATES_PER_THREAD: usize = 16_384;
 
 /// `(w, state) = rule(w, g, state)` for every weight, its gradient and its entries in the `S`
 /// vectors of state.
