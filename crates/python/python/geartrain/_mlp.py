@@ -766,9 +766,10 @@ class MLPClassifier(BaseMLP):
                 raise invalid_parameter(f"class_weight must be None, 'balanced' or a dict. Got {self.class_weight!r}.")
             of_class = len(y) / (len(classes) * counts)
         else:
-            unknown = self.class_weight.keys() - set(self.classes_.tolist())
-            if unknown and set(self.classes_.tolist()) - self.class_weight.keys():
-                # All classes weighed is fine: a fold may lack a class.
+            known = set(self.classes_.tolist())
+            unknown = self.class_weight.keys() - known
+            # A fold may lack a class: then all others have a weight.
+            if unknown and known - self.class_weight.keys():
                 raise ValueError(
                     f"class_weight names {sorted(map(repr, unknown))}, but the classes are {self.classes_.tolist()}"
                 )
