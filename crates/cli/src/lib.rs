@@ -25,7 +25,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use failure::{Failure, Outcome};
 pub use interrupt::flag as interrupt_flag;
-pub use output::{note, print};
+pub use output::{check_writable, note, print};
 pub use train::network::{AnyTraining, ModelOptions};
 
 /// Train small neural networks on tables, and see how their gradients flow

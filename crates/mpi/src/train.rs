@@ -9,7 +9,7 @@ use geartrain::metrics::{self, ConfusionMatrix};
 use geartrain::prelude::*;
 use geartrain::train::History;
 use geartrain::with_threads;
-use geartrain_cli::{AnyTraining, Failure, ModelOptions, Outcome, print};
+use geartrain_cli::{AnyTraining, Failure, ModelOptions, Outcome, check_writable, print};
 use serde_json::{Value, json};
 
 use crate::files::{read_csv, read_npy};
@@ -119,8 +119,13 @@ fn split(rows: usize, seed: u64) -> Outcome<(Vec<usize>, Vec<usize>)> {
 /// The same on every rank.
 pub fn run(team: &Team, options: &Options, stop: Arc<AtomicBool>) -> Outcome {
     let first = team.rank() == 0;
-    let outputs = || options.save.iter().try_for_each(geartrain::io::check_writable);
-    team.agree(if first { outputs().map_err(|error| error.to_string()) } else { Ok(()) })?;
+    // The files of all ranks.
+    let files = || [Some(&options.file), options.targets.as_ref()].into_iter().flatten();
+    let of_rank = |rank: usize| files().map(move |path| path.replace("{rank}", &rank.to_string()));
+    let inputs: Vec<String> = (0..team.size()).flat_map(of_rank).collect();
+    let outputs = || check_writable(options.save.as_deref(), inputs.iter().map(Path::new));
+    let message = |failure: Failure| failure.message().unwrap_or("interrupted").to_string();
+    team.agree(if first { outputs().map_err(message) } else { Ok(()) })?;
     let data = read(team, options)?;
     let counts = team.gather(&[data.rows()]);
     let rows = counts.iter().flatten().sum();

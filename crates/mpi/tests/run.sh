@@ -140,6 +140,7 @@ echo "== errors name the rank"
 refused 4 "rank 3: bad.csv, line 5800, column 4" train bad.csv --target y --epochs 1 --quiet
 refused 2 "rank 1: has 6 + 1 columns, but rank 0 has 5 + 1 columns" train 'wide{rank}.csv' --target y --epochs 1
 refused 3 "rank 2: part2.csv" train 'part{rank}.csv' --target y --epochs 1
+refused 2 "part1.csv: the output would replace another file in use" train 'part{rank}.csv' --target y --save part1.csv
 # With recovery, mpirun itself succeeds.
 ranks 2 --enable-recovery "$program" train big.csv --target y >output 2>&1 || true
 grep -q "start mpirun without --enable-recovery" output || { cat output; fail "recovery is not refused"; }
