@@ -120,7 +120,9 @@ impl MapColours {
 pub fn phase_maps_svg(title: &str, value: &str, maps: &[PhaseMap], colours: MapColours) -> String {
     let columns = maps.len().clamp(1, 3);
     let rows = maps.len().max(1).div_ceil(columns);
-    let (width, height) = (PANEL[0] * columns as f64 + LEGEND, TOP + PANEL[1] * rows as f64);
+    let (right, height) = (PANEL[0] * columns as f64 + LEGEND, TOP + PANEL[1] * rows as f64);
+    // A character of the title is about 9 pixels wide.
+    let width = right.max(40.0 + 9.0 * title.chars().count() as f64);
     let mut svg = document(width, height, title, true);
     heading(&mut svg, 20.0, 28.0, 17, title);
     let (scale, range) = (colours.scale(), colours.range(maps));
@@ -130,7 +132,7 @@ pub fn phase_maps_svg(title: &str, value: &str, maps: &[PhaseMap], colours: MapC
         draw(&mut svg, map, i, scale, range);
         svg += "</g>";
     }
-    legend(&mut svg, width - LEGEND + 10.0, value, scale, range);
+    legend(&mut svg, right - LEGEND + 10.0, value, scale, range);
     svg + "</svg>"
 }
 
@@ -232,6 +234,16 @@ mod tests {
         // x: cells of width 1 around 1 and 2 fill 70 to 360
         // y: cells of height 0.5 around 0, 0.5 and 1 fill 280 to 44
         assert!(svg.contains("d=\"M142.5 240.7L287.5 83.3\""), "{svg}");
+    }
+
+    #[test]
+    fn a_long_title_widens_the_picture() {
+        let width = |title: &str| {
+            let svg = phase_maps_svg(title, "per layer", &[map()], MapColours::Diverging);
+            svg.split(' ').nth(4).and_then(|width| width.parse::<f64>().ok()).expect("of the view box")
+        };
+        assert_eq!(width("Phases"), PANEL[0] + LEGEND);
+        assert_eq!(width(&"t".repeat(60)), 580.0);
     }
 
     #[test]
